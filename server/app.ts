@@ -1,0 +1,97 @@
+/** The HTTP routes of a relay, the same on every runtime. WebSockets are the runtime's: they come here only by mistake. */
+import { type Context, Hono } from 'hono'
+import { type ErrorCode, toRejoinError } from '../shared/errors.ts'
+import { refusal } from './access.ts'
+
+/** Files that a relay serves beside its routes. */
+export interface Assets {
+  /** The file of a path like `/index.html`; `undefined` where there is none. */
+  read(path: string): Promise<Asset | undefined>
+}
+
+export interface Asset {
+  bytes: Uint8Array<ArrayBuffer>
+  contentType: string
+  /** Its name changes with its content, so that a browser may keep it for ever. */
+  immutable: boolean
+}
+
+export interface AppOptions {
+  version: string
+  allowedOrigins: ReadonlySet<string>
+  /** The demo, where it is installed. */
+  assets?: Assets
+  /** Whether the relay takes connections. */
+  ready: () => boolean
+  report: (error: unknown) => void
+}
+
+/** Fits a Vite build that talks to any relay; styles are made by scripts (CodeMirror), so they may stand in the page. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+  "font-src 'self' data:",
+  "worker-src 'self' blob:",
+  "connect-src 'self' ws: wss:",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+/** Codes of errors that only HTTP has, beside the closed set of the protocol. */
+export type HttpCode = ErrorCode | 'not-found' | 'upgrade-required'
+
+/** The body of every answer that is not a success. */
+export const errorBody = (code: HttpCode, message: string) => ({ error: { code, message } })
+
+export function createApp({ version, allowedOrigins, assets, ready, report }: AppOptions): Hono {
+  const app = new Hono()
+
+  app.use(async (context, next) => {
+    const host = context.req.header('host') ?? new URL(context.req.url).host
+    const refused = refusal({ host, origin: context.req.header('origin') }, allowedOrigins)
+    if (refused !== undefined) return context.json(errorBody(refused.code, refused.message), 403)
+    await next()
+    context.header('X-Content-Type-Options', 'nosniff')
+    context.header('Referrer-Policy', 'no-referrer')
+    context.header('Cross-Origin-Resource-Policy', 'same-origin')
+  })
+  app.get('/healthz', (context) => context.json({ status: 'ok', version }))
+  app.get('/readyz', (context) =>
+    ready() ? context.json({ status: 'ready', version }) : context.json(errorBody('stopping', 'the relay stops'), 503),
+  )
+  for (const path of ['/sync/*', '/y/*']) app.all(path, upgradeRequired)
+  app.get('*', async (context) => {
+    const path = context.req.path === '/' ? '/index.html' : context.req.path
+    const asset = await assets?.read(path)
+    return asset === undefined ? notFound(context, assets !== undefined) : serve(context, asset)
+  })
+  app.notFound((context) => notFound(context, assets !== undefined))
+  app.onError((thrown, context) => {
+    report(thrown)
+    const { code } = toRejoinError(thrown, 'storage-failed', 'the request failed')
+    return context.json(errorBody(code, 'the relay failed; see its log'), 500)
+  })
+  return app
+}
+
+function upgradeRequired(context: Context): Response {
+  return context.json(errorBody('upgrade-required', 'connect to this path with a WebSocket'), 426, {
+    Upgrade: 'websocket',
+  })
+}
+
+function notFound(context: Context, demo: boolean): Response {
+  const hint = context.req.path === '/' && !demo ? '; the demo is not installed: npm run build:demo makes it' : ''
+  return context.json(errorBody('not-found', `there is no ${context.req.method} ${context.req.path}${hint}`), 404)
+}
+
+function serve(context: Context, { bytes, contentType, immutable }: Asset): Response {
+  return context.body(bytes, 200, {
+    'Content-Type': contentType,
+    'Cache-Control': immutable ? 'public, max-age=31536000, immutable' : 'no-cache',
+    'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+  })
+}

@@ -1,0 +1,118 @@
+/** `rejoin/server`: a relay inside of a Node program. */
+import type { Server } from 'node:http'
+import { systemEnvironment } from '../shared/environment.ts'
+import { RejoinError } from '../shared/errors.ts'
+import { UPDATE_BYTES_MAX } from '../shared/limits.ts'
+import { checkOrigin } from './access.ts'
+import { createApp } from './app.ts'
+import { atMostOften, createLog, errorFields, type Log } from './log.ts'
+import { RELAY_LIMITS, type RelayLimits } from './relay/limits.ts'
+import { createRelayCore } from './relay/relay.ts'
+import { openAssets } from './runtime/assets.ts'
+import { openDataFolder } from './runtime/data-folder.ts'
+import { createNodeHost } from './runtime/node.ts'
+import { findPackageRoot } from './runtime/package-root.ts'
+import { createMemoryStore } from './storage/memory.ts'
+import type { RelayStore } from './storage/store.ts'
+
+export { type ErrorCode, RejoinError } from '../shared/errors.ts'
+export type { Log, LogLevel } from './log.ts'
+export { RELAY_LIMITS, type RelayLimits } from './relay/limits.ts'
+
+export interface RelayOptions {
+  /**
+   * The folder for all that is stored, one SQLite file per workspace; it is created, and one relay at a time uses it.
+   * Without it everything is kept in memory and gone when the process ends.
+   */
+  data?: string
+  /** Bounds to change; see `RELAY_LIMITS` for the others. */
+  limits?: Partial<RelayLimits>
+  /** A folder to serve at `/`: the build of the demo, or of a page of your own. */
+  demo?: string
+  /** Origins of pages that may connect beside the relay's own, as `https://app.example.com`. */
+  allowedOrigins?: readonly string[]
+  /** Is told of what happens; by default errors go to stderr, a line of JSON each. */
+  log?: Log
+}
+
+export interface Relay {
+  /** Answers a request for anything but a WebSocket: `/healthz`, `/readyz`, the demo. */
+  fetch(request: Request): Response | Promise<Response>
+  /**
+   * Takes WebSockets at `/sync/` and `/y/` of a server of your own, on loopback; others are left to other listeners.
+   * Returns what undoes it; closing the server stays yours.
+   */
+  attach(server: Server): () => void
+  /**
+   * Starts a server. `port` 0 takes a free one; `host` is a loopback name or address, by default 127.0.0.1. Raises
+   * `bad-option` where that address is taken or not allowed.
+   */
+  listen(port: number, host?: string): Promise<{ port: number; host: string; url: string }>
+  /** Refuses what is new, tells those who are connected, commits, and drains for some seconds at most. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Raises `bad-option` for options that cannot be used, as a data folder that another relay has. */
+export function createRelay(options: RelayOptions = {}): Relay {
+  const limits = checkLimits(options.limits ?? {})
+  const allowedOrigins = new Set(options.allowedOrigins?.map(checkOrigin))
+  const log = options.log ?? errorsToStderr
+  const flooding = atMostOften(log, systemEnvironment.now)
+  const report = (error: unknown) => flooding('error', 'internal error', errorFields(error))
+  const assets = options.demo === undefined ? undefined : openAssets(options.demo)
+  const folder = options.data === undefined ? undefined : openDataFolder(options.data)
+  const core = createRelayCore({
+    openStore: folder?.openStore ?? memoryStores(),
+    environment: systemEnvironment,
+    limits,
+    soon: setImmediate,
+    report,
+    noted: (event, workspace) => flooding('info', event, { workspace }),
+  })
+  const { version } = findPackageRoot()
+  const app = createApp({ version, allowedOrigins, assets, ready: () => host.ready, report })
+  const fetch = (request: Request) => app.fetch(request)
+  const host = createNodeHost({ core, limits, allowedOrigins, fetch, now: systemEnvironment.now, log: flooding })
+  return {
+    fetch,
+    attach: host.attach,
+    async listen(port, address = '127.0.0.1') {
+      const bound = await host.listen(port, address)
+      const name = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address
+      return { port: bound.port, host: bound.address, url: `http://${name}:${bound.port}` }
+    },
+    async close() {
+      await host.close()
+      folder?.close()
+    },
+  }
+}
+
+/** Raises `bad-option`. */
+function checkLimits(changed: Partial<RelayLimits>): RelayLimits {
+  for (const [name, value] of Object.entries(changed)) {
+    if (!(name in RELAY_LIMITS)) throw new RejoinError('bad-option', `there is no limit ${name}`)
+    if (!Number.isSafeInteger(value) || value < 1) throw new RejoinError('bad-option', `the limit ${name} is ${value}`)
+  }
+  const limits = { ...RELAY_LIMITS, ...changed }
+  if (limits.updateBytesMax > UPDATE_BYTES_MAX) {
+    throw new RejoinError('bad-option', `updateBytesMax is more than fits a frame, ${UPDATE_BYTES_MAX} bytes`)
+  }
+  return limits
+}
+
+/** Stores that outlive the times in which nobody uses their workspace. */
+function memoryStores(): (workspaceId: string) => RelayStore {
+  const stores = new Map<string, RelayStore>()
+  return (workspaceId) => {
+    const store = stores.get(workspaceId) ?? createMemoryStore()
+    stores.set(workspaceId, store)
+    return store
+  }
+}
+
+const toStderr = createLog({ write: (line) => console.error(line), human: false, now: systemEnvironment.now })
+
+const errorsToStderr: Log = (level, event, fields) => {
+  if (level === 'error') toStderr(level, event, fields)
+}

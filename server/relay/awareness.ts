@@ -1,0 +1,161 @@
+/**
+ * Awareness at a relay: who is in which document, never stored. The format is y-protocols': a count, then (client id, clock,
+ * JSON text) each. A client's state belongs to the member that sent it last with a higher clock; echoes of others, which
+ * stock clients send, have no higher clock and are dropped. When a member goes, its clients' states go with it.
+ * (y-protocols' own `Awareness` takes timers from the globals and needs a Y.Doc.)
+ */
+import * as encoding from 'lib0/encoding'
+import { RejoinError } from '../../shared/errors.ts'
+import type { DocumentId } from '../../shared/ids.ts'
+import { AWARENESS_BYTES_MAX, AWARENESS_STATE_BYTES_MAX } from '../../shared/limits.ts'
+import { bytesLeft, createReader, malformed, readCount, readText, readVarint } from '../../shared/reader.ts'
+import type { DocumentRef } from '../../shared/update/record.ts'
+import type { AwarenessMessage } from '../../shared/wire/messages.ts'
+import { AWARENESS_CLIENTS_PER_CONNECTION_MAX, AWARENESS_CLIENTS_PER_DOCUMENT_MAX } from './limits.ts'
+
+/** A connection, as far as awareness goes. */
+export interface Member {
+  send(message: AwarenessMessage): void
+}
+
+export interface AwarenessRooms {
+  /** Joins a document and is sent the states of those who are there. */
+  enter(where: DocumentRef, member: Member): void
+  /** Takes states from a member that has entered. Raises `bad-frame`, `too-big` and `overloaded`. */
+  update(where: DocumentRef, bytes: Uint8Array, member: Member): void
+  leave(document: DocumentId, member: Member): void
+  leaveAll(member: Member): void
+}
+
+interface State {
+  client: number
+  clock: number
+  /** JSON text. */
+  json: string
+}
+
+/** The state of a client that has gone. */
+const GONE = 'null'
+
+interface Room {
+  where: DocumentRef
+  members: Set<Member>
+  states: Map<number, State & { owner: Member }>
+}
+
+export function createAwarenessRooms(): AwarenessRooms {
+  const rooms = new Map<DocumentId, Room>()
+
+  function publish(room: Room, states: readonly State[], except?: Member): void {
+    if (states.length === 0) return
+    const { document, epoch, gc } = room.where
+    const message: AwarenessMessage = { type: 'awareness', document, epoch, gc, bytes: encodeStates(states) }
+    for (const member of room.members) if (member !== except) member.send(message)
+  }
+
+  function leave(document: DocumentId, member: Member): void {
+    const room = rooms.get(document)
+    if (room === undefined || !room.members.delete(member)) return
+    const gone: State[] = []
+    for (const state of room.states.values()) {
+      if (state.owner !== member || state.json === GONE) continue
+      const last = { client: state.client, clock: state.clock + 1, json: GONE }
+      room.states.set(state.client, { ...last, owner: member })
+      gone.push(last)
+    }
+    if (room.members.size === 0) rooms.delete(document)
+    else publish(room, gone)
+  }
+
+  return {
+    enter(where, member) {
+      let room = rooms.get(where.document)
+      if (room === undefined) {
+        const { document, epoch, gc } = where
+        room = { where: { document, epoch, gc }, members: new Set(), states: new Map() }
+        rooms.set(where.document, room)
+      }
+      room.members.add(member)
+      const { document, epoch, gc } = room.where
+      const states = [...room.states.values()].filter((state) => state.json !== GONE)
+      if (states.length > 0) {
+        member.send({ type: 'awareness', document, epoch, gc, bytes: encodeStates(states) })
+      }
+    },
+    update(where, bytes, member) {
+      const room = rooms.get(where.document)
+      if (room === undefined || !room.members.has(member)) return
+      const states = decodeStates(bytes)
+      const news = states.filter((state) => state.clock > (room.states.get(state.client)?.clock ?? -1))
+      const gone = states.flatMap((state) => (state.json === GONE ? [] : (goneSince(room, state) ?? [])))
+      for (const state of news) keep(room, state, member)
+      publish(room, news, member)
+      if (gone.length > 0) member.send({ type: 'awareness', ...refOf(room.where), bytes: encodeStates(gone) })
+    },
+    leave,
+    leaveAll(member) {
+      for (const [document, room] of rooms) if (room.members.has(member)) leave(document, member)
+    },
+  }
+}
+
+/**
+ * The clock at which a client went, if this state is not from after that. Sent back, it makes a client that reconnected
+ * with the clock it had raise that clock and show itself again; the echo of another client's state it does not change.
+ */
+function goneSince(room: Room, state: State): State | undefined {
+  const known = room.states.get(state.client)
+  return known?.json === GONE && state.clock <= known.clock ? known : undefined
+}
+
+const refOf = ({ document, epoch, gc }: DocumentRef): DocumentRef => ({ document, epoch, gc })
+
+/** Keeps a state; those who have gone stay as clocks, so that a late echo does not bring them back, while there is room. */
+function keep(room: Room, state: State, owner: Member): void {
+  if (!room.states.has(state.client)) {
+    let own = 0
+    for (const other of room.states.values()) if (other.owner === owner) own++
+    if (room.states.size >= AWARENESS_CLIENTS_PER_DOCUMENT_MAX) {
+      for (const other of room.states.values()) if (other.json === GONE) room.states.delete(other.client)
+    }
+    if (own >= AWARENESS_CLIENTS_PER_CONNECTION_MAX || room.states.size >= AWARENESS_CLIENTS_PER_DOCUMENT_MAX) {
+      throw new RejoinError('overloaded', `${own} awareness states of this connection, ${room.states.size} in all`)
+    }
+  }
+  room.states.set(state.client, { ...state, owner })
+}
+
+function encodeStates(states: readonly State[]): Uint8Array {
+  const writer = encoding.createEncoder()
+  encoding.writeVarUint(writer, states.length)
+  for (const { client, clock, json } of states) {
+    encoding.writeVarUint(writer, client)
+    encoding.writeVarUint(writer, clock)
+    encoding.writeVarString(writer, json)
+  }
+  return encoding.toUint8Array(writer)
+}
+
+function decodeStates(bytes: Uint8Array): State[] {
+  if (bytes.length > AWARENESS_BYTES_MAX) throw new RejoinError('too-big', `awareness of ${bytes.length} bytes`)
+  const reader = createReader(bytes)
+  const states: State[] = []
+  const count = readCount(reader, 3, AWARENESS_CLIENTS_PER_DOCUMENT_MAX)
+  for (let i = 0; i < count; i++) {
+    const client = readVarint(reader)
+    // A clock at the end of the range could never be passed by its owner.
+    const clock = readVarint(reader, 2 ** 40)
+    const json = readText(reader, AWARENESS_STATE_BYTES_MAX)
+    if (!isJsonObjectOrNull(json)) malformed('an awareness state is no JSON object')
+    states.push({ client, clock, json })
+  }
+  return bytesLeft(reader) === 0 ? states : malformed('bytes follow the awareness states')
+}
+
+function isJsonObjectOrNull(text: string): boolean {
+  try {
+    return typeof JSON.parse(text) === 'object'
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,20 @@
+/** What a relay needs of a socket; one small adapter per runtime provides it. */
+export interface Connection {
+  /** Sends a binary message; never waits. */
+  send(bytes: Uint8Array): void
+  sendText(text: string): void
+  /** Bytes handed to the socket that have not left it yet. */
+  buffered(): number
+  /** Idempotent. */
+  close(code: number, reason: string): void
+}
+
+/** What the adapter of a socket calls. None of it throws. */
+export interface ConnectionHandler {
+  received(data: Uint8Array | string): void
+  /** The socket has taken what was buffered. */
+  drained(): void
+  /** Some seconds have passed. */
+  tick(): void
+  closed(): void
+}

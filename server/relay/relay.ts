@@ -1,0 +1,188 @@
+/**
+ * All that one relay hosts: the workspaces in use and the conversations about them, for any runtime. A workspace is opened
+ * when somebody comes for it and closed a while after the last one left. One workspace's or connection's trouble is told
+ * to that one, and harms no other (P9).
+ */
+import type { Environment } from '../../shared/environment.ts'
+import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
+import { checkDocumentId, checkWorkspaceId } from '../../shared/ids.ts'
+import { encodeFrame, encodeMessage } from '../../shared/wire/codec.ts'
+import type { RelayStore } from '../storage/store.ts'
+import { type AwarenessRooms, createAwarenessRooms } from './awareness.ts'
+import type { Connection, ConnectionHandler } from './connection.ts'
+import { createJoinedLogCache } from './joined-logs.ts'
+import type { RelayLimits } from './limits.ts'
+import { createSubscriber } from './subscriber.ts'
+import { createRelayWorkspace, type RelayWorkspace } from './workspace.ts'
+import { createYRooms, type YRooms } from './y-websocket.ts'
+
+export interface RelayCore {
+  /** A connection that speaks the Rejoin protocol. What is wrong with it, it is told itself. */
+  sync(workspaceId: string, connection: Connection): ConnectionHandler
+  /** A connection of a stock y-websocket client. */
+  yWebsocket(workspaceId: string, documentId: string, connection: Connection): ConnectionHandler
+  /** Connections that are open. */
+  readonly connections: number
+  /** Time has passed; call it every `TICK_EVERY_MS`. */
+  tick(): void
+  /** Tells every connection that the relay stops, and closes the workspaces. Idempotent. */
+  close(): void
+}
+
+export interface RelayCoreOptions {
+  /** Opens or creates the store of a workspace. Raises `storage-failed`. */
+  openStore: (workspaceId: string) => RelayStore
+  environment: Environment
+  limits: RelayLimits
+  /** Runs a commit when the current turn of the event loop has taken all it brings. */
+  soon: (commit: () => void) => void
+  /** What went wrong and is nobody's to be told. */
+  report: (error: unknown) => void
+  /** A workspace was opened or closed. */
+  noted: (event: 'workspace opened' | 'workspace closed', workspaceId: string) => void
+}
+
+/** How long a workspace that nobody uses stays open: a page that is loaded anew finds it so. */
+const WORKSPACE_IDLE_MS = 60_000
+/** Workspaces open at once: each is three files and some megabytes of caches. */
+const WORKSPACES_OPEN_MAX = 1024
+/** Memory for documents that stock clients use. */
+const JOINED_LOGS_BYTES_MAX = 64 * 1024 * 1024
+
+/** What both kinds of connection have. */
+type Conversation = ConnectionHandler & { end(code: ErrorCode, detail: string): void }
+
+interface OpenWorkspace {
+  id: string
+  workspace: RelayWorkspace
+  awareness: AwarenessRooms
+  yRooms: YRooms
+  users: number
+  idleSince: number
+}
+
+export function createRelayCore(options: RelayCoreOptions): RelayCore {
+  const { environment, limits, soon, report, noted } = options
+  const logs = createJoinedLogCache(JOINED_LOGS_BYTES_MAX)
+  const open = new Map<string, OpenWorkspace>()
+  const conversations = new Map<Conversation, ConnectionHandler>()
+  let closed = false
+
+  function enter(workspaceId: string): OpenWorkspace {
+    if (closed) throw new RejoinError('stopping', 'the relay stops')
+    const known = open.get(workspaceId)
+    if (known !== undefined) return known
+    checkWorkspaceId(workspaceId)
+    if (open.size >= WORKSPACES_OPEN_MAX) leaveLongestIdle()
+    const store = options.openStore(workspaceId)
+    const workspace = createRelayWorkspace({ store, environment, limits, soon, report })
+    const awareness = createAwarenessRooms()
+    const yRooms = createYRooms({ workspace, awareness, logs: logs.of(workspace), environment, report })
+    const opened = { id: workspaceId, workspace, awareness, yRooms, users: 0, idleSince: environment.now() }
+    open.set(workspaceId, opened)
+    noted('workspace opened', workspaceId)
+    return opened
+  }
+
+  function leaveLongestIdle(): void {
+    const idle = [...open.values()].filter(({ users }) => users === 0).sort((a, b) => a.idleSince - b.idleSince)[0]
+    if (idle === undefined) throw new RejoinError('overloaded', `${open.size} workspaces are in use, the most allowed`)
+    shut(idle)
+  }
+
+  function shut(workspace: OpenWorkspace): void {
+    open.delete(workspace.id)
+    attempt(() => workspace.workspace.close())
+    noted('workspace closed', workspace.id)
+  }
+
+  /** Lets a connection in, or tells it why not. */
+  function host(
+    workspaceId: string,
+    connection: Connection,
+    converse: (workspace: OpenWorkspace) => Conversation,
+    refuse: (code: ErrorCode, detail: string) => void,
+  ): ConnectionHandler {
+    try {
+      const workspace = enter(workspaceId)
+      const conversation = converse(workspace)
+      const handler = guarded(conversation, connection, () => {
+        if (!conversations.delete(conversation)) return
+        workspace.users--
+        workspace.idleSince = environment.now()
+      })
+      conversations.set(conversation, handler)
+      workspace.users++
+      return handler
+    } catch (error) {
+      if (!(error instanceof RejoinError) || error.code === 'storage-failed') report(error)
+      const { code, message } = toRejoinError(error, 'storage-failed', 'the workspace does not open')
+      attempt(() => refuse(code, message))
+      connection.close(closeCode(code), message)
+      return { received() {}, drained() {}, tick() {}, closed() {} }
+    }
+  }
+
+  /** An error that a conversation did not see coming ends it alone. */
+  function guarded(conversation: Conversation, connection: Connection, left: () => void): ConnectionHandler {
+    const guard = (act: () => void): void => {
+      try {
+        act()
+      } catch (error) {
+        report(error)
+        attempt(() => conversation.closed())
+        connection.close(closeCode('storage-failed'), 'the relay failed')
+      }
+    }
+    return {
+      received: (data) => guard(() => conversation.received(data)),
+      drained: () => guard(() => conversation.drained()),
+      tick: () => guard(() => conversation.tick()),
+      closed() {
+        guard(() => conversation.closed())
+        left()
+      },
+    }
+  }
+
+  function attempt(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      report(error)
+    }
+  }
+
+  return {
+    sync(workspaceId, connection) {
+      const converse = ({ workspace, awareness }: OpenWorkspace) =>
+        createSubscriber({ workspace, awareness, connection, environment, report })
+      return host(workspaceId, connection, converse, (code, detail) => {
+        connection.send(encodeFrame([encodeMessage({ type: 'failure', code, detail, retryAfterMs: 0 })]))
+      })
+    },
+    yWebsocket(workspaceId, documentId, connection) {
+      const converse = ({ yRooms }: OpenWorkspace) => {
+        checkDocumentId(documentId)
+        return yRooms.enter(documentId, connection)
+      }
+      return host(workspaceId, connection, converse, () => {})
+    },
+    get connections() {
+      return conversations.size
+    },
+    tick() {
+      for (const handler of conversations.values()) handler.tick()
+      for (const workspace of open.values()) {
+        if (workspace.users > 0 || environment.now() - workspace.idleSince < WORKSPACE_IDLE_MS) continue
+        shut(workspace)
+      }
+    },
+    close() {
+      if (closed) return
+      closed = true
+      for (const conversation of conversations.keys()) attempt(() => conversation.end('stopping', 'the relay stops'))
+      for (const workspace of open.values()) shut(workspace)
+    },
+  }
+}

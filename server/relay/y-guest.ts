@@ -1,0 +1,202 @@
+/**
+ * A connection of a stock y-websocket client. What it sends is judged and sealed like any update; content that is known
+ * already, as it resends at every reconnect, makes no record and is not handed on (P11). It has no place in a log and no
+ * acks, so one that reads too slowly is cut and syncs anew (P7), and one whose update is refused is closed with the code of
+ * the error, as it has no other way to hear of it (P5).
+ */
+import type { Environment } from '../../shared/environment.ts'
+import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
+import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
+import { SEND_BUFFER_BYTES_HIGH, SEND_BUFFER_BYTES_MAX } from '../../shared/limits.ts'
+import type { DocumentRef } from '../../shared/update/record.ts'
+import type { AwarenessRooms, Member } from './awareness.ts'
+import type { Connection, ConnectionHandler } from './connection.ts'
+import type { JoinedLogs } from './joined-logs.ts'
+import type { Refusal, RelayWorkspace, Subscriber } from './workspace.ts'
+import { decodeYMessage, encodeAwareness, encodeStep1, encodeStep2, type YMessage } from './y-protocol.ts'
+
+/** A stock client in a room. */
+export interface YGuest {
+  /** As whom it submits. */
+  subscriber: Subscriber
+  session: YSession
+  /** Asks it for what is missing here and shows it who is there. */
+  greet(): void
+  send(frame: Uint8Array): void
+}
+
+export type YSession = ConnectionHandler & { end(code: ErrorCode, detail: string): void }
+
+export interface YGuestOptions {
+  workspace: RelayWorkspace
+  awareness: AwarenessRooms
+  logs: JoinedLogs
+  environment: Environment
+  report: (error: unknown) => void
+}
+
+/** A stock client takes a relay that says nothing for 30 s for dead, and does not see pings. */
+const QUIET_MS_MAX = 15_000
+/** Answers to a step 1 that a connection gets at once; each can cost a look at the whole document. */
+const ANSWERS_AT_ONCE = 8
+/** Answers more with every tick, up to that. */
+const ANSWERS_PER_TICK = 4
+/** Awareness of nobody: what is sent to be heard. */
+const NOBODY = encodeAwareness(new Uint8Array([0]))
+
+/** `leave` is called once, when it is over. Raises `storage-failed`. */
+export function createYGuest(
+  { workspace, awareness, logs, environment, report }: YGuestOptions,
+  document: DocumentId,
+  connection: Connection,
+  leave: () => void,
+): YGuest {
+  // A stock client cannot say which gc and epoch it means: it takes the document as it is.
+  const where: DocumentRef = refOf(workspace.document(document)) ?? { document, epoch: FIRST_EPOCH, gc: true }
+  const subscriber: Subscriber = { committed() {}, refused }
+  const member: Member = {
+    send({ bytes }) {
+      // Awareness is renewed every few seconds: a reader that is behind does without, instead of falling back further.
+      if (connection.buffered() < SEND_BUFFER_BYTES_HIGH) send(encodeAwareness(bytes))
+    },
+  }
+  let over = false
+  let sentAt = environment.now()
+  /** The client was asked with a step 1 and has not answered. */
+  let asked = false
+  /** The client was asked because an update rests on something unknown, and that has not come. */
+  let mending = false
+  let refusedNow = false
+  /** The last step 1 of the client that is not answered yet. */
+  let wanted: Uint8Array | undefined
+  let answersLeft = ANSWERS_AT_ONCE
+  /** Bytes of the last answer, which may be more than a reader may be behind. */
+  let answerBytes = 0
+
+  function take(message: YMessage): void {
+    switch (message.type) {
+      case 'step1':
+        // A copy, as it may wait: the frame is a view of a larger piece of memory.
+        wanted = new Uint8Array(message.vector)
+        answer()
+        break
+      case 'step2':
+        asked = false
+        if (submit(message.update)) mending = false
+        break
+      case 'update':
+        submit(message.update)
+        break
+      case 'awareness':
+        awareness.update(where, message.bytes, member)
+        break
+      case 'query-awareness':
+        awareness.enter(where, member)
+        break
+    }
+  }
+
+  /** False if it was refused at once. */
+  function submit(update: Uint8Array): boolean {
+    // Nothing, which every new client sends, would make a document of every room that somebody looks into.
+    if (update.length === 2 && update[0] === 0 && update[1] === 0) return true
+    refusedNow = false
+    workspace.submit(subscriber, where, { kind: 'yjs-v1', bytes: update }, 0)
+    return !refusedNow
+  }
+
+  /** What an update builds on was made offline, and comes with the answer to a step 1; if that is under way, so is this. */
+  function refused({ code, detail }: Refusal): void {
+    refusedNow = true
+    if (code !== 'dependency' || (mending && !asked)) {
+      end(code, detail)
+    } else if (!asked) {
+      mending = true
+      ask()
+    }
+  }
+
+  function ask(): void {
+    asked = true
+    send(encodeStep1(logs.stateVector(where)))
+  }
+
+  /** Answers the client's step 1 as soon as its socket and its budget allow. */
+  function answer(): void {
+    if (wanted === undefined || answersLeft === 0 || over || connection.buffered() >= SEND_BUFFER_BYTES_HIGH) return
+    const frame = encodeStep2(logs.lacking(where, wanted))
+    wanted = undefined
+    answersLeft--
+    answerBytes = frame.length
+    send(frame)
+  }
+
+  function send(frame: Uint8Array): void {
+    if (over) return
+    const buffered = connection.buffered()
+    if (buffered > SEND_BUFFER_BYTES_MAX + answerBytes) {
+      end('slow-reader', `${buffered} bytes are unread`)
+      return
+    }
+    sentAt = environment.now()
+    connection.send(frame)
+  }
+
+  function attempt(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      const { code, message } = toRejoinError(error, 'storage-failed', 'the relay failed')
+      // What the client did wrong it is told; the rest is the relay's own trouble.
+      if (!(error instanceof RejoinError) || code === 'corrupt' || code === 'storage-failed') report(error)
+      end(code, message)
+    }
+  }
+
+  function end(code: ErrorCode, detail: string): void {
+    if (over) return
+    closed()
+    connection.close(closeCode(code), detail)
+  }
+
+  function closed(): void {
+    if (over) return
+    over = true
+    leave()
+    awareness.leave(document, member)
+  }
+
+  const session: YSession = {
+    received(data) {
+      if (over) return
+      attempt(() => {
+        if (typeof data === 'string') throw new RejoinError('protocol', 'a text message')
+        take(decodeYMessage(data))
+      })
+    },
+    drained() {
+      answerBytes = 0
+      attempt(answer)
+    },
+    tick() {
+      answersLeft = Math.min(ANSWERS_AT_ONCE, answersLeft + ANSWERS_PER_TICK)
+      attempt(answer)
+      if (environment.now() - sentAt >= QUIET_MS_MAX) send(NOBODY)
+    },
+    end,
+    closed,
+  }
+  return {
+    subscriber,
+    session,
+    greet: () =>
+      attempt(() => {
+        ask()
+        awareness.enter(where, member)
+      }),
+    send,
+  }
+}
+
+const refOf = (from: DocumentRef | undefined): DocumentRef | undefined =>
+  from && { document: from.document, epoch: from.epoch, gc: from.gc }

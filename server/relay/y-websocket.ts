@@ -1,0 +1,73 @@
+/**
+ * The y-websocket endpoint: an unmodified `WebsocketProvider` syncs a document of a workspace, and sees the same people as
+ * Rejoin clients do. This is who is in which room, and what they are handed of what others wrote.
+ */
+import type { DocumentId } from '../../shared/ids.ts'
+import { joinUpdates } from '../../shared/update/join.ts'
+import type { Connection } from './connection.ts'
+import type { Accepted, CommitGroup } from './workspace.ts'
+import { createYGuest, type YGuest, type YGuestOptions, type YSession } from './y-guest.ts'
+import { encodeUpdate } from './y-protocol.ts'
+
+/** The stock clients of one workspace. */
+export interface YRooms {
+  /** Lets a connection into a document and asks it for what is missing here. Raises `storage-failed`. */
+  enter(document: DocumentId, connection: Connection): YSession
+}
+
+export function createYRooms(options: YGuestOptions): YRooms {
+  const { workspace, logs } = options
+  const rooms = new Map<DocumentId, Set<YGuest>>()
+
+  /** What one commit made durable: one message for each document. */
+  function committed(group: CommitGroup): void {
+    const news = new Map<Set<YGuest>, Accepted[]>()
+    for (const accepted of group.accepted) {
+      for (const entry of accepted.entries) logs.add(entry)
+      const room = rooms.get(accepted.where.document)
+      if (room === undefined || accepted.entries.length === 0) continue
+      const others = news.get(room)
+      if (others === undefined) news.set(room, [accepted])
+      else others.push(accepted)
+    }
+    for (const [room, accepted] of news) handOn(room, accepted)
+  }
+
+  function roomOf(document: DocumentId): Set<YGuest> {
+    let room = rooms.get(document)
+    if (room === undefined) {
+      room = new Set()
+      rooms.set(document, room)
+    }
+    return room
+  }
+
+  workspace.subscribe({ committed, refused() {} })
+  return {
+    enter(document, connection) {
+      const guest = createYGuest(options, document, connection, () => {
+        const room = roomOf(document)
+        room.delete(guest)
+        if (room.size === 0) rooms.delete(document)
+      })
+      roomOf(document).add(guest)
+      guest.greet()
+      return guest.session
+    },
+  }
+}
+
+/** To everybody the same message, so that it is made once: where two wrote at once each also gets back what is its own. */
+function handOn(room: ReadonlySet<YGuest>, accepted: readonly Accepted[]): void {
+  const authors = new Set(accepted.map(({ from }) => from))
+  let frame: Uint8Array | undefined
+  for (const guest of room) {
+    if (authors.size === 1 && authors.has(guest.subscriber)) continue
+    frame ??= encodeUpdate(joined(accepted.flatMap(({ entries }) => entries.map(({ record }) => record.bytes))))
+    guest.send(frame)
+  }
+}
+
+/** A single one, which most are, was looked at when it was taken. */
+const joined = (updates: readonly Uint8Array[]): Uint8Array =>
+  updates.length === 1 && updates[0] !== undefined ? updates[0] : joinUpdates(updates)

@@ -1,0 +1,60 @@
+/**
+ * The folder where a Node relay keeps its workspaces, one SQLite file each. One relay at a time uses it: the lock is held
+ * by an open transaction on a small database, so the system drops it with the process, however that ends.
+ */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { RejoinError } from '../../shared/errors.ts'
+import { openSqliteStore } from '../storage/sqlite.ts'
+import type { RelayStore } from '../storage/store.ts'
+
+export interface DataFolder {
+  /** Opens or creates the store of a workspace. Raises `storage-failed`. */
+  openStore(workspaceId: string): RelayStore
+  /** Lets another relay have the folder. Idempotent. */
+  close(): void
+}
+
+/** Creates the folder if need be, and locks it. Raises `bad-option` where that fails or another relay has it. */
+export function openDataFolder(path: string): DataFolder {
+  const workspaces = join(path, 'workspaces')
+  let lock: DatabaseSync | undefined
+  try {
+    mkdirSync(workspaces, { recursive: true, mode: 0o700 })
+    lock = new DatabaseSync(join(path, 'relay.lock'))
+    lock.exec('BEGIN EXCLUSIVE')
+  } catch (error) {
+    lock?.close()
+    const what = isBusy(error)
+      ? `another relay uses the data folder ${path}: stop it, or give this one a folder of its own`
+      : `the data folder ${path} cannot be used: ${error instanceof Error ? error.message : String(error)}`
+    throw new RejoinError('bad-option', what, { cause: error })
+  }
+  let closed = false
+  return {
+    openStore: (workspaceId) => openSqliteStore(join(workspaces, workspaceFileName(workspaceId))),
+    close() {
+      if (closed) return
+      closed = true
+      lock.close()
+    },
+  }
+}
+
+/**
+ * The file of a workspace: a to z, digits, `-` and `_` as they are, every other byte of its UTF-8 as % and two digits. So
+ * no two ids share a file, also where a file system does not tell upper from lower case or composes letters; the 80 bytes
+ * that an id may have become 247 at most.
+ */
+export function workspaceFileName(workspaceId: string): string {
+  let name = ''
+  for (const byte of new TextEncoder().encode(workspaceId)) {
+    const letter = String.fromCharCode(byte)
+    name += /[a-z0-9_-]/.test(letter) ? letter : `%${byte.toString(16).padStart(2, '0')}`
+  }
+  return `${name}.sqlite`
+}
+
+/** SQLITE_BUSY: somebody holds the lock. */
+const isBusy = (error: unknown): boolean => error instanceof Error && 'errcode' in error && error.errcode === 5

@@ -1,0 +1,159 @@
+/**
+ * The WebSockets of a Node relay (package ws): each becomes a `Connection` of the core. It bounds what a socket can make the
+ * relay hold, finds dead peers of the stock protocol, and keeps a socket's errors to itself (P9).
+ */
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import { FRAME_BYTES_MAX, PING_EVERY_MS } from '../../shared/limits.ts'
+import type { Connection, ConnectionHandler } from '../relay/connection.ts'
+import type { RelayLimits } from '../relay/limits.ts'
+import type { RelayCore } from '../relay/relay.ts'
+import { Y_HEAD_BYTES } from '../relay/y-protocol.ts'
+import type { Target } from './upgrade.ts'
+
+export interface Sockets {
+  readonly size: number
+  /** Takes over an upgrade request that was found good. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, target: Target): void
+  /** Time has passed: pings stock clients, and cuts those that do not answer. */
+  tick(): void
+  /** Reads nothing more, so that what was read can be dealt with; `drain` reads on. */
+  pause(): void
+  /** Ends when all sockets are closed; those that are not after `withinMs` are cut. */
+  drain(withinMs: number): Promise<void>
+}
+
+export interface SocketsOptions {
+  core: RelayCore
+  limits: RelayLimits
+  now: () => number
+  /** A socket broke the WebSocket protocol. */
+  broken: (error: Error) => void
+}
+
+/** Pings that a stock client may leave unanswered. */
+const PINGS_MISSED_MAX = 2
+/** How long a peer has to answer a close, and to read what was sent before it. */
+const CLOSE_WITHIN_MS = 10_000
+/** Fragments of one message: browsers cut at what their pipes hold, some kilobytes at least. */
+const FRAGMENTS_MAX = 1_024
+/** Chunks of one frame before it is whole: each holds on to memory, however small it is. */
+const CHUNKS_MAX = 4_096
+/** Bytes of UTF-8 that the reason of a close may have. */
+const REASON_BYTES_MAX = 123
+
+interface Socket {
+  webSocket: WebSocket
+  /** Stock clients cannot be asked in their protocol whether they are there. */
+  pings: boolean
+  pingsMissed: number
+}
+
+export function createSockets({ core, limits, now, broken }: SocketsOptions): Sockets {
+  const sync = createServer(FRAME_BYTES_MAX)
+  const yWebsocket = createServer(Math.max(FRAME_BYTES_MAX, limits.updateBytesMax + Y_HEAD_BYTES))
+  const sockets = new Set<Socket>()
+  let emptied = (): void => {}
+  let pingedAt = now()
+
+  function converse(webSocket: WebSocket, stream: Duplex, target: Target): void {
+    const socket: Socket = { webSocket, pings: target.protocol === 'y-websocket', pingsMissed: 0 }
+    sockets.add(socket)
+    webSocket.on('error', broken)
+    const connection = createConnection(webSocket)
+    const handler = open(core, target, connection)
+    webSocket.on('message', (data, isBinary) => {
+      socket.pingsMissed = 0
+      handler.received(isBinary ? toBytes(data) : data.toString())
+    })
+    webSocket.on('pong', () => {
+      socket.pingsMissed = 0
+    })
+    // What the stream tells once it has taken everything; a callback per message would cost the hot path for the same.
+    stream.on('drain', () => handler.drained())
+    webSocket.on('close', () => {
+      sockets.delete(socket)
+      handler.closed()
+      if (sockets.size === 0) emptied()
+    })
+  }
+
+  return {
+    get size() {
+      return sockets.size
+    },
+    accept(request, stream, head, target) {
+      const server = target.protocol === 'sync' ? sync : yWebsocket
+      server.handleUpgrade(request, stream, head, (webSocket) => converse(webSocket, stream, target))
+    },
+    tick() {
+      if (now() - pingedAt < PING_EVERY_MS) return
+      pingedAt = now()
+      for (const socket of sockets) {
+        if (!socket.pings) continue
+        if (socket.pingsMissed >= PINGS_MISSED_MAX) socket.webSocket.terminate()
+        else if (socket.webSocket.readyState === socket.webSocket.OPEN) socket.webSocket.ping()
+        socket.pingsMissed++
+      }
+    },
+    pause() {
+      for (const { webSocket } of sockets) webSocket.pause()
+    },
+    async drain(withinMs) {
+      if (sockets.size === 0) return
+      for (const { webSocket } of sockets) webSocket.resume()
+      const { promise, resolve } = Promise.withResolvers<void>()
+      emptied = resolve
+      const timer = setTimeout(() => {
+        for (const { webSocket } of sockets) webSocket.terminate()
+      }, withinMs)
+      await promise
+      clearTimeout(timer)
+    },
+  }
+}
+
+function createServer(maxPayload: number): WebSocketServer {
+  // `closeTimeout` is not in the types yet.
+  const options = {
+    noServer: true,
+    clientTracking: false,
+    // It costs memory for every socket, and a small message could become a huge one.
+    perMessageDeflate: false,
+    maxPayload,
+    maxFragments: FRAGMENTS_MAX,
+    maxBufferedChunks: CHUNKS_MAX,
+    closeTimeout: CLOSE_WITHIN_MS,
+  }
+  return new WebSocketServer(options)
+}
+
+function open(core: RelayCore, target: Target, connection: Connection): ConnectionHandler {
+  return target.protocol === 'sync'
+    ? core.sync(target.workspace, connection)
+    : core.yWebsocket(target.workspace, target.document, connection)
+}
+
+function createConnection(webSocket: WebSocket): Connection {
+  return {
+    send: (bytes) => webSocket.send(bytes),
+    sendText: (text) => webSocket.send(text),
+    buffered: () => webSocket.bufferedAmount,
+    close: (code, reason) => webSocket.close(code, shorten(reason)),
+  }
+}
+
+/** A view, and no Buffer: the two differ in what `slice` does. */
+function toBytes(data: RawData): Uint8Array {
+  const buffer = Array.isArray(data) ? Buffer.concat(data) : data
+  return buffer instanceof ArrayBuffer
+    ? new Uint8Array(buffer)
+    : new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+}
+
+/** The beginning of a text that has at most so many bytes of UTF-8, cut between characters. */
+function shorten(reason: string): string {
+  const { read } = new TextEncoder().encodeInto(reason, new Uint8Array(REASON_BYTES_MAX))
+  return reason.slice(0, read)
+}

@@ -1,0 +1,60 @@
+/**
+ * Every bound that client and server share, with its reason (P7). Bounds of one update's inside are in update/limits.
+ * Relays may lower or raise what `RelayLimits` names; the rest is part of protocol version 1.
+ */
+
+const KIB = 1024
+
+/** Longest document id in UTF-8 bytes: fits a URL and an index key with room to spare. */
+export const DOCUMENT_ID_BYTES_MAX = 512
+
+/** Longest workspace id in UTF-8 bytes: percent-encoded it still is a legal file name. */
+export const WORKSPACE_ID_BYTES_MAX = 80
+
+/** Largest frame either side sends or accepts; one WebSocket message. Durable Objects once took no more. */
+export const FRAME_BYTES_MAX = KIB * KIB
+
+/** Largest update in one record: a frame less its heads. */
+export const UPDATE_BYTES_MAX = FRAME_BYTES_MAX - 4 * KIB
+
+/** A sender starts a new frame past this: small enough to let other documents through, large enough to be cheap. */
+export const FRAME_BYTES_TARGET = 64 * KIB
+
+/** Most messages in one frame: bounds the work that one frame can ask for. */
+export const FRAME_MESSAGES_MAX = 4096
+
+/** Most origins in a version vector on the wire: 18 bytes each, so it fits a frame with room to spare. */
+export const VECTOR_ORIGINS_MAX = 32_768
+
+/** Longest token in the first frame. */
+export const TOKEN_BYTES_MAX = 8 * KIB
+
+/** Longest detail text of an error on the wire. */
+export const DETAIL_BYTES_MAX = 512
+
+/** Largest awareness message: what hundreds of people with cursors need. */
+export const AWARENESS_BYTES_MAX = 64 * KIB
+
+/** Largest awareness state of one Yjs client, JSON text included. */
+export const AWARENESS_STATE_BYTES_MAX = 4 * KIB
+
+/** A sender waits for acknowledgements past this many bytes on their way: bounds what a relay has to queue for a commit. */
+export const UNACKNOWLEDGED_BYTES_MAX = 4 * KIB * KIB
+
+/** Version vectors under way at once while documents are compared. */
+export const VECTORS_IN_FLIGHT_MAX = 64
+
+/** Bytes that a subscriber's socket may hold unsent before its relay stops feeding it. */
+export const SEND_BUFFER_BYTES_HIGH = 256 * KIB
+
+/** Bytes unsent at which a y-websocket client, which cannot be fed from a place, is cut. */
+export const SEND_BUFFER_BYTES_MAX = KIB * KIB
+
+/** A peer that was sent a ping and is silent for this long is gone. */
+export const SILENCE_MS_MAX = 45_000
+
+/** Pause after which a client asks whether the relay is still there. */
+export const PING_EVERY_MS = 20_000
+
+/** A connection that has not said hello by then is closed. */
+export const HELLO_WITHIN_MS = 10_000

@@ -1,0 +1,285 @@
+/**
+ * The session: the state of one conversation between two replicas, as a pure step. Messages and time go in, actions come
+ * out; it does no IO and keeps no document. The side that connects is the `dialer` (a client, or a relay that exchanges
+ * with another), the other the `listener`. It promises that messages come in the order that docs/protocol.md gives, that
+ * the view of the other's log only moves forward (P4), that a place is handed out only when everything before it was
+ * handed over first, and that what is under way is bounded (P7). It does not know what a store or a socket is.
+ */
+import type { VersionVector } from '../causality/version-vector.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { DocumentId, ReplicaId } from '../ids.ts'
+import { HELLO_WITHIN_MS, PING_EVERY_MS, SILENCE_MS_MAX, VECTORS_IN_FLIGHT_MAX } from '../limits.ts'
+import type { DocumentRef } from '../update/record.ts'
+import type {
+  Ack,
+  AwarenessMessage,
+  Catalog,
+  Entries,
+  Hello,
+  Message,
+  Open,
+  Place,
+  Refused,
+  Scope,
+  Stamped,
+  Submit,
+  Vector,
+  Welcome,
+} from '../wire/messages.ts'
+import { commonVersion, PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST } from '../wire/version.ts'
+
+export interface SessionOptions {
+  role: 'dialer' | 'listener'
+  /** This replica. */
+  replica: ReplicaId
+  /** Milliseconds, from the environment's clock. */
+  now: number
+}
+
+/** What the owner of a session has to do, in this order. */
+export type Action =
+  /** Send it. */
+  | { do: 'send'; message: Message }
+  /** Send a sign of life. */
+  | { do: 'ping' }
+  /** Listener: check the place and answer with `welcome`. */
+  | { do: 'greet'; hello: Hello }
+  /** Dialer: greeted. If `resumed`, the outbox may be sent at once. */
+  | { do: 'welcomed'; welcome: Welcome }
+  /** Dialer: hold the documents against one's own; answer with `differ`. */
+  | { do: 'compare'; catalog: Catalog }
+  /** Store records, in the same transaction as the place if there is one, then apply them. */
+  | { do: 'store'; entries: Entries; place?: Place }
+  /** Note that the other holds one's records durably, with the place if there is one. */
+  | { do: 'acknowledged'; ack: Ack; place?: Place }
+  | { do: 'stamped'; stamped: Stamped; place?: Place }
+  | { do: 'refused'; refused: Refused }
+  /** Send what the vector lacks, then one's own vector if it asks for a reply. */
+  | { do: 'serve'; vector: Vector }
+  /** Dialer: this document held nothing more to fetch when it was compared. */
+  | { do: 'fetched'; document: DocumentId }
+  /** Dialer: all is compared and fetched; the place stands for everything before it. */
+  | { do: 'settled'; place: Place }
+  /** Listener: */
+  | { do: 'open'; open: Open }
+  | { do: 'close'; ref: DocumentRef }
+  | { do: 'submit'; submit: Submit }
+  | { do: 'awareness'; awareness: AwarenessMessage }
+  /** The conversation is over; `told` where the other side said so. */
+  | { do: 'end'; code: ErrorCode; detail: string; told: boolean; retryAfterMs: number }
+
+export interface Session {
+  readonly phase: 'greeting' | 'comparing' | 'live' | 'ended'
+  /** Dialer: opens the conversation. */
+  hello(scope: Scope, token: string, place?: Place): Action[]
+  /** Listener: answers `greet`. */
+  welcome(answer: Omit<Welcome, 'type' | 'version'>): Action[]
+  /** Takes one message of the other side. */
+  receive(message: Message, now: number): Action[]
+  /** Any bytes arrived, a pong among them. */
+  heard(now: number): void
+  /** Time has passed: pings, and ends a conversation that has gone silent. Call at least every few seconds. */
+  tick(now: number): Action[]
+  /** Dialer: fetch these documents by version vector. `last`: the catalog held no more. */
+  differ(documents: readonly { ref: DocumentRef; vector: VersionVector }[], last?: boolean): Action[]
+  /** Dialer: whether a document is being fetched, so that records that do not connect yet will follow. */
+  fetching(document: DocumentId): boolean
+  /** Ends the conversation from this side and says why. */
+  end(code: ErrorCode, detail: string): Action[]
+}
+
+export function createSession(options: SessionOptions): Session {
+  const { role } = options
+  let phase: Session['phase'] = 'greeting'
+  let greeted = false
+  let scope: Scope = 'all'
+  let place: Place | undefined
+  let cataloged = true
+  let settled = false
+  let heardAt = options.now
+  let pingedAt = options.now
+  const startedAt = options.now
+  const fetches = new Map<DocumentId, Message>()
+  const inFlight = new Set<DocumentId>()
+
+  const session: Session = {
+    get phase() {
+      return phase
+    },
+    hello(wanted, token, from) {
+      scope = wanted
+      greeted = true
+      place = from
+      return [
+        send({
+          type: 'hello',
+          oldestVersion: PROTOCOL_VERSION_OLDEST,
+          newestVersion: PROTOCOL_VERSION,
+          replica: options.replica,
+          scope: wanted,
+          place: from,
+          token,
+        }),
+      ]
+    },
+    welcome(answer) {
+      phase = 'live'
+      return [send({ type: 'welcome', version: PROTOCOL_VERSION, ...answer })]
+    },
+    receive(message, now) {
+      if (phase === 'ended') return []
+      heardAt = now
+      return role === 'dialer' ? receiveAsDialer(message) : receiveAsListener(message)
+    },
+    heard(now) {
+      heardAt = now
+    },
+    tick(now) {
+      if (phase === 'ended') return []
+      if (phase === 'greeting' && now - startedAt > HELLO_WITHIN_MS) return end('timeout', 'no greeting in time')
+      if (now - heardAt > SILENCE_MS_MAX) return end('timeout', `nothing heard for ${now - heardAt} ms`)
+      if (role === 'listener' || now - heardAt < PING_EVERY_MS || now - pingedAt < PING_EVERY_MS) return []
+      pingedAt = now
+      return [{ do: 'ping' }]
+    },
+    differ(documents, last = false) {
+      for (const { ref, vector } of documents) {
+        fetches.set(ref.document, { type: 'vector', ...pick(ref), vector, reply: true })
+      }
+      if (documents.length > 0) settled = false
+      if (last) cataloged = true
+      return [...nextFetches(), ...settle()]
+    },
+    fetching: (document) => inFlight.has(document) || fetches.has(document),
+    end,
+  }
+  return session
+
+  function receiveAsDialer(message: Message): Action[] {
+    if (message.type === 'failure') return ended(message)
+    if (phase === 'greeting') {
+      return message.type === 'welcome' && greeted ? welcomed(message) : outOfPlace(message)
+    }
+    switch (message.type) {
+      case 'epoch':
+        if (place === undefined || message.start < place.offset) return outOfPlace(message)
+        place = { epoch: message.epoch, offset: place.offset }
+        return []
+      case 'catalog':
+        return phase === 'comparing' && !cataloged ? [{ do: 'compare', catalog: message }] : outOfPlace(message)
+      case 'entries':
+        return forward(message, (at) => ({ do: 'store', entries: message, place: at }))
+      case 'ack':
+        return forward(message, (at) => ({ do: 'acknowledged', ack: message, place: at }))
+      case 'stamped':
+        return forward(message, (at) => ({ do: 'stamped', stamped: message, place: at }))
+      case 'refused':
+        return [{ do: 'refused', refused: message }]
+      case 'vector':
+        return fetched(message)
+      case 'same':
+        return [{ do: 'fetched', document: message.document }]
+      case 'awareness':
+        return [{ do: 'awareness', awareness: message }]
+      default:
+        return outOfPlace(message)
+    }
+  }
+
+  function receiveAsListener(message: Message): Action[] {
+    if (message.type === 'failure') return ended(message)
+    if (phase === 'greeting') {
+      if (message.type !== 'hello' || greeted) return outOfPlace(message)
+      greeted = true
+      if (commonVersion(message.oldestVersion, message.newestVersion) === undefined) {
+        return end('version', `this relay speaks versions ${PROTOCOL_VERSION_OLDEST} to ${PROTOCOL_VERSION}`)
+      }
+      return [{ do: 'greet', hello: message }]
+    }
+    switch (message.type) {
+      case 'open':
+        return [{ do: 'open', open: message }]
+      case 'close':
+        return [{ do: 'close', ref: message }]
+      case 'entries':
+        return message.through === 0 ? [{ do: 'store', entries: message }] : outOfPlace(message)
+      case 'submit':
+        return [{ do: 'submit', submit: message }]
+      case 'vector':
+        return [{ do: 'serve', vector: message }]
+      case 'awareness':
+        return [{ do: 'awareness', awareness: message }]
+      default:
+        return outOfPlace(message)
+    }
+  }
+
+  function welcomed(message: Welcome): Action[] {
+    if (commonVersion(message.version, message.version) === undefined) {
+      return end('version', `the relay answers in version ${message.version}`)
+    }
+    if (message.resumed && place === undefined) return outOfPlace(message)
+    // A resumed stream begins behind the old place, which is older than the head of the greeting or equal to it.
+    place = { epoch: message.epoch, offset: message.resumed && place ? place.offset : message.head }
+    cataloged = message.resumed || scope === 'opened'
+    phase = cataloged ? 'live' : 'comparing'
+    settled = message.resumed
+    return [{ do: 'welcomed', welcome: message }, ...settle()]
+  }
+
+  /** A message of the other's log: `through` may only rise; 0 is outside of the log. */
+  function forward(message: Message & { through: number }, action: (place?: Place) => Action): Action[] {
+    if (message.through === 0) return [action()]
+    if (place === undefined || message.through <= place.offset) return outOfPlace(message)
+    place = { epoch: place.epoch, offset: message.through }
+    return [action(settled ? place : undefined)]
+  }
+
+  function fetched(message: Vector): Action[] {
+    const actions: Action[] = [{ do: 'serve', vector: message }]
+    if (message.reply) return actions
+    if (inFlight.delete(message.document)) actions.push({ do: 'fetched', document: message.document })
+    return [...actions, ...nextFetches(), ...settle()]
+  }
+
+  function nextFetches(): Action[] {
+    const actions: Action[] = []
+    for (const [document, message] of fetches) {
+      if (inFlight.size >= VECTORS_IN_FLIGHT_MAX) break
+      if (inFlight.has(document)) continue
+      fetches.delete(document)
+      inFlight.add(document)
+      actions.push(send(message))
+    }
+    return actions
+  }
+
+  function settle(): Action[] {
+    if (settled || !cataloged || fetches.size > 0 || inFlight.size > 0 || place === undefined) return []
+    settled = true
+    phase = 'live'
+    return [{ do: 'settled', place }]
+  }
+
+  function outOfPlace(message: Message): Action[] {
+    return end('protocol', `${message.type} has no place here (${role}, ${phase})`)
+  }
+
+  function end(code: ErrorCode, detail: string): Action[] {
+    if (phase === 'ended') return []
+    phase = 'ended'
+    return [
+      send({ type: 'failure', code, detail, retryAfterMs: 0 }),
+      { do: 'end', code, detail, told: false, retryAfterMs: 0 },
+    ]
+  }
+
+  function ended(message: Extract<Message, { type: 'failure' }>): Action[] {
+    phase = 'ended'
+    return [{ do: 'end', code: message.code, detail: message.detail, told: true, retryAfterMs: message.retryAfterMs }]
+  }
+}
+
+const send = (message: Message): Action => ({ do: 'send', message })
+
+const pick = (ref: DocumentRef): DocumentRef => ({ document: ref.document, epoch: ref.epoch, gc: ref.gc })

@@ -1,0 +1,109 @@
+/**
+ * What an update holds and rests on, found in one pass over its bytes without a Y.Doc and without trusting any count in
+ * them (P7, P9). It accepts what Yjs writes, and what it accepts Yjs decodes without an error. It does not know what
+ * any replica holds: clocks beyond what is known, and parents that are no types, are not seen here.
+ */
+import { UPDATE_LIMITS, type UpdateLimits } from './limits.ts'
+import { DELETED, GC, KIND_BITS, NONE, SKIP } from './struct.ts'
+import { type UpdateVisitor, walkUpdate } from './walk.ts'
+
+/** `length` clocks of one Yjs client id, from `clock` on. */
+export interface StructRange {
+  readonly client: number
+  readonly clock: number
+  readonly length: number
+}
+
+/** A range of clocks that the update says are deleted. */
+export type DeleteRange = StructRange
+
+export interface UpdateSummary {
+  /** What the update holds, in its order; adjacent structs joined, gaps (Skips) left out. */
+  readonly structs: readonly StructRange[]
+  /**
+   * client id -> exclusive clock below which everything must be known (or be in the update) before Yjs can integrate it:
+   * from origins, right origins and parents, and where structs do not start at clock 0 or follow a gap.
+   */
+  readonly dependencies: ReadonlyMap<number, number>
+  /** The delete set in its order, and before it the clocks of structs that have no content any more. May overlap. */
+  readonly deletes: readonly DeleteRange[]
+  /** Neither structs nor deletes. */
+  readonly empty: boolean
+}
+
+const NO_DEPENDENCIES: ReadonlyMap<number, number> = new Map()
+
+/**
+ * Checks a Yjs v1 update and says what it holds. Raises `invalid-update`, or `too-big` where only a bound is broken.
+ * It takes time in proportion to the bytes and memory in proportion to the ranges found.
+ */
+export function inspectUpdate(bytes: Uint8Array, limits: UpdateLimits = UPDATE_LIMITS): UpdateSummary {
+  const found: Found = { structs: [], deletes: [], references: undefined }
+  walkUpdate(bytes, limits, summarise, found)
+  const { structs, deletes } = found
+  return { structs, dependencies: dependencies(found), deletes, empty: structs.length === 0 && deletes.length === 0 }
+}
+
+interface Range {
+  client: number
+  clock: number
+  length: number
+}
+
+interface Found {
+  readonly structs: Range[]
+  readonly deletes: Range[]
+  /** client id -> highest clock that a struct of another client refers to. */
+  references: Map<number, number> | undefined
+}
+
+const summarise: UpdateVisitor<Found> = {
+  struct(found, client, clock, head) {
+    const kind = head.info & KIND_BITS
+    if (kind === SKIP) return
+    addRange(found.structs, client, clock, head.length)
+    if (kind === GC || kind === DELETED) addRange(found.deletes, client, clock, head.length)
+    refer(found, client, head.originClient, head.originClock)
+    refer(found, client, head.rightClient, head.rightClock)
+    refer(found, client, head.parentClient, head.parentClock)
+  },
+  deletion(found, client, clock, length) {
+    found.deletes.push({ client, clock, length })
+  },
+}
+
+/** Own clocks come in order, so only references to other clients can be unknown. */
+function refer(found: Found, client: number, toClient: number, toClock: number): void {
+  if (toClient === NONE || toClient === client) return
+  found.references ??= new Map()
+  const highest = found.references.get(toClient)
+  if (highest === undefined || highest < toClock) found.references.set(toClient, toClock)
+}
+
+function addRange(ranges: Range[], client: number, clock: number, length: number): void {
+  const last = ranges[ranges.length - 1]
+  if (last !== undefined && last.client === client && last.clock + last.length === clock) last.length += length
+  else ranges.push({ client, clock, length })
+}
+
+/**
+ * The last joined range of a client decides: what lies below its start must be known, what others refer to beyond its end
+ * too, and everything between is in the update.
+ */
+function dependencies({ structs, references }: Found): ReadonlyMap<number, number> {
+  const first = structs[0]
+  if (references === undefined && (first === undefined || (structs.length === 1 && first.clock === 0))) {
+    return NO_DEPENDENCIES
+  }
+  const bounds = new Map<number, number>()
+  for (let i = 0; i < structs.length; i++) {
+    const { client, clock, length } = structs[i] as Range
+    if (structs[i + 1]?.client === client) continue
+    const referred = references?.get(client) ?? NONE
+    references?.delete(client)
+    if (referred >= clock + length) bounds.set(client, referred + 1)
+    else if (clock > 0) bounds.set(client, clock)
+  }
+  if (references !== undefined) for (const [client, clock] of references) bounds.set(client, clock + 1)
+  return bounds
+}

@@ -1,0 +1,86 @@
+/**
+ * Records: sealed, checksummed updates. The checksum covers where a record belongs as well as what it holds, so that a row
+ * that was flipped, cut or moved is seen when it is read.
+ */
+
+import { type Chain, nextChain } from '../causality/chain.ts'
+import type { Dot } from '../causality/version-vector.ts'
+import { RejoinError } from '../errors.ts'
+import { fromHex, type Hash64, hash64 } from '../hash.ts'
+import type { DocumentEpoch, DocumentId } from '../ids.ts'
+
+/** What the bytes of an update are. `yjs-v1` is one Yjs update in version 1 of its encoding; sealed content may follow. */
+export const UPDATE_KINDS = ['yjs-v1'] as const
+export type UpdateKind = (typeof UPDATE_KINDS)[number]
+
+/** A document as replicas agree on it: its id, its generation, and whether content of deletions may be dropped. */
+export interface DocumentRef {
+  document: DocumentId
+  epoch: DocumentEpoch
+  /** Yjs' `gc`, fixed when the document is created. */
+  gc: boolean
+}
+
+/** One sealed update. Its bytes never change: the same dot is the same content for ever (P8). */
+export interface UpdateRecord extends Dot {
+  kind: UpdateKind
+  bytes: Uint8Array
+  checksum: Hash64
+  chain: Chain
+}
+
+/** What is sealed, before it rests on anything. */
+export interface Unsealed extends Dot {
+  kind: UpdateKind
+  bytes: Uint8Array
+}
+
+/** Gives an update its checksum and its chain after `previous`. */
+export function seal(where: DocumentRef, update: Unsealed, previous: Chain): UpdateRecord {
+  const checksum = recordChecksum(where, update)
+  return { ...update, checksum, chain: nextChain(previous, checksum) }
+}
+
+/** Raises `corrupt` where a stored record is not what was sealed. */
+export function verify(where: DocumentRef, record: UpdateRecord): void {
+  if (recordChecksum(where, record) !== record.checksum) {
+    throw new RejoinError(
+      'corrupt',
+      `record ${record.origin}/${record.seq} of ${JSON.stringify(where.document)} does not match its checksum`,
+    )
+  }
+}
+
+/** The checksum of one record: of its bytes, then of its place (document, epoch, origin, seq, kind). */
+export function recordChecksum(where: DocumentRef, update: Unsealed): Hash64 {
+  const place = placeOf(where)
+  const length = update.bytes.length
+  const input = scratchOf(length + place.length + 17)
+  input.set(update.bytes, 0)
+  input.set(place, length)
+  input.set(fromHex(update.origin), length + place.length)
+  const view = new DataView(input.buffer, input.byteOffset)
+  view.setBigUint64(length + place.length + 8, BigInt(update.seq))
+  input[length + place.length + 16] = UPDATE_KINDS.indexOf(update.kind)
+  return hash64(input)
+}
+
+const encoder = new TextEncoder()
+let lastPlace: { document: DocumentId; epoch: DocumentEpoch; bytes: Uint8Array } | undefined
+
+function placeOf(where: DocumentRef): Uint8Array {
+  if (lastPlace?.document === where.document && lastPlace.epoch === where.epoch) return lastPlace.bytes
+  const bytes = fromHex(hash64(encoder.encode(`${where.epoch}/${where.document}`)))
+  lastPlace = { document: where.document, epoch: where.epoch, bytes }
+  return bytes
+}
+
+let scratch = new Uint8Array(4096)
+
+function scratchOf(length: number): Uint8Array {
+  if (length > scratch.length) {
+    if (length > 1 << 20) return new Uint8Array(length)
+    scratch = new Uint8Array(2 * length)
+  }
+  return scratch.subarray(0, length)
+}

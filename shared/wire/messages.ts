@@ -1,0 +1,171 @@
+/**
+ * The messages of protocol version 1, as types. `codec.ts` holds their bytes, `docs/protocol.md` says when each is sent.
+ * "Here" is the sender, "there" the receiver.
+ */
+import type { Chain } from '../causality/chain.ts'
+import type { Dot, VersionVector } from '../causality/version-vector.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { Hash64 } from '../hash.ts'
+import type { LogEpoch, ReplicaId } from '../ids.ts'
+import type { DocumentRef, UpdateKind } from '../update/record.ts'
+
+/** A place in the log of the replica that the connection leads to. */
+export interface Place {
+  epoch: LogEpoch
+  /** The reader holds everything up to this offset, included; 0 is the start of the log. */
+  offset: number
+}
+
+/** `all`: every document of the workspace that the peer may read. `opened`: those that it opens on this connection. */
+export type Scope = 'all' | 'opened'
+
+/** First message of the side that connects. */
+export interface Hello {
+  type: 'hello'
+  oldestVersion: number
+  newestVersion: number
+  replica: ReplicaId
+  scope: Scope
+  /** Where this replica last stopped reading the other's log; absent on a first meeting. */
+  place?: Place
+  /** Permission to enter; empty where none is asked for. */
+  token: string
+}
+
+/** The answer to hello. */
+export interface Welcome {
+  type: 'welcome'
+  version: number
+  replica: ReplicaId
+  epoch: LogEpoch
+  /** Offset of the newest log entry here. The stream that follows starts behind it, or behind the place if `resumed`. */
+  head: number
+  /** The place was valid: the stream starts there. Otherwise documents are compared first. */
+  resumed: boolean
+}
+
+/** The log here has entered a new epoch at `start`: offsets that follow belong to it. */
+export interface EpochMessage {
+  type: 'epoch'
+  epoch: LogEpoch
+  start: number
+}
+
+/** Documents here with the fingerprints of their version vectors; in parts, the last one marked. */
+export interface Catalog {
+  type: 'catalog'
+  documents: readonly CatalogEntry[]
+  last: boolean
+}
+
+export interface CatalogEntry extends DocumentRef {
+  fingerprint: Hash64
+}
+
+/** Asks for a document's awareness and, in scope `opened`, for its updates. */
+export interface Open extends DocumentRef {
+  type: 'open'
+  /** Where given, the receiver answers `same` or `vector`. */
+  fingerprint?: Hash64
+}
+
+export interface Close extends DocumentRef {
+  type: 'close'
+}
+
+/** The fingerprint given with `open` is the fingerprint here. */
+export interface Same extends DocumentRef {
+  type: 'same'
+}
+
+/** What is held here of a document. The receiver sends what this lacks and, if `reply`, its own vector after that. */
+export interface Vector extends DocumentRef {
+  type: 'vector'
+  vector: VersionVector
+  reply: boolean
+}
+
+/** Records that follow one another: `first`, first + 1, ... of one origin. */
+export interface Run {
+  origin: string
+  first: number
+  /** The chain after the first record. */
+  chain: Chain
+  updates: readonly { kind: UpdateKind; bytes: Uint8Array }[]
+}
+
+/** Records of one document. */
+export interface Entries extends DocumentRef {
+  type: 'entries'
+  /** Offset in the log here of the last record; 0 where they answer a vector or come from an outbox. */
+  through: number
+  runs: readonly Run[]
+}
+
+/** The receiver's records up to (origin, seq) are durable here. Comes in the order of the log here. */
+export interface Ack extends DocumentRef, Dot {
+  type: 'ack'
+  /** As in `entries`; 0 where the record was held before. */
+  through: number
+  chain: Chain
+}
+
+/** An update of a replica that has no origin of its own: the receiver seals it. */
+export interface Submit extends DocumentRef {
+  type: 'submit'
+  /** Chosen by the sender, counts up per connection. */
+  request: number
+  kind: UpdateKind
+  bytes: Uint8Array
+}
+
+/** A submitted update is durable here, under this dot; seq 0 where it held nothing new. */
+export interface Stamped extends DocumentRef, Dot {
+  type: 'stamped'
+  request: number
+  through: number
+  chain: Chain
+}
+
+/** Something that was sent is not accepted: the records from (origin, seq) on, or a submitted update. */
+export interface Refused extends DocumentRef, Dot {
+  type: 'refused'
+  /** The number of the submit; 0 for records. */
+  request: number
+  code: ErrorCode
+  /** For `gap` and `fork`: highest seq of the origin that is held here. */
+  held: number
+  detail: string
+}
+
+/** y-protocols' awareness update of people in a document; never stored. */
+export interface AwarenessMessage extends DocumentRef {
+  type: 'awareness'
+  bytes: Uint8Array
+}
+
+/** The connection ends. */
+export interface Failure {
+  type: 'failure'
+  code: ErrorCode
+  detail: string
+  /** Come back no sooner than this; 0: as you like. */
+  retryAfterMs: number
+}
+
+export type Message =
+  | Hello
+  | Welcome
+  | EpochMessage
+  | Catalog
+  | Open
+  | Close
+  | Same
+  | Vector
+  | Entries
+  | Ack
+  | Submit
+  | Stamped
+  | Refused
+  | AwarenessMessage
+  | Failure

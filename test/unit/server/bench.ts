@@ -1,0 +1,109 @@
+/** A relay without sockets and without time: both are the test's. */
+import type { Connection, ConnectionHandler } from '../../../server/relay/connection.ts'
+import { RELAY_LIMITS } from '../../../server/relay/limits.ts'
+import { createRelayCore } from '../../../server/relay/relay.ts'
+import { createMemoryStore } from '../../../server/storage/memory.ts'
+import type { RelayStore } from '../../../server/storage/store.ts'
+
+export interface Bench {
+  core: ReturnType<typeof createRelayCore>
+  /** What went wrong and was nobody's to be told. */
+  reported: unknown[]
+  /** Workspaces opened and closed. */
+  noted: string[]
+  /** Commits wait for this. */
+  commit(): void
+  /** Lets time pass, in ticks of 5 s. */
+  pass(ms: number): void
+  sync(workspace: string): Socket
+  yWebsocket(workspace: string, document: string): Socket
+}
+
+export interface Socket {
+  sent: Uint8Array[]
+  /** Bytes sent that the peer has not read. */
+  unread: number
+  /** Whether the peer reads what it is sent at once. */
+  reads: boolean
+  closedWith: number | undefined
+  handler: ConnectionHandler
+  send(data: Uint8Array | string): void
+  /** Reads all that it was sent. */
+  read(): void
+}
+
+/** A relay with this way to open stores; memory, if none is given. */
+export function createBench(openStore: (workspace: string) => RelayStore = memoryStores()): Bench {
+  let now = 0
+  let seed = 1
+  const commits: (() => void)[] = []
+  const reported: unknown[] = []
+  const noted: string[] = []
+  const core = createRelayCore({
+    openStore,
+    environment: {
+      now: () => now,
+      randomBytes: (length) => Uint8Array.from({ length }, () => seed++ % 256),
+      setTimer: () => () => {},
+    },
+    limits: RELAY_LIMITS,
+    soon: (commit) => void commits.push(commit),
+    report: (error) => void reported.push(error),
+    noted: (event, workspace) => void noted.push(`${event}: ${workspace}`),
+  })
+  return {
+    core,
+    reported,
+    noted,
+    commit() {
+      for (const commit of commits.splice(0)) commit()
+    },
+    pass(ms) {
+      for (const end = now + ms; now < end; ) {
+        now += 5_000
+        core.tick()
+      }
+    },
+    sync: (workspace) => createSocket((connection) => core.sync(workspace, connection)),
+    yWebsocket: (workspace, document) => createSocket((connection) => core.yWebsocket(workspace, document, connection)),
+  }
+}
+
+function memoryStores(): (workspace: string) => RelayStore {
+  const stores = new Map<string, RelayStore>()
+  return (workspace) => {
+    const store = stores.get(workspace) ?? createMemoryStore()
+    stores.set(workspace, store)
+    return store
+  }
+}
+
+function createSocket(open: (connection: Connection) => ConnectionHandler): Socket {
+  const sent: Uint8Array[] = []
+  const connection: Connection = {
+    send(bytes) {
+      sent.push(bytes)
+      if (!socket.reads) socket.unread += bytes.length
+    },
+    sendText() {},
+    buffered: () => socket.unread,
+    close(code) {
+      socket.closedWith ??= code
+    },
+  }
+  const deaf: ConnectionHandler = { received() {}, drained() {}, tick() {}, closed() {} }
+  const socket: Socket = {
+    sent,
+    unread: 0,
+    reads: true,
+    closedWith: undefined,
+    handler: deaf,
+    send: (data) => socket.handler.received(data),
+    read() {
+      socket.unread = 0
+      socket.handler.drained()
+    },
+  }
+  socket.handler = open(connection)
+  return socket
+}

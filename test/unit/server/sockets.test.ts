@@ -1,0 +1,103 @@
+/** What the Node runtime sees to beneath the core: dead peers, and readers that fall behind. */
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import { WebSocket as Ws } from 'ws'
+import * as Y from 'yjs'
+import { RELAY_LIMITS } from '../../../server/relay/limits.ts'
+import { createSockets } from '../../../server/runtime/sockets.ts'
+import { parseTarget } from '../../../server/runtime/upgrade.ts'
+import { systemEnvironment } from '../../../shared/environment.ts'
+import { FIRST_EPOCH, randomId } from '../../../shared/ids.ts'
+import { decodeFrame, encodeFrame, encodeMessage } from '../../../shared/wire/codec.ts'
+import type { Message } from '../../../shared/wire/messages.ts'
+import { createBench } from './bench.ts'
+import { cleanUp, startRelay, until } from './support.ts'
+
+async function listening(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  cleanUp(() => server.close())
+  return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+async function opened(url: string, options: { autoPong?: boolean } = {}): Promise<Ws> {
+  const socket = new Ws(url, options)
+  cleanUp(() => socket.terminate())
+  await new Promise((resolve) => socket.once('open', resolve))
+  return socket
+}
+
+describe('sockets', () => {
+  test('[P7] stock clients that leave two pings unanswered are cut, others are not', async () => {
+    let now = 0
+    const { core } = createBench()
+    const sockets = createSockets({ core, limits: RELAY_LIMITS, now: () => now, broken() {} })
+    const server = createServer()
+    server.on('upgrade', (request, socket, head) => {
+      const target = parseTarget(request.url ?? '')
+      if (target !== undefined) sockets.accept(request, socket, head, target)
+    })
+    const url = await listening(server)
+    const [alive, dead, talking, own] = await Promise.all([
+      opened(`${url}/y/acme/note`),
+      opened(`${url}/y/acme/note`, { autoPong: false }),
+      opened(`${url}/y/acme/note`, { autoPong: false }),
+      opened(`${url}/sync/acme`, { autoPong: false }),
+    ])
+    let pongs = 0
+    alive.on('ping', () => pongs++)
+    const queryAwareness = new Uint8Array([3])
+    for (let i = 1; i <= 4; i++) {
+      now += 20_000
+      sockets.tick()
+      await until('the ping has arrived', () => pongs === i)
+      talking.send(queryAwareness)
+      // What is sent on one connection arrives in order: with the answer, the pong before it was read.
+      await new Promise((resolve) => {
+        alive.once('pong', resolve)
+        alive.ping()
+      })
+    }
+    await until('the dead one is cut', () => dead.readyState === Ws.CLOSED)
+    expect([alive, talking, own].map(({ readyState }) => readyState)).toEqual([Ws.OPEN, Ws.OPEN, Ws.OPEN])
+    expect(sockets.size).toBe(3)
+  })
+
+  test('[P7] a Rejoin client that pauses is not cut and misses nothing: it is fed again when it reads', async () => {
+    const { socketUrl, errors } = await startRelay()
+    const reader = await greeted(socketUrl)
+    const writer = await greeted(socketUrl)
+    reader.socket.pause()
+    const doc = new Y.Doc()
+    let request = 0
+    const where = { document: 'note', epoch: FIRST_EPOCH, gc: true }
+    doc.on('update', (bytes: Uint8Array) =>
+      writer.send({ type: 'submit', ...where, request: ++request, kind: 'yjs-v1', bytes }),
+    )
+    for (let i = 0; i < 200; i++) doc.getText('text').insert(0, String(i % 10).repeat(50_000))
+    await until('all is stamped', () => writer.received.filter(({ type }) => type === 'stamped').length === 200)
+    const before = reader.received.length
+    reader.socket.resume()
+    const copy = new Y.Doc()
+    await until('the reader has all of it', () => {
+      for (const message of reader.received.splice(before)) {
+        if (message.type !== 'entries') continue
+        for (const run of message.runs) for (const { bytes } of run.updates) Y.applyUpdate(copy, bytes)
+      }
+      return copy.getText('text').length === 200 * 50_000
+    })
+    expect(errors).toEqual([])
+  })
+})
+
+/** A bare Rejoin client of the whole workspace. */
+async function greeted(socketUrl: string) {
+  const socket = await opened(`${socketUrl}/sync/acme`)
+  const received: Message[] = []
+  socket.on('message', (data: Buffer) => received.push(...decodeFrame(new Uint8Array(data))))
+  const send = (...messages: Message[]) => socket.send(encodeFrame(messages.map(encodeMessage)))
+  const replica = randomId(systemEnvironment)
+  send({ type: 'hello', oldestVersion: 1, newestVersion: 1, replica, scope: 'all', token: '' })
+  await until('the relay welcomes', () => received.some(({ type }) => type === 'welcome'))
+  return { socket, received, send }
+}
