@@ -317,6 +317,9 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     awareness = made
     type Change = Record<'added' | 'updated' | 'removed', number[]>
     const moved = ({ added, updated, removed }: Change, origin: unknown): void => {
+      // The relay thought that this client had gone, as after a reconnect; its clock is past that now.
+      const missed = origin === STORED && removed.includes(doc.clientID) && made.getLocalState() !== null
+      if (missed) options.sendAwareness(where, encodeAwarenessUpdate(made, [doc.clientID]))
       if (origin !== STORED)
         options.sendAwareness(where, encodeAwarenessUpdate(made, [...added, ...updated, ...removed]))
     }

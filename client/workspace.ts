@@ -155,6 +155,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       environment,
       host: {
         opened: () => [...open.values()].map(({ document }) => document.where),
+        entered: (id) => open.get(id)?.document.connected(),
         arrived(id, records) {
           open.get(id)?.document.arrived(records)
           channel?.tell([id])
@@ -274,7 +275,6 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       knowDocuments()
       if (caughtUp) document.fetched()
       connector.conversation?.open(document.where)
-      document.connected()
       show()
     }, report)
     return document

@@ -93,7 +93,7 @@ function thisMachines(): Installer[] {
       name: 'apt-get',
       commands: [
         ['apt-get', 'update'],
-        ['apt-get', 'install', '-y', 'chromium'],
+        ['apt-get', 'install', '-y', '--no-install-recommends', 'chromium'],
       ],
     },
     { name: 'playwright-core install', commands: [[...playwright, '--with-deps']] },

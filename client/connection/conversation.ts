@@ -22,6 +22,8 @@ import type { Socket } from './socket.ts'
 export interface ConversationHost {
   /** Documents that somebody has open. */
   opened(): Iterable<DocumentRef>
+  /** The relay knows that this document is open here: people in it may be shown. */
+  entered(document: DocumentId): void
   /** Records that are stored and are to be shown in open documents. */
   arrived(document: DocumentId, records: readonly Arrived[]): void
   /** Edits have become records. */
@@ -192,14 +194,14 @@ export function createConversation(options: ConversationOptions): Conversation {
 
   const isOpen = (document: DocumentId): boolean => [...host.opened()].some((ref) => ref.document === document)
 
-  /** Asks for a document; in scope `opened` also for what is missing here, by fingerprint where that is shorter. */
+  /** Asks for a document; in scope `opened` also for what is missing here, by fingerprint where there is something. */
   async function open(where: DocumentRef): Promise<void> {
     if (welcome === undefined) return
-    if (scope === 'all') return put({ type: 'open', ...refOf(where) })
-    const vector = (await log.held(where.document))?.vector ?? new Map()
-    if (vector.size > 0) return put({ type: 'open', ...refOf(where), fingerprint: fingerprint(vector) })
-    put({ type: 'open', ...refOf(where) })
-    perform(session.differ([{ ref: refOf(where), vector }]))
+    const ref = refOf(where)
+    const vector = scope === 'all' ? undefined : ((await log.held(where.document))?.vector ?? new Map())
+    put({ type: 'open', ...ref, fingerprint: vector && vector.size > 0 ? fingerprint(vector) : undefined })
+    host.entered(where.document)
+    if (vector?.size === 0) perform(session.differ([{ ref, vector }]))
   }
 
   /** Tier 3 for all that a catalog shows to be different, and for what only this replica has. */

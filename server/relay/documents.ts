@@ -15,6 +15,8 @@ export interface LiveDocument {
   ref: DocumentRef
   vector: Map<string, Head>
   bytes: number
+  /** The store knows it. */
+  stored: boolean
   /** What its log holds, by (client, clock). Made at the first call. */
   index(): IntervalIndex
   /** Rough bytes of memory. */
@@ -89,6 +91,7 @@ function createLive(
     ref,
     vector: new Map(vector),
     bytes,
+    stored: store !== undefined,
     index() {
       if (index === undefined) {
         index = createIntervalIndex()

@@ -131,6 +131,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
       const document = enter(where)
       const previous = headOf(document.vector, origin)
       if (!document.index().adds(inspect(update))) {
+        discardIfEmpty(document)
         queue({ from, where: document.ref, entries: [], dot: { origin, seq: 0, chain: CHAIN_START }, request })
         return
       }
@@ -150,7 +151,6 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
       if (documentCount >= limits.documentsMax) {
         throw new RejoinError('overloaded', `the workspace holds ${documentCount} documents, the most it may`)
       }
-      documentCount++
       return live.create({ document: where.document, epoch: where.epoch, gc: where.gc })
     }
     if (document.ref.epoch !== where.epoch) {
@@ -218,6 +218,12 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
       epochs = store.epochs()
     }
     durableHead = batch.entries.at(-1)?.offset ?? durableHead
+    for (const { document } of batch.documents) {
+      const committed = live.get(document)
+      if (committed === undefined || committed.stored) continue
+      committed.stored = true
+      documentCount++
+    }
     live.trim()
     for (const subscriber of subscribers) tell(subscriber, { epoch: batch.epoch, accepted: group })
   }
@@ -257,12 +263,14 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
   function refuse(from: Subscriber, where: DocumentRef, dot: Dot, request: number, error: unknown): void {
     const { code, message } = toRejoinError(error, 'storage-failed', 'the relay could not take it')
     const document = live.get(where.document)
-    if (document?.vector.size === 0) {
-      live.drop(where.document)
-      documentCount--
-    }
+    if (document !== undefined) discardIfEmpty(document)
     const held = document?.vector.get(dot.origin)?.seq ?? 0
     from.refused({ where, origin: dot.origin, seq: dot.seq, request, code, held, detail: message })
+  }
+
+  /** A document that was only asked for, or whose first update was refused, is none. */
+  function discardIfEmpty(document: LiveDocument): void {
+    if (document.vector.size === 0) live.drop(document.ref.document)
   }
 
   function count(): void {

@@ -30,6 +30,7 @@ const SCHEMA = `
     "offset" INTEGER PRIMARY KEY, document INTEGER NOT NULL, origin BLOB NOT NULL, seq INTEGER NOT NULL,
     kind INTEGER NOT NULL, bytes BLOB NOT NULL, checksum BLOB NOT NULL, chain BLOB NOT NULL);
   CREATE UNIQUE INDEX log_dot ON log (document, origin, seq);
+  CREATE INDEX log_document ON log (document);
 `
 
 type Row = Record<string, unknown>
@@ -199,7 +200,7 @@ function statements(database: DatabaseSync) {
     // The index alone answers it: "offset" is the row id.
     locate: 'SELECT "offset" FROM log WHERE document = ? AND origin = ? AND seq BETWEEN ? AND ?',
     entry: `${ENTRIES} WHERE "offset" = ?`,
-    history: 'SELECT * FROM log WHERE document = ? ORDER BY "offset"',
+    history: 'SELECT * FROM log INDEXED BY log_document WHERE document = ? ORDER BY "offset"',
     read: `${ENTRIES} WHERE "offset" > ? ORDER BY "offset"`,
   }
   return Object.fromEntries(Object.entries(prepared).map(([name, text]) => [name, database.prepare(text)])) as Record<

@@ -1,0 +1,166 @@
+/** Pages without network: people go on, a page that is opened again has it all, and both sides join when it is back. */
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { launchBrowser } from '../support/browser.ts'
+import { cleanUp, until } from '../support/lifetime.ts'
+import { type Network, startNetwork } from '../support/network.ts'
+import { begin, buildPages, jsonOf, openPage } from '../support/pages.ts'
+import { openPerson, type Person } from '../support/person.ts'
+import { type RelayProcess, startRelayProcess } from '../support/relay-process.ts'
+import { seedOfTest } from '../support/seed.ts'
+
+const EDITS = 1_000
+
+let browser: Browser
+let pages: string
+beforeAll(async () => {
+  browser = await launchBrowser()
+  pages = await buildPages()
+})
+afterAll(() => browser.close())
+
+describe('a page without network', () => {
+  test(`[P2][P6] ${EDITS} edits offline on each side, a reload in between, and both converge`, async () => {
+    const seed = seedOfTest()
+    const relay = await startRelayProcess({ pages })
+    const network = await startNetwork(relay.port)
+    const options = { relay: network.socketUrl }
+    const [alice, bob] = [await newProfile(), await newProfile()]
+    const alicePage = await openPage(alice, relay.url, options)
+    const bobPage = await openPage(bob, relay.url, options)
+    await alicePage.evaluate((given) => window.me.edit(given, 50), seed)
+    await bobPage.evaluate((given) => window.me.edit(given, 50), seed + 1)
+    await allEqual([alicePage, bobPage])
+
+    await goOffline(network, [alice, bob])
+    for (const [index, page] of [alicePage, bobPage].entries()) {
+      await until('the page notices', async () => (await statusOf(page)).connection !== 'synced')
+      await page.evaluate(([given, count]) => window.me.edit(given, count), [seed + 10 + index, EDITS] as const)
+      await page.evaluate(() => window.me.saved('device'))
+      expect(await statusOf(page)).toMatchObject({ receipt: 'device', unacknowledged: EDITS, storage: 'ok' })
+    }
+    const before = await jsonOf(alicePage)
+    expect(await jsonOf(bobPage)).not.toBe(before)
+
+    // The page's files come again, its socket does not.
+    await alice.setOffline(false)
+    await alicePage.reload()
+    await begin(alicePage, options)
+    expect(await jsonOf(alicePage)).toBe(before)
+    expect(await statusOf(alicePage)).toMatchObject({ receipt: 'device', unacknowledged: EDITS, storage: 'ok' })
+
+    await goOnline(network, [alice, bob])
+    for (const page of [alicePage, bobPage]) await page.evaluate(() => window.me.saved('relay'))
+    await allEqual([alicePage, bobPage])
+    for (const page of [alicePage, bobPage]) {
+      await until('all is acknowledged', async () => (await statusOf(page)).connection === 'synced')
+      expect(await statusOf(page)).toMatchObject({ receipt: 'relay', unacknowledged: 0 })
+      expect(await page.evaluate(() => window.errors)).toEqual([])
+    }
+    const fresh = await freshPerson(relay)
+    expect(fresh.json()).toBe(await jsonOf(alicePage))
+  })
+
+  test('[P2] a page that is closed offline and opened again in another tab has its edits', async () => {
+    const seed = seedOfTest()
+    const relay = await startRelayProcess({ pages })
+    const network = await startNetwork(relay.port)
+    const profile = await newProfile()
+    const page = await openPage(profile, relay.url, { relay: network.socketUrl })
+    await goOffline(network, [profile])
+    await page.evaluate((given) => window.me.edit(given, 300), seed)
+    await page.evaluate(() => window.me.saved('device'))
+    const before = await jsonOf(page)
+    await page.close()
+
+    await profile.setOffline(false)
+    const again = await openPage(profile, relay.url, { relay: network.socketUrl })
+    expect(await jsonOf(again)).toBe(before)
+    expect(await statusOf(again)).toMatchObject({ receipt: 'device', unacknowledged: 300 })
+    await goOnline(network, [profile])
+    await again.evaluate(() => window.me.saved('relay'))
+    expect((await freshPerson(relay)).json()).toBe(before)
+  })
+
+  test('[P2][P6] edits of a page that never saw a relay reach one', async () => {
+    const seed = seedOfTest()
+    const relay = await startRelayProcess({ pages })
+    const network = await startNetwork(relay.port)
+    network.cut()
+    const profile = await newProfile()
+    const page = await openPage(profile, relay.url, { relay: network.socketUrl })
+    await page.evaluate((given) => window.me.edit(given, 300), seed)
+    await page.evaluate(() => window.me.saved('device'))
+    expect(await statusOf(page)).toMatchObject({ receipt: 'device', unacknowledged: 300 })
+
+    await goOnline(network, [profile])
+    await page.evaluate(() => window.me.saved('relay'))
+    expect((await freshPerson(relay)).json()).toBe(await jsonOf(page))
+  })
+
+  test('[P2] documents that are not open travel as well, both ways', async () => {
+    const relay = await startRelayProcess({ pages })
+    const network = await startNetwork(relay.port)
+    const [alice, bob] = [await newProfile(), await newProfile()]
+    const options = { relay: network.socketUrl }
+    const bobPage = await openPage(bob, relay.url, { ...options, document: 'notes/of bob' })
+    const alicePage = await openPage(alice, relay.url, { ...options, document: 'notes/of alice' })
+    await goOffline(network, [alice, bob])
+    await alicePage.evaluate(() => window.me.write('offline'))
+    await alicePage.evaluate(() => window.me.saved('device'))
+    await alice.setOffline(false)
+    await alicePage.reload()
+    // The document with the edit stays closed from here on.
+    await begin(alicePage, { ...options, document: 'notes/another' })
+
+    await goOnline(network, [alice, bob])
+    const known = () => bobPage.evaluate(() => window.me.workspace.documents.get())
+    await until('Bob knows the document', async () => (await known()).includes('notes/of alice'))
+    await until('nothing is left', async () => {
+      const { unacknowledged } = await alicePage.evaluate(() => window.me.workspaceStatus())
+      return unacknowledged === 0
+    })
+    const synced = () => bobPage.evaluate(() => window.me.workspaceStatus())
+    await until('Bob has everything', async () => (await synced()).connection === 'synced')
+    await goOffline(network, [alice, bob])
+    await bob.setOffline(false)
+    await bobPage.reload()
+    await begin(bobPage, { ...options, document: 'notes/of alice' })
+    expect(await bobPage.evaluate(() => window.me.tokens())).toEqual(['offline'])
+  })
+})
+
+async function newProfile(): Promise<BrowserContext> {
+  const context = await browser.newContext()
+  cleanUp(() => context.close())
+  return context
+}
+
+/** The browser says so, and open sockets end, as when a cable is pulled. */
+async function goOffline(network: Network, profiles: readonly BrowserContext[]): Promise<void> {
+  for (const profile of profiles) await profile.setOffline(true)
+  network.cut()
+}
+
+/** The browser's `online` event is what makes a page hurry; it is fired where the browser was online already, too. */
+async function goOnline(network: Network, profiles: readonly BrowserContext[]): Promise<void> {
+  network.mend()
+  for (const profile of profiles) {
+    await profile.setOffline(true)
+    await profile.setOffline(false)
+  }
+}
+
+const statusOf = (page: Page) => page.evaluate(() => window.me.status())
+
+async function allEqual(those: readonly Page[]): Promise<void> {
+  const all = () => Promise.all(those.map(jsonOf))
+  await until('all are equal', async () => new Set(await all()).size === 1, { seen: all })
+}
+
+async function freshPerson(relay: RelayProcess): Promise<Person> {
+  const person = await openPerson({ relay: relay.socketUrl, storage: 'memory' })
+  cleanUp(() => person.leave())
+  await person.note.whenSynced
+  return person
+}

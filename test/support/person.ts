@@ -1,0 +1,181 @@
+/**
+ * Somebody who edits one document: the same code in a page and on Node. It runs in browsers, so it knows nothing of Node.
+ */
+import * as Y from 'yjs'
+import {
+  type Dial,
+  type DocumentHandle,
+  type DocumentStatus,
+  type Environment,
+  openWorkspace,
+  type ReplicaStore,
+  type SavedLevel,
+  type Workspace,
+  type WorkspaceStatus,
+} from '../../client/index.ts'
+import { type Random, seeded } from './random.ts'
+
+export interface PersonOptions {
+  /** Address of a relay; without one they work alone. */
+  relay?: string
+  workspace?: string
+  document?: string
+  storage?: 'indexeddb' | 'memory' | ReplicaStore
+  environment?: Environment
+  dial?: Dial
+}
+
+export interface Person {
+  readonly workspace: Workspace
+  readonly note: DocumentHandle
+  /** Edits of text, map and array, each a transaction, decided by the seed. */
+  edit(seed: number, count: number): void
+  /** As `edit`, but all of them delete. */
+  erase(seed: number, count: number): void
+  /** Appends a token that nobody else appends. */
+  write(token: string): void
+  tokens(): string[]
+  /** Everything that the document holds, with sorted keys: equal documents, equal text. */
+  json(): string
+  status(): DocumentStatus
+  workspaceStatus(): WorkspaceStatus
+  saved(level: SavedLevel): Promise<void>
+  /** Writes tokens `<name>-0`, `<name>-1`, ... until `stop()`, and tells each one that was saved as far as asked. */
+  keepWriting(name: string, pauseMs: number, level: SavedLevel, told: (token: string) => void): Writing
+  leave(): Promise<void>
+}
+
+export interface Writing {
+  readonly written: number
+  /** Why `saved` was rejected, if it was; edits that were under way at the end are none of them. */
+  readonly failures: string[]
+  stop(): void
+}
+
+export async function openPerson(options: PersonOptions): Promise<Person> {
+  const { relay, workspace: id = 'acme', document = 'notes/today', storage, environment, dial } = options
+  const relays = relay === undefined ? [] : [relay]
+  const workspace = await openWorkspace({ id, relays, storage, environment, dial })
+  const note = workspace.open(document)
+  await note.whenLoaded
+  const { doc } = note
+  const tokens = doc.getArray<string>('tokens')
+  const change = (act: () => void): void => doc.transact(act)
+
+  return {
+    workspace,
+    note,
+    edit(seed, count) {
+      const random = seeded(seed)
+      for (let n = 0; n < count; n++) change(() => editOnce(doc, random, `${seed}.${n}`))
+    },
+    erase(seed, count) {
+      const random = seeded(seed)
+      for (let n = 0; n < count; n++) change(() => eraseOnce(doc, random))
+    },
+    write: (token) => tokens.push([token]),
+    tokens: () => tokens.toArray(),
+    json: () => toCanonicalJson(doc),
+    status: () => note.status.get(),
+    workspaceStatus: () => workspace.status.get(),
+    saved: (level) => note.saved(level),
+    keepWriting(name, pauseMs, level, told) {
+      const failures: string[] = []
+      let written = 0
+      let stopped = false
+      const next = (): void => {
+        if (stopped) return
+        const token = `${name}-${written++}`
+        tokens.push([token])
+        note.saved(level).then(
+          () => told(token),
+          (error: unknown) => {
+            if (!stopped) failures.push(String(error))
+          },
+        )
+        setTimeout(next, pauseMs)
+      }
+      next()
+      return {
+        get written() {
+          return written
+        },
+        failures,
+        stop() {
+          stopped = true
+        },
+      }
+    },
+    async leave() {
+      note.close()
+      await workspace.close()
+    },
+  }
+}
+
+const WORDS = ['join', 'again ', 'é ', '\u{1f426} ', 'edit, ', 'the relay ', '\n']
+
+function editOnce(doc: Y.Doc, random: Random, name: string): void {
+  const text = doc.getText('text')
+  const map = doc.getMap<unknown>('map')
+  const array = doc.getArray<unknown>('array')
+  switch (random(8)) {
+    case 0:
+    case 1:
+    case 2:
+      return text.insert(random(text.length + 1), WORDS[random(WORDS.length)] ?? '')
+    case 3:
+      return formatSome(text, random)
+    case 4:
+      return void map.set(`key ${random(20)}`, random(2) === 0 ? name : { name, tags: [random(9), null, true] })
+    case 5:
+      return array.insert(random(array.length + 1), [name, random(1000)])
+    case 6:
+      return array.insert(random(array.length + 1), [nested(random, name)])
+    default:
+      return eraseOnce(doc, random)
+  }
+}
+
+function formatSome(text: Y.Text, random: Random): void {
+  if (text.length < 2) return
+  const from = random(text.length - 1)
+  text.format(from, 1 + random(Math.min(10, text.length - from)), { bold: random(2) === 0 ? true : null })
+}
+
+/** A shared type inside of a shared type. */
+function nested(random: Random, name: string): Y.Map<unknown> {
+  const map = new Y.Map<unknown>()
+  map.set('name', name)
+  map.set('line', new Y.Text(WORDS[random(WORDS.length)]))
+  return map
+}
+
+function eraseOnce(doc: Y.Doc, random: Random): void {
+  const text = doc.getText('text')
+  const map = doc.getMap('map')
+  const array = doc.getArray('array')
+  const which = random(3)
+  if (which === 0 && text.length > 0) {
+    const from = random(text.length)
+    text.delete(from, 1 + random(Math.min(5, text.length - from)))
+  } else if (which === 1 && array.length > 0) {
+    array.delete(random(array.length), 1)
+  } else {
+    map.delete(`key ${random(20)}`)
+  }
+}
+
+function toCanonicalJson(doc: Y.Doc): string {
+  const content = {
+    text: doc.getText('text').toDelta(),
+    map: doc.getMap('map').toJSON(),
+    array: doc.getArray('array').toJSON(),
+    tokens: doc.getArray('tokens').toJSON(),
+  }
+  return JSON.stringify(content, (_key, value: unknown) =>
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  )
+}

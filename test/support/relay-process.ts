@@ -1,0 +1,86 @@
+/** The real relay in a process of its own, on a port that it keeps when it is killed and started again. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { cleanUp, temporaryFolder } from './lifetime.ts'
+
+const CLI = fileURLToPath(new URL('../../server/cli.ts', import.meta.url))
+
+export interface RelayProcess {
+  readonly port: number
+  /** `http://127.0.0.1:12345` */
+  readonly url: string
+  /** `ws://127.0.0.1:12345` */
+  readonly socketUrl: string
+  readonly data: string
+  /** Starts it again, with the same port and data. */
+  start(): Promise<void>
+  /** As `kill -9` and power loss end it, apart from what the system has not written to the disk. */
+  kill(): Promise<void>
+}
+
+export interface RelayProcessOptions {
+  /** By default a folder of its own. */
+  data?: string
+  port?: number
+  /** A folder to serve at `/`. */
+  pages?: string
+}
+
+export async function startRelayProcess(options: RelayProcessOptions = {}): Promise<RelayProcess> {
+  const data = options.data ?? temporaryFolder()
+  const port = options.port ?? (await freePort())
+  const url = `http://127.0.0.1:${port}`
+  // Its own pages come to it through the network of the test too, which has another port.
+  const args = ['relay', '--port', String(port), '--data', data, '--allowed-origin', url]
+  if (options.pages !== undefined) args.push('--demo', options.pages)
+  let child: ChildProcess | undefined
+  let gone: Promise<void> = Promise.resolve()
+
+  async function start(): Promise<void> {
+    const started = spawn(process.execPath, [CLI, ...args], {
+      env: { PATH: process.env.PATH ?? '' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    child = started
+    const endWithUs = () => started.kill('SIGKILL')
+    process.once('exit', endWithUs)
+    gone = new Promise((resolve) => {
+      started.once('close', () => {
+        process.off('exit', endWithUs)
+        resolve()
+      })
+    })
+    let stderr = ''
+    await new Promise<void>((resolve, reject) => {
+      started.stderr.on('data', (text) => {
+        stderr += text
+        if (stderr.includes('"listening"')) resolve()
+      })
+      started.once('close', (code) => reject(new Error(`the relay ended with ${code}: ${stderr}`)))
+    })
+  }
+
+  async function kill(): Promise<void> {
+    child?.kill('SIGKILL')
+    await gone
+  }
+
+  cleanUp(kill)
+  await start()
+  return { port, url, socketUrl: `ws://127.0.0.1:${port}`, data, start, kill }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => {
+        if (address === null || typeof address === 'string') reject(new Error('no port'))
+        else resolve(address.port)
+      })
+    })
+  })
+}

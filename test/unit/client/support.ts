@@ -1,0 +1,117 @@
+/** Clients of a relay in this process, over real sockets, as the tests of the client use them. */
+import * as Y from 'yjs'
+import type { DocumentHandle } from '../../../client/document.ts'
+import type { ReplicaStore } from '../../../client/replica/store.ts'
+import { type Branch, openWorkspace, type Workspace, type WorkspaceOptions } from '../../../client/workspace.ts'
+import { type Environment, systemEnvironment } from '../../../shared/environment.ts'
+import { createNetwork, type Network } from '../../support/network.ts'
+import { createOwnStore } from '../../support/stores.ts'
+import { cleanUp, type RunningRelay, until } from '../server/support.ts'
+
+export { createNetwork } from '../../support/network.ts'
+export { copyOf, createOwnStore, damage, dump } from '../../support/stores.ts'
+export { cleanUp, startRelay, stockClient, synced, temporaryFolder, until } from '../server/support.ts'
+
+/** Tries again without a pause: chance gives ids of 8 bytes, and jitter of 4. */
+export const impatient: Environment = {
+  ...systemEnvironment,
+  randomBytes: (length) => (length === 4 ? new Uint8Array(4) : systemEnvironment.randomBytes(length)),
+}
+
+export interface Client {
+  workspace: Workspace
+  network: Network
+  /** What was reported, and nobody waited for. */
+  errors: unknown[]
+  branches: Branch[]
+  forks: string[]
+  open(id?: string): Note
+}
+
+/** An open document with a text to type into. */
+export interface Note extends DocumentHandle {
+  text: Y.Text
+  type(text: string): void
+  read(): string
+}
+
+/** A client in the workspace `acme` of a relay. */
+export async function startClient(
+  relay: RunningRelay | undefined,
+  options: Partial<WorkspaceOptions> = {},
+): Promise<Client> {
+  const network = createNetwork()
+  const workspace = await openWorkspace({
+    id: 'acme',
+    relays: relay === undefined ? [] : [relay.socketUrl],
+    storage: createOwnStore(),
+    environment: impatient,
+    dial: network.dial,
+    ...options,
+  })
+  cleanUp(() => workspace.close())
+  const client: Client = {
+    workspace,
+    network,
+    errors: [],
+    branches: [],
+    forks: [],
+    open: (id = 'note') => toNote(workspace.open(id)),
+  }
+  workspace.on('error', (error) => client.errors.push(error))
+  workspace.on('refused', (branch) => client.branches.push(branch))
+  workspace.on('forked', ({ document }) => client.forks.push(document))
+  return client
+}
+
+export function toNote(handle: DocumentHandle): Note {
+  const text = handle.doc.getText('text')
+  return {
+    ...handle,
+    get awareness() {
+      return handle.awareness
+    },
+    text,
+    type: (added) => text.insert(text.length, added),
+    read: () => text.toString(),
+  }
+}
+
+export async function isSynced(...clients: readonly Client[]): Promise<void> {
+  for (const { workspace } of clients) {
+    await until(
+      `a client is synced, but: ${JSON.stringify(workspace.status.get())}`,
+      () => workspace.status.get().connection === 'synced',
+    )
+  }
+}
+
+/** Waits until all notes read the same; `expected`, if given. */
+export async function allRead(notes: readonly { read(): string }[], expected?: string): Promise<void> {
+  try {
+    await until('', () => notes.every((note) => note.read() === (expected ?? notes[0]?.read())))
+  } catch {
+    const texts = JSON.stringify(notes.map((note) => note.read())).slice(0, 400)
+    throw new Error(`The texts do not become ${expected === undefined ? 'equal' : JSON.stringify(expected)}: ${texts}`)
+  }
+}
+
+/** What a client that comes for the first time reads: what the relay holds. */
+export async function readAtRelay(relay: RunningRelay, id = 'note'): Promise<string> {
+  const client = await startClient(relay, { storage: 'memory' })
+  const note = client.open(id)
+  await note.whenSynced
+  const text = note.read()
+  await client.workspace.close()
+  return text
+}
+
+/** What a replica holds of a document, without opening it. */
+export async function readInStore(store: ReplicaStore, id = 'note'): Promise<string> {
+  const doc = new Y.Doc()
+  await store.read(['records', 'edits'], async (transaction) => {
+    for (const { value } of await transaction.range('records', [id])) Y.applyUpdate(doc, value.bytes)
+    for (const { value } of await transaction.range('edits', [id])) Y.applyUpdate(doc, value.bytes)
+  })
+  return doc.getText('text').toString()
+}
