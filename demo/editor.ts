@@ -1,5 +1,5 @@
 /** The editor of one document: CodeMirror on a Y.Text, with undo of one's own edits and the cursors of others. */
-import { defaultKeymap } from '@codemirror/commands'
+import { standardKeymap } from '@codemirror/commands'
 import { Compartment, EditorState } from '@codemirror/state'
 import { drawSelection, EditorView, highlightSpecialChars, keymap, placeholder } from '@codemirror/view'
 import { yCollab, yUndoManagerKeymap } from 'y-codemirror.next'
@@ -30,7 +30,7 @@ export function openEditor(handle: DocumentHandle, parent: HTMLElement): Editor 
         // A position of the editor is a position of the Y.Text only where a line ends in one character.
         EditorState.lineSeparator.of('\n'),
         EditorView.clipboardInputFilter.of((pasted) => pasted.replace(/\r\n?/g, '\n')),
-        keymap.of([...yUndoManagerKeymap, ...defaultKeymap]),
+        keymap.of([...yUndoManagerKeymap, ...standardKeymap]),
         EditorView.lineWrapping,
         highlightSpecialChars(),
         drawSelection(),

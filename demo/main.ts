@@ -121,6 +121,9 @@ function show(workspace: Workspace): void {
   })
   if (documentInAddress() === undefined) history.replaceState(undefined, '', documentLink(FIRST_DOCUMENT))
   follow()
+  find('back', HTMLButtonElement).addEventListener('click', () => {
+    location.hash = ''
+  })
   addEventListener('hashchange', follow)
   addEventListener('popstate', follow)
   addEventListener('beforeunload', (event) => {

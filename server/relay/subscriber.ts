@@ -11,11 +11,12 @@ import { FRAME_BYTES_TARGET, SEND_BUFFER_BYTES_HIGH } from '../../shared/limits.
 import { toEntries } from '../../shared/sync/runs.ts'
 import { type Action, createSession } from '../../shared/sync/session.ts'
 import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
-import { decodeFrame, encodeFrame, encodeMessage } from '../../shared/wire/codec.ts'
+import { decodeFrame } from '../../shared/wire/codec.ts'
 import type { CatalogEntry, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
 import type { LogEntry } from '../storage/store.ts'
 import type { AwarenessRooms, Member } from './awareness.ts'
 import type { Connection, ConnectionHandler } from './connection.ts'
+import { createOutgoing, entryMessages, sharedFrames } from './fan-out.ts'
 import { OPEN_DOCUMENTS_MAX, STALLED_MS_MAX } from './limits.ts'
 import type { Accepted, CommitGroup, Refusal, RelayWorkspace, Subscriber } from './workspace.ts'
 
@@ -42,6 +43,7 @@ export function createSubscriber(
   const session = createSession({ role: 'listener', replica: workspace.replica, now: environment.now() })
   const opened = new Set<DocumentId>()
   const feeds: Feed[] = []
+  const outgoing = createOutgoing()
   /** What this connection brought into the log and has not been told of yet, by offset. */
   const owed = new Map<number, Accepted>()
   let scopeAll = false
@@ -50,8 +52,6 @@ export function createSubscriber(
   let greeted = false
   let over = false
   let movedAt = environment.now()
-  let outbox: Uint8Array[] = []
-  let outboxBytes = 0
 
   const subscriber: Subscriber = { committed, refused }
   const room: Member = { send: deliver }
@@ -182,51 +182,38 @@ export function createSubscriber(
 
   function committed(group: CommitGroup): void {
     if (!greeted || over) return
+    const entries = group.accepted.flatMap((accepted) => accepted.entries)
+    const caughtUp = entries[0] === undefined || sent === entries[0].offset - 1
+    const feeding = caughtUp && connection.buffered() < SEND_BUFFER_BYTES_HIGH
+    const apart = group.accepted.some((accepted) => accepted.from === subscriber || accepted.dot.origin === peer)
+    if (feeding && scopeAll && !apart && outgoing.length === 0) {
+      for (const frame of sharedFrames(group)) connection.send(frame)
+      sent = entries.at(-1)?.offset ?? sent
+      return pump()
+    }
     if (group.epoch !== undefined) put({ type: 'epoch', ...group.epoch })
-    const first = group.accepted.find((accepted) => accepted.entries.length > 0)?.entries[0]
-    const caughtUp = first === undefined || sent === first.offset - 1
     for (const accepted of group.accepted) {
-      const mine = accepted.from === subscriber
+      if (accepted.from !== subscriber) continue
       const last = accepted.entries.at(-1)
-      if (mine && last === undefined) put(receipt(accepted, 0))
-      else if (mine && last !== undefined) owed.set(last.offset, accepted)
+      if (last === undefined) put(receipt(accepted, 0))
+      else owed.set(last.offset, accepted)
     }
-    if (caughtUp && connection.buffered() < SEND_BUFFER_BYTES_HIGH) {
-      sendEntries(group.accepted.flatMap((accepted) => accepted.entries))
-    }
+    if (feeding) sendEntries(entries)
     pump()
   }
 
-  /** Entries in the order of the log, each document's neighbours together; for what came from this peer its receipt. */
+  /** Entries in the order of the log; for what came from this peer its receipt, in its place. */
   function sendEntries(entries: readonly LogEntry[]): void {
-    let batch: UpdateRecord[] = []
-    let batchBytes = 0
-    let last: LogEntry | undefined
-    const flush = (): void => {
-      if (last !== undefined && batch.length > 0) put(toEntries(last.where, batch, last.offset))
-      batch = []
-      batchBytes = 0
-    }
-    for (const entry of entries) {
-      sent = entry.offset
+    const special = (entry: LogEntry): Message | 'skip' | undefined => {
       const accepted = owed.get(entry.offset)
-      if (accepted !== undefined) {
-        flush()
-        owed.delete(entry.offset)
-        put(receipt(accepted, entry.offset))
-      } else if (entry.record.origin === peer) {
-        flush()
-        const { origin, seq, chain } = entry.record
-        put({ type: 'ack', ...refOf(entry.where), through: entry.offset, origin, seq, chain })
-      } else if (scopeAll || opened.has(entry.where.document)) {
-        const size = entry.record.bytes.length
-        if (last?.where.document !== entry.where.document || batchBytes + size > FRAME_BYTES_TARGET) flush()
-        batch.push(entry.record)
-        batchBytes += size
-        last = entry
-      }
+      owed.delete(entry.offset)
+      if (accepted !== undefined) return receipt(accepted, entry.offset)
+      const { origin, seq, chain } = entry.record
+      if (origin === peer) return { type: 'ack', ...refOf(entry.where), through: entry.offset, origin, seq, chain }
+      return scopeAll || opened.has(entry.where.document) ? undefined : 'skip'
     }
-    flush()
+    for (const message of entryMessages(entries, special)) put(message)
+    sent = entries.at(-1)?.offset ?? sent
   }
 
   function refused(refusal: Refusal): void {
@@ -258,22 +245,17 @@ export function createSubscriber(
 
   function deliver(message: Message): void {
     put(message)
-    if (outbox.length === 1) queueMicrotask(flushOutbox)
+    if (outgoing.length === 1) queueMicrotask(flushOutbox)
   }
 
   function put(message: Message): void {
-    const bytes = encodeMessage(message)
-    if (outboxBytes + bytes.length > FRAME_BYTES_TARGET) flushOutbox()
-    outbox.push(bytes)
-    outboxBytes += bytes.length
+    const full = outgoing.put(message)
+    if (full !== undefined && !over) connection.send(full)
   }
 
   function flushOutbox(): void {
-    if (outbox.length === 0) return
-    const frame = encodeFrame(outbox)
-    outbox = []
-    outboxBytes = 0
-    if (!over) connection.send(frame)
+    const frame = outgoing.take()
+    if (frame !== undefined && !over) connection.send(frame)
   }
 
   function fail(error: unknown): void {

@@ -3,14 +3,11 @@ import * as Y from 'yjs'
 import type { DocumentHandle } from '../../../client/document.ts'
 import type { ReplicaStore } from '../../../client/replica/store.ts'
 import { type Branch, openWorkspace, type Workspace, type WorkspaceOptions } from '../../../client/workspace.ts'
+import { createRelay, type RelayOptions } from '../../../server/index.ts'
 import { type Environment, systemEnvironment } from '../../../shared/environment.ts'
 import { createNetwork, type Network } from '../../support/network.ts'
 import { createOwnStore } from '../../support/stores.ts'
 import { cleanUp, type RunningRelay, until } from '../server/support.ts'
-
-export { createNetwork } from '../../support/network.ts'
-export { copyOf, createOwnStore, damage, dump } from '../../support/stores.ts'
-export { cleanUp, startRelay, stockClient, synced, temporaryFolder, until } from '../server/support.ts'
 
 /** Tries again without a pause: chance gives ids of 8 bytes, and jitter of 4. */
 export const impatient: Environment = {
@@ -33,6 +30,18 @@ export interface Note extends DocumentHandle {
   text: Y.Text
   type(text: string): void
   read(): string
+}
+
+/** A relay at the address of one that was closed. */
+export async function startRelayAt(url: string, options: RelayOptions): Promise<RunningRelay> {
+  const errors: unknown[] = []
+  const log: RelayOptions['log'] = (level, event, fields) => {
+    if (level === 'error') errors.push({ event, ...fields })
+  }
+  const relay = createRelay({ log, ...options })
+  cleanUp(() => relay.close())
+  await relay.listen(Number(new URL(url).port))
+  return { relay, url, socketUrl: url.replace('http', 'ws'), errors }
 }
 
 /** A client in the workspace `acme` of a relay. */
@@ -66,8 +75,16 @@ export async function startClient(
 
 export function toNote(handle: DocumentHandle): Note {
   const text = handle.doc.getText('text')
+  const { id, doc, status, whenLoaded, whenSynced, saved, close } = handle
   return {
-    ...handle,
+    id,
+    doc,
+    status,
+    whenLoaded,
+    whenSynced,
+    saved,
+    close,
+    // Made at first use: not here.
     get awareness() {
       return handle.awareness
     },
