@@ -3,10 +3,11 @@
  * edit waits for nothing (P6) and nothing here throws into Yjs: a throw inside an `update` listener would silence the
  * Y.Doc for good.
  */
+import * as encoding from 'lib0/encoding'
 import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import type { Environment } from '../shared/environment.ts'
-import { type ErrorCode, RejoinError } from '../shared/errors.ts'
+import { type ErrorCode, RejoinError, toRejoinError } from '../shared/errors.ts'
 import type { DocumentId, OriginId } from '../shared/ids.ts'
 import { inspectUpdate } from '../shared/update/inspect.ts'
 import { createIntervalIndex } from '../shared/update/intervals.ts'
@@ -14,7 +15,7 @@ import { joinUpdates } from '../shared/update/join.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
 import { backoff } from './connection/backoff.ts'
 import type { Waiting } from './replica/store.ts'
-import type { Arrived, HeldDocument, Outstanding, UpdateLog } from './replica/update-log.ts'
+import type { Arrived, HeldDocument, LoadedDocument, Outstanding, UpdateLog } from './replica/update-log.ts'
 import { createStatus, type DocumentStatus, type Readable, type Receipt, type Writable } from './status.ts'
 
 /** How far `saved` waits: written to this device, or acknowledged by a relay, which has it durably. */
@@ -74,12 +75,16 @@ export interface OpenDocument {
   sealed(records: readonly Waiting[]): void
   /** The replica's view of the document has changed. */
   changed(held: HeldDocument): void
+  /** Under this origin the log may hold other records than the Y.Doc was given. */
+  forked(origin: OriginId): void
   /** The log may hold more than the Y.Doc was given. */
   catchUp(): Promise<void>
   fetched(): void
   connected(): void
   disconnected(): void
   receiveAwareness(bytes: Uint8Array): void
+  /** Stores what is typed; resolves to the number of edits until then. */
+  flush(): Promise<number>
   /** A relay refused its edits: the Y.Doc is cut off. */
   refuse(error: RejoinError): void
   /** Stores what is typed and lets go. */
@@ -103,6 +108,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   let typed: Uint8Array[] = []
   let typedCount = 0
   let storing = false
+  let stored: Promise<void> = Promise.resolve()
   let storedEdits = 0
   let allEdits = 0
   let numbers = 0
@@ -112,6 +118,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   let ended: RejoinError | undefined
   let closed = false
   let loaded = false
+  let hurryLoad: () => void = () => {}
   let awareness: Awareness | undefined
   let forgetAwareness: (() => void) | undefined
   let nowSynced: () => void = () => {}
@@ -133,17 +140,35 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   const whenLoaded = load()
 
   async function load(): Promise<void> {
-    await log.ensure(where)
-    const held = await log.load(where.document)
+    const held = await loadHeld()
     apply(held.updates)
     see(held.seen)
     if (brought !== undefined) adopt(brought, held.updates)
     loaded = true
     changed(held)
-    if (held.damaged > 0)
-      report(new RejoinError('corrupt', `${held.damaged} records of ${where.document} were damaged`))
     doc.emit('load', [doc])
     if (typed.length > 0) appendSoon()
+  }
+
+  /** Tries again for as long as the store fails: what is typed meanwhile is kept and shown as degraded (P5, P6). */
+  async function loadHeld(): Promise<LoadedDocument> {
+    for (let failed = 0; ; failed++) {
+      try {
+        await log.ensure(where)
+        const held = await log.load(where.document)
+        status.set({ storage: log.durable ? 'ok' : 'memory' })
+        return held
+      } catch (error) {
+        const { code } = toRejoinError(error, 'storage-failed', 'the document does not load')
+        if (closed || (code !== 'storage-failed' && code !== 'storage-full')) throw error
+        status.set({ storage: 'degraded' })
+        report(error)
+        await new Promise<void>((resolve) => {
+          hurryLoad = resolve
+          environment.setTimer(resolve, backoff(environment, failed, 0))
+        })
+      }
+    }
   }
 
   function adopt(state: Uint8Array, updates: readonly Uint8Array[]): void {
@@ -179,9 +204,21 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     }, APPEND_AFTER_MS)
   }
 
+  async function flush(): Promise<number> {
+    cancelAppend?.()
+    cancelAppend = undefined
+    await stored
+    await append()
+    return allEdits
+  }
+
   /** Stores what was typed; what cannot be stored now is kept, shown as degraded, and tried again (P5, P6). */
-  async function append(): Promise<void> {
-    if (storing || typed.length === 0) return
+  function append(): Promise<void> {
+    if (!storing && typed.length > 0) stored = appendTyped()
+    return stored
+  }
+
+  async function appendTyped(): Promise<void> {
     storing = true
     const updates = typed
     const count = typedCount
@@ -265,8 +302,11 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     for (const waiter of [...waiters]) waiter()
   }
 
-  /** Waits until `test` holds, looking again at every change. */
-  function until(test: () => boolean | Promise<boolean>, signal?: AbortSignal): Promise<void> {
+  /** Settled when all who waited for receipts of relays have theirs: one after the other, as each look reads the store (P7). */
+  let relayReceipts: Promise<unknown> = Promise.resolve()
+
+  /** Waits until `test` holds, looking again at every change, and when `turn` comes. */
+  function until(test: () => boolean | Promise<boolean>, signal?: AbortSignal, turn?: Promise<unknown>): Promise<void> {
     return new Promise((resolve, reject) => {
       let looking = false
       let again = false
@@ -295,6 +335,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       }
       waiters.add(look)
       signal?.addEventListener('abort', look)
+      void turn?.then(look)
       look()
     })
   }
@@ -308,7 +349,13 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     await until(() => storedEdits >= edits, signal)
     if (level === 'device') return
     const outstanding: Outstanding = await log.outstanding(where.document)
-    await until(() => log.isAcknowledged(where.document, outstanding), signal)
+    let first = false
+    const before = relayReceipts.then(() => {
+      first = true
+    })
+    const mine = until(() => first && log.isAcknowledged(where.document, outstanding), signal, before)
+    relayReceipts = Promise.allSettled([before, mine])
+    await mine
   }
 
   function ownAwareness(): Awareness {
@@ -329,6 +376,14 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   }
   if (options.awareness !== undefined) ownAwareness()
 
+  /** Nobody is seen without a connection. Clocks go too: the relay will send the states of the others as they were. */
+  function forgetOthers(): void {
+    if (awareness === undefined) return
+    const others = [...awareness.getStates().keys()].filter((client) => client !== doc.clientID)
+    removeAwarenessStates(awareness, others, STORED)
+    for (const client of awareness.meta.keys()) if (client !== doc.clientID) awareness.meta.delete(client)
+  }
+
   return {
     where,
     doc,
@@ -342,6 +397,9 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     arrived,
     sealed,
     changed,
+    forked(origin) {
+      seenVector.delete(origin)
+    },
     catchUp,
     fetched() {
       status.set({ lastSyncedAt: environment.now() })
@@ -350,14 +408,11 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       if (!doc.isSynced) doc.emit('sync', [true, doc])
     },
     connected() {
-      if (awareness?.getLocalState() == null) return
-      options.sendAwareness(where, encodeAwarenessUpdate(awareness, [doc.clientID]))
+      const state = awareness?.getLocalState()
+      // Set anew, its clock rises: others have dropped it with the last connection, and would take the same clock for an echo.
+      if (state != null) awareness?.setLocalState(state)
     },
-    disconnected() {
-      if (awareness === undefined) return
-      const others = [...awareness.getStates().keys()].filter((client) => client !== doc.clientID)
-      removeAwarenessStates(awareness, others, STORED)
-    },
+    disconnected: forgetOthers,
     receiveAwareness(bytes) {
       try {
         applyAwarenessUpdate(ownAwareness(), bytes, STORED)
@@ -365,6 +420,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
         report(error)
       }
     },
+    flush,
     refuse(error) {
       ended = error
       doc.off('update', typedSomething)
@@ -375,19 +431,28 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       if (closed) return
       closed = true
       doc.off('update', typedSomething)
-      cancelAppend?.()
-      cancelAppend = undefined
       if (awareness !== undefined) {
-        const others = [...awareness.getStates().keys()].filter((client) => client !== doc.clientID)
-        removeAwarenessStates(awareness, others, STORED)
+        forgetOthers()
         if (options.awareness === undefined) awareness.destroy()
+        else options.sendAwareness(where, encodeGone(awareness))
         forgetAwareness?.()
       }
+      hurryLoad()
       await whenLoaded.catch(() => {})
-      await append()
+      await flush()
       ended ??= new RejoinError('closed', `the document ${JSON.stringify(where.document)} is closed`)
       for (const waiter of [...waiters]) waiter()
       if (ownDoc) doc.destroy()
     },
   }
+}
+
+/** What tells others that this client has left, although its awareness goes on: it is the app's. */
+function encodeGone({ clientID, meta }: Awareness): Uint8Array {
+  const encoder = encoding.createEncoder()
+  encoding.writeVarUint(encoder, 1)
+  encoding.writeVarUint(encoder, clientID)
+  encoding.writeVarUint(encoder, (meta.get(clientID)?.clock ?? 0) + 1)
+  encoding.writeVarString(encoder, 'null')
+  return encoding.toUint8Array(encoder)
 }

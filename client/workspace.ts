@@ -86,6 +86,9 @@ export interface Workspace {
   close(): Promise<void>
 }
 
+/** How long a workspace without durable storage stays for the relay's answer when it is closed. */
+const LINGER_MS_MAX = 1_000
+
 /** Opens a workspace. Raises `invalid-id`, `bad-option`, `storage-unavailable` and `storage-failed`. Never waits for the network. */
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
   checkWorkspaceId(options.id)
@@ -93,13 +96,15 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const urls = (options.relays ?? []).map((relay) => syncUrl(relay, options.id))
   const name = `rejoin:${encodeURIComponent(options.user ?? '')}:${encodeURIComponent(options.id)}`
   const store = await openStore(options.storage ?? 'indexeddb', name)
-  const log = await openUpdateLog(store, environment)
+  const log = await openUpdateLog(store, environment, damaged)
   const scope = options.sync ?? (log.durable ? 'all' : 'opened')
 
   const open = new Map<DocumentId, { document: OpenDocument; handles: number }>()
   const unacknowledged = new Map<DocumentId, number>()
   const ids = createStatus<{ ids: readonly DocumentId[] }>({ ids: [] })
   const listeners = new Map<string, Set<(detail: never) => void>>()
+  /** Documents without a handle that still store what was typed last. */
+  const endings = new Set<Promise<unknown>>()
   let connection: Connection = 'offline'
   let caughtUp = false
   let error: WorkspaceStatus['error']
@@ -125,7 +130,12 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     environment,
     async converse(url, socket, ended) {
       const { token = '' } = options
-      return converse(url, socket, ended, typeof token === 'string' ? token : await token())
+      try {
+        return converse(url, socket, ended, typeof token === 'string' ? token : await token())
+      } catch (problem) {
+        report(problem)
+        throw problem
+      }
     },
     changed(state, stopped) {
       error = stopped
@@ -179,7 +189,12 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
         },
         awareness: (id, bytes) => open.get(id)?.document.receiveAwareness(bytes),
         refused,
-        forked: (document, origin) => emit('forked', { document, origin }),
+        forked(document, origin) {
+          open.get(document)?.document.forked(origin)
+          emit('forked', { document, origin })
+        },
+        hopeless: (document, code, detail) =>
+          report(new RejoinError(code, `edits of ${JSON.stringify(document)} cannot be sent: ${detail}`)),
         ended(code, detail, retryAfterMs) {
           // Networks come and go; anything else is worth knowing, although it is tried again.
           if (code !== 'timeout' && code !== 'stopping' && code !== 'closed') report(new RejoinError(code, detail))
@@ -190,12 +205,25 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   }
 
   async function refused(id: DocumentId, code: ErrorCode, detail: string): Promise<void> {
-    const branch = await log.refuse(id, code, detail)
-    open.get(id)?.document.refuse(new RejoinError(code, `a relay refused edits of ${JSON.stringify(id)}: ${detail}`))
+    const document = open.get(id)?.document
+    const branches: Branch[] = []
+    // What is typed while a branch is made becomes one as well.
+    for (let edits: number | undefined = -1, now = await document?.flush(); now !== edits; ) {
+      edits = now
+      const branch = await log.refuse(id, code, detail)
+      if (branch !== undefined) branches.push(toBranch(branch))
+      now = await document?.flush()
+    }
+    document?.refuse(new RejoinError(code, `a relay refused edits of ${JSON.stringify(id)}: ${detail}`))
     open.delete(id)
     unacknowledged.set(id, 0)
     show()
-    if (branch !== undefined) emit('refused', toBranch(branch))
+    for (const branch of branches) emit('refused', branch)
+  }
+
+  function damaged(id: DocumentId, rows: number): void {
+    report(new RejoinError('corrupt', `${rows} rows of ${JSON.stringify(id)} were damaged on this device`))
+    connector.conversation?.repair(id)
   }
 
   /** Another tab has written to the log. */
@@ -270,6 +298,13 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       sendAwareness: (where, bytes) => connector.conversation?.awareness(where, bytes),
       report,
     })
+    document.status.set({ connection })
+    let { storage } = document.status.get()
+    document.status.subscribe((now) => {
+      if (now.storage === storage) return
+      storage = now.storage
+      show()
+    })
     document.whenLoaded.then(() => {
       if (!unacknowledged.has(id)) unacknowledged.set(id, 0)
       knowDocuments()
@@ -299,7 +334,8 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
         open.set(id, entry)
       }
       entry.handles++
-      return toHandle(id, entry.document, letGo)
+      const entered = entry
+      return toHandle(id, entered.document, () => letGo(id, entered))
     },
     connect: () => connector.connect(),
     disconnect: () => connector.disconnect(),
@@ -321,14 +357,29 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     close,
   }
 
-  function letGo(id: DocumentId, document: OpenDocument): void {
-    const entry = open.get(id)
-    if (entry?.document !== document) return
+  function letGo(id: DocumentId, entry: { document: OpenDocument; handles: number }): void {
     entry.handles--
     if (entry.handles > 0) return
-    open.delete(id)
-    connector.conversation?.close(document.where)
-    void document.close().catch(report)
+    // A document that was refused is not the one of this name any more.
+    if (open.get(id) === entry) {
+      open.delete(id)
+      connector.conversation?.close(entry.document.where)
+    }
+    const ending = entry.document.close().catch(report)
+    endings.add(ending)
+    void ending.then(() => endings.delete(ending))
+  }
+
+  /** Waits until what was typed last is acknowledged, as nothing here keeps it: not without a relay, and not for long. */
+  function delivered(): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = environment.setTimer(resolve, LINGER_MS_MAX)
+      status.subscribe(({ connection: now, unacknowledged: count }) => {
+        if (count > 0 && now === 'syncing') return
+        cancel()
+        resolve()
+      })
+    })
   }
 
   function close(): Promise<void> {
@@ -336,7 +387,8 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       closed = true
       const documents = [...open.values()].map(({ document }) => document)
       open.clear()
-      await Promise.all(documents.map((document) => document.close().catch(report)))
+      await Promise.all([...endings, ...documents.map((document) => document.close().catch(report))])
+      if (!log.durable) await delivered()
       connector.disconnect()
       channel?.close()
       log.close()
@@ -347,11 +399,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   }
 }
 
-function toHandle(
-  id: DocumentId,
-  document: OpenDocument,
-  letGo: (id: DocumentId, document: OpenDocument) => void,
-): DocumentHandle {
+function toHandle(id: DocumentId, document: OpenDocument, letGo: () => void): DocumentHandle {
   let open = true
   return {
     id,
@@ -366,7 +414,7 @@ function toHandle(
     close() {
       if (!open) return
       open = false
-      letGo(id, document)
+      letGo()
     },
   }
 }

@@ -9,6 +9,8 @@ const FILTER_FROM_DOCUMENTS = 9
 export interface DocumentList {
   /** Marks the document that is open. */
   select(id: string): void
+  /** Puts the keyboard's focus on it. */
+  focus(): void
 }
 
 export interface DocumentListOptions {
@@ -51,6 +53,7 @@ export function createDocumentList({ workspace, create }: DocumentListOptions): 
       selected = id
       show()
     },
+    focus: () => list.querySelector<HTMLElement>('[aria-current]')?.focus(),
   }
 }
 

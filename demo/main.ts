@@ -58,7 +58,10 @@ function show(workspace: Workspace): void {
   /** Opens a document in place of the one that is open. Raises `invalid-id`. */
   function enter(id: string, focus: boolean): void {
     app.dataset.view = 'editor'
-    if (opened?.handle.id === id) return opened.editor?.focus()
+    if (opened?.handle.id === id) {
+      if (focus) opened.editor?.focus()
+      return
+    }
     const handle = workspace.open(id)
     leave()
     const mine: Opened = { handle }
@@ -104,6 +107,7 @@ function show(workspace: Workspace): void {
     const id = documentInAddress()
     if (id === undefined) {
       app.dataset.view = 'list'
+      list.focus()
       return
     }
     try {
@@ -114,6 +118,7 @@ function show(workspace: Workspace): void {
     }
   }
 
+  app.inert = false
   tellOfProblems(workspace, (id) => {
     if (opened?.handle.id !== id) return
     leave()
@@ -136,7 +141,6 @@ function show(workspace: Workspace): void {
 main().catch((error: unknown) => {
   console.error(error)
   const text = error instanceof Error ? error.message : String(error)
-  find('paper', HTMLElement).replaceChildren(
-    make('p', { class: 'fatal', role: 'alert' }, `This workspace does not open: ${text}`),
-  )
+  const heading = make('h1', {}, 'This workspace does not open')
+  document.body.replaceChildren(make('main', { class: 'fatal', role: 'alert' }, heading, make('p', {}, text)))
 })

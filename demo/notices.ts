@@ -1,5 +1,5 @@
 /** What the reader must know and may act on: refused edits, failures, and what this device cannot do. */
-import type { Branch, Workspace } from '../client/index.ts'
+import { type Branch, RejoinError, type Workspace } from '../client/index.ts'
 import { documentLink } from './address.ts'
 import { find, make } from './dom.ts'
 
@@ -38,6 +38,10 @@ export function tellOfProblems(workspace: Workspace, reopen: (document: string) 
   )
   workspace.on('error', (error) => {
     console.error('Rejoin:', error)
+    if (error instanceof RejoinError && error.code.startsWith('storage-')) {
+      const text = 'This browser could not store what was typed. It tries again; until then, keep this page open.'
+      return notify({ key: 'storage', text })
+    }
     const text = error instanceof Error ? error.message : String(error)
     notify({ key: `error ${text}`, text })
   })
@@ -50,14 +54,14 @@ export function tellOfProblems(workspace: Workspace, reopen: (document: string) 
 }
 
 function notifyOfBranch(branch: Branch, reopen?: (document: string) => void): void {
-  const { document, code, detail } = branch
+  const { document, detail } = branch
   const actions: HTMLElement[] = [makeDownload(branch)]
   if (reopen !== undefined) {
     const again = make('a', { href: documentLink(document) }, 'Open what the relay has')
     again.addEventListener('click', () => reopen(document))
     actions.push(again)
   }
-  const text = `The relay refused edits of “${document}” (${code}: ${detail}). They are kept on this device, and here to take away.`
+  const text = `The relay refused edits of “${document}”: ${detail}. They are kept on this device.`
   notify({ key: `refused ${document}`, text, actions })
 }
 

@@ -3,7 +3,7 @@
 /** What a person's awareness holds under `user`, as y-codemirror.next reads it. */
 export interface Person {
   name: string
-  /** `#rrggbb`, dark enough for white letters on it. */
+  /** `#rrggbb`, dark enough that white letters can be read on it. */
   color: string
   /** The same with transparency, for what is selected. */
   colorLight: string
@@ -14,6 +14,8 @@ const STORED_UNDER = 'rejoin.person'
 
 const COLORS = ['#b3472f', '#8f5a00', '#4a7023', '#0f766e', '#1b6d9e', '#5656cf', '#8b3fa8', '#b0336f']
 const MANNERS = ['Calm', 'Bright', 'Quiet', 'Merry', 'Gentle', 'Swift', 'Kind', 'Clever', 'Sunny', 'Patient']
+/** Of those who give none that can be used. */
+const NO_COLOR = '#5f6673'
 const ANIMALS = ['Otter', 'Heron', 'Badger', 'Swallow', 'Hare', 'Dolphin', 'Owl', 'Fox', 'Beaver', 'Robin']
 
 const withColor = (name: string, color: string): Person => ({ name, color, colorLight: `${color}33` })
@@ -24,11 +26,26 @@ const randomPerson = (): Person => withColor(`${oneOf(MANNERS)} ${oneOf(ANIMALS)
 
 /** A person as another replica tells of it, or as it was stored: nothing in it is taken as it comes. */
 export function readPerson(told: unknown): Person | undefined {
-  if (typeof told !== 'object' || told === null || !('name' in told) || !('color' in told)) return undefined
-  const { name, color } = told
-  if (typeof name !== 'string' || typeof color !== 'string' || !/^#[\da-f]{6}$/i.test(color)) return undefined
-  const short = tidyName(name)
-  return short === '' ? undefined : withColor(short, color)
+  if (typeof told !== 'object' || told === null || !('name' in told) || typeof told.name !== 'string') return undefined
+  const name = tidyName(told.name)
+  if (name === '') return undefined
+  return withColor(name, 'color' in told && typeof told.color === 'string' ? darken(told.color) : NO_COLOR)
+}
+
+/** The colour, as dark as white letters need it: a contrast of 4.5 to 1, as WCAG 2 reckons it. */
+function darken(color: string): string {
+  if (!/^#[\da-f]{6}$/i.test(color)) return NO_COLOR
+  let parts = [1, 3, 5].map((from) => Number.parseInt(color.slice(from, from + 2), 16))
+  while (contrastToWhite(parts) < 4.5) parts = parts.map((part) => Math.floor(part * 0.95))
+  return `#${parts.map((part) => part.toString(16).padStart(2, '0')).join('')}`
+}
+
+function contrastToWhite(parts: readonly number[]): number {
+  const [red = 0, green = 0, blue = 0] = parts.map((part) => {
+    const share = part / 255
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+  })
+  return 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05)
 }
 
 const tidyName = (name: string): string => [...name.trim()].slice(0, NAME_LENGTH_MAX).join('')

@@ -2,7 +2,7 @@
  * The line that tells how safe the last edit is. Its element carries the plain values too, for tests: `data-receipt` and
  * `data-unacknowledged` of the document that is open, `data-connection` and `data-storage` of the workspace.
  */
-import type { DocumentHandle, Workspace } from '../client/index.ts'
+import type { DocumentHandle, Workspace, WorkspaceStatus } from '../client/index.ts'
 import { find } from './dom.ts'
 import { connectionInWords, receiptInWords, type Words } from './words.ts'
 
@@ -29,7 +29,7 @@ export function createStatusLine(workspace: Workspace): StatusLine {
     const status = workspace.status.get()
     line.dataset.connection = status.connection
     line.dataset.storage = status.storage
-    button.textContent = status.error !== undefined ? 'Try again' : wanted ? 'Go offline' : 'Go online'
+    button.textContent = offer(status)
     if (handle === undefined) return
     const document = handle.status.get()
     line.dataset.receipt = document.receipt
@@ -38,8 +38,14 @@ export function createStatusLine(workspace: Workspace): StatusLine {
     else say()
   }
 
+  function offer({ connection, error }: WorkspaceStatus): string {
+    if (error !== undefined) return 'Try again'
+    if (!wanted) return 'Go online'
+    return connection === 'offline' ? 'Stay offline' : 'Go offline'
+  }
+
   function words(): Words {
-    if (handle === undefined) return { text: '', tone: 'kept', passing: false }
+    if (handle === undefined) return { text: '', tone: 'quiet', passing: false }
     const empty = handle.doc.getText('text').length === 0
     return receiptInWords(handle.status.get(), workspace.status.get(), empty)
   }

@@ -4,8 +4,8 @@ import { count } from './dom.ts'
 
 export interface Words {
   text: string
-  /** How it looks: `safe` (at a relay), `kept` (on this device, or nothing to keep yet), `risk` (may be lost), `bad`. */
-  tone: 'safe' | 'kept' | 'risk' | 'bad'
+  /** How it looks: `safe` (at a relay), `kept` (on this device), `risk` (may be lost), `bad`, `quiet` (nothing to tell). */
+  tone: 'safe' | 'kept' | 'risk' | 'bad' | 'quiet'
   /** True of a moment while all is well: not worth showing unless it lasts. */
   passing: boolean
 }
@@ -24,7 +24,8 @@ export function receiptInWords(document: DocumentStatus, workspace: WorkspaceSta
     return { text: 'Refused by the relay; your edits are kept on this device', tone: 'bad', passing: false }
   }
   if (document.storage === 'degraded') {
-    return { text: `This device does not store: keep the page open · ${waiting}`, tone: 'bad', passing: false }
+    const where = unacknowledged === 0 ? 'At the relay only' : `Keep this page open · ${edits} only here`
+    return { text: `This device does not store. ${where}`, tone: 'bad', passing: false }
   }
   if (unacknowledged === 0) {
     if (!connected && document.storage === 'memory') {
@@ -32,7 +33,7 @@ export function receiptInWords(document: DocumentStatus, workspace: WorkspaceSta
     }
     if (!connected) return { text: 'Offline: everything is kept on this device', tone: 'kept', passing }
     if (receipt === 'relay') return { text: 'At the relay', tone: 'safe', passing: false }
-    if (empty) return { text: 'Nothing to save yet', tone: 'kept', passing: false }
+    if (empty) return { text: 'Nothing to save yet', tone: 'quiet', passing: false }
     return { text: 'Saved on this device', tone: 'kept', passing }
   }
   if (document.storage === 'memory') return { text: `Only in this page · ${waiting}`, tone: 'risk', passing: connected }

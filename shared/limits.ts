@@ -53,7 +53,7 @@ export const SEND_BUFFER_BYTES_MAX = KIB * KIB
 /** A peer that was sent a ping and is silent for this long is gone. */
 export const SILENCE_MS_MAX = 45_000
 
-/** Pause after which a client asks whether the relay is still there. */
+/** How often a client says that it is still there, and asks whether the relay is. */
 export const PING_EVERY_MS = 20_000
 
 /** A connection that has not said hello by then is closed. */

@@ -3,11 +3,11 @@
  * log. What came in together is stored in one transaction with the place it ends at, then applied; what was typed is sealed
  * and sent, and its receipts are noted. It ends with its socket; everything that must last is in the log.
  */
-import { covers, fingerprint } from '../../shared/causality/version-vector.ts'
+import { conflicts, covers, fingerprint } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { type ErrorCode, isFinal, toRejoinError } from '../../shared/errors.ts'
 import type { DocumentId, ReplicaId } from '../../shared/ids.ts'
-import { FRAME_BYTES_TARGET } from '../../shared/limits.ts'
+import { FRAME_BYTES_TARGET, UPDATE_BYTES_MAX } from '../../shared/limits.ts'
 import { toEntries } from '../../shared/sync/runs.ts'
 import { type Action, createSession } from '../../shared/sync/session.ts'
 import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
@@ -35,6 +35,8 @@ export interface ConversationHost {
   awareness(document: DocumentId, bytes: Uint8Array): void
   refused(document: DocumentId, code: ErrorCode, detail: string): Promise<void>
   forked(document: DocumentId, origin: string): void
+  /** Edits of this document stay unacknowledged: they rest on what neither side has. */
+  hopeless(document: DocumentId, code: ErrorCode, detail: string): void
   /** It is over: whether to come back, and when. */
   ended(code: ErrorCode, detail: string, retryAfterMs: number): void
 }
@@ -57,6 +59,8 @@ export interface Conversation {
   open(where: DocumentRef): void
   close(where: DocumentRef): void
   awareness(where: DocumentRef, bytes: Uint8Array): void
+  /** Something of this document was lost here: fetch it again. */
+  repair(document: DocumentId): void
   /** Edits of this document are stored: seal and send them soon. */
   edited(document: DocumentId): void
   end(code: ErrorCode, detail: string): void
@@ -92,6 +96,10 @@ export function createConversation(options: ConversationOptions): Conversation {
   let outgoingBytes = 0
   let cancelSeal: (() => void) | undefined
   let flushing = false
+  /** What was refused as it lacks something, by document. */
+  const refusals = new Map<DocumentId, Set<string>>()
+  /** Documents to be fetched again as soon as the relay has greeted. */
+  const repairs = new Set<DocumentId>()
   /** Documents that the relay's catalog names. */
   const remote = new Set<DocumentId>()
 
@@ -188,6 +196,7 @@ export function createConversation(options: ConversationOptions): Conversation {
     if (scope === 'opened') {
       for (const { ref } of await log.documents()) if (!isOpen(ref.document)) await open(ref)
     }
+    for (const document of repairs) await repair(document)
     if (message.resumed || scope === 'opened') await beginSending()
     reached()
   }
@@ -208,11 +217,15 @@ export function createConversation(options: ConversationOptions): Conversation {
   async function compare(catalog: Catalog): Promise<void> {
     const local = new Map((await log.documents()).map((held) => [held.ref.document, held]))
     const differing: { ref: DocumentRef; vector: HeldDocument['vector'] }[] = []
+    const equal: { where: DocumentRef; vector: HeldDocument['vector'] }[] = []
     for (const entry of catalog.documents) {
       remote.add(entry.document)
-      const vector = local.get(entry.document)?.vector ?? new Map()
+      const held = local.get(entry.document)
+      const vector = held?.vector ?? new Map()
       if (fingerprint(vector) !== entry.fingerprint) differing.push({ ref: refOf(entry), vector })
+      else if (held !== undefined && held.unacknowledged > 0) equal.push({ where: entry, vector })
     }
+    if (equal.length > 0) await settleHeld(equal)
     if (catalog.last) {
       for (const { ref, vector } of local.values()) {
         if (!remote.has(ref.document) && vector.size > 0) differing.push({ ref, vector })
@@ -226,11 +239,25 @@ export function createConversation(options: ConversationOptions): Conversation {
     const records = await log.lacking(message.document, message.vector)
     for (const record of records) offers.serve(message.document, record.origin, record.seq)
     sendRecords(message, records)
-    const vector = (await log.held(message.document))?.vector ?? new Map()
+    const held = await log.held(message.document)
+    const vector = held?.vector ?? new Map()
+    if (held !== undefined && held.unacknowledged > 0) await settleHeld([{ where: message, vector: message.vector }])
     if (message.reply) put({ type: 'vector', ...refOf(message), vector, reply: false })
-    else if (covers(vector, message.vector)) host.fetched(message.document)
+    else if (covers(vector, message.vector) && conflicts(vector, message.vector).length === 0)
+      host.fetched(message.document)
     else if (!session.fetching(message.document)) perform(session.differ([{ ref: refOf(message), vector }]))
     flushSoon()
+  }
+
+  /** What the relay holds already, brought by others or before a receipt got lost, is acknowledged. */
+  async function settleHeld(
+    documents: readonly { where: DocumentRef; vector: HeldDocument['vector'] }[],
+  ): Promise<void> {
+    const taken = await log.take(
+      documents.map(({ where, vector }) => ({ type: 'held', where: refOf(where), vector })),
+      note(),
+    )
+    host.changed(taken.documents)
   }
 
   async function settled(at: Place): Promise<void> {
@@ -261,8 +288,11 @@ export function createConversation(options: ConversationOptions): Conversation {
       if (action.place !== undefined) place = action.place
     }
     const taken = await log.take(incoming, note())
+    // Until what did not fit is fetched there is no place to go on from.
+    if (taken.unfit.length > 0) place = undefined
     for (const [document, records] of taken.arrived) host.arrived(document, records)
     host.changed(taken.documents)
+    for (const document of taken.arrived.keys()) refusals.delete(document)
     await mend(taken)
     reached()
     if (ready) await send()
@@ -293,6 +323,14 @@ export function createConversation(options: ConversationOptions): Conversation {
     }
   }
 
+  async function repair(document: DocumentId): Promise<void> {
+    const held = await log.held(document)
+    if (welcome === undefined) repairs.add(document)
+    if (held === undefined || welcome === undefined || session.fetching(document)) return
+    host.changed([held])
+    perform(session.differ([{ ref: held.ref, vector: held.vector }]))
+  }
+
   async function forked(where: DocumentRef, origin: string): Promise<void> {
     const held = await log.unseal(where.document, origin)
     offers.forget(where.document)
@@ -307,16 +345,34 @@ export function createConversation(options: ConversationOptions): Conversation {
     switch (message.code) {
       case 'gap':
       case 'dependency':
+        if (isHopeless(message)) return
         if (submit !== undefined) edited.add(message.document)
         return mend({ ...NOTHING_TAKEN, unfit: [{ where: message, origin: message.origin, code: 'gap' }] })
       case 'fork':
         return mend({ ...NOTHING_TAKEN, unfit: [{ where: message, origin: message.origin, code: 'fork' }] })
       default:
         if (!isFinal(message.code)) return void perform(session.end(message.code, message.detail))
-        offers.forget(message.document)
-        edited.delete(message.document)
-        return host.refused(message.document, message.code, message.detail)
+        return refuse(message.document, message.code, message.detail)
     }
+  }
+
+  /** Refused again as it was, although all that is here has been offered: it waits until something new is known (P7). */
+  function isHopeless({ document, origin, seq, code, detail }: Refused): boolean {
+    const key = `${origin}/${seq}/${code}`
+    const known = refusals.get(document) ?? new Set()
+    refusals.set(document, known)
+    if (!known.has(key)) {
+      known.add(key)
+      return false
+    }
+    host.hopeless(document, code, detail)
+    return true
+  }
+
+  function refuse(document: DocumentId, code: ErrorCode, detail: string): Promise<void> {
+    offers.forget(document)
+    edited.delete(document)
+    return host.refused(document, code, detail)
   }
 
   /** Whether everything that the relay had when it greeted has arrived. */
@@ -353,6 +409,7 @@ export function createConversation(options: ConversationOptions): Conversation {
     const unsent = await log.unsent(document)
     if (unsent === undefined) return
     const { where, edits, bytes } = unsent
+    if (!fits(document, bytes)) return
     const request = ++requests
     submits.set(request, { document, edits, bytes })
     put({ type: 'submit', ...refOf(where), request, kind: 'yjs-v1', bytes })
@@ -384,6 +441,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   }
 
   function sendRecords(where: DocumentRef, records: readonly UpdateRecord[]): void {
+    if (!records.every((record) => fits(where.document, record.bytes))) return
     let batch: UpdateRecord[] = []
     let bytes = 0
     for (const record of records) {
@@ -396,6 +454,14 @@ export function createConversation(options: ConversationOptions): Conversation {
       bytes += record.bytes.length
     }
     if (batch.length > 0) put(toEntries(where, batch, 0))
+  }
+
+  /** What no frame can carry is refused here: a relay would cut the connection again and again, for all documents (P9). */
+  function fits(document: DocumentId, { length }: Uint8Array): boolean {
+    if (length <= UPDATE_BYTES_MAX) return true
+    const detail = `an update of ${length} bytes; the most is ${UPDATE_BYTES_MAX}`
+    later(() => refuse(document, 'too-big', detail))
+    return false
   }
 
   function put(message: Message): void {
@@ -449,6 +515,8 @@ export function createConversation(options: ConversationOptions): Conversation {
       if (!ready) return
       later(async () => {
         sendOffered(offers.overdue())
+        // What a tab did not seal before it was closed, or cannot send, is sealed by whoever has a connection.
+        if (log.durable) for (const document of await log.unsealed()) edited.add(document)
         await send()
       })
     },
@@ -459,6 +527,7 @@ export function createConversation(options: ConversationOptions): Conversation {
     awareness(where, bytes) {
       if (welcome !== undefined) put({ type: 'awareness', ...refOf(where), bytes })
     },
+    repair: (document) => later(() => repair(document)),
     edited(document) {
       edited.add(document)
       if (!ready || cancelSeal !== undefined) return

@@ -61,8 +61,6 @@ export interface LoadedDocument extends HeldDocument {
   updates: Uint8Array[]
   /** What it has seen then. */
   seen: Seen
-  /** Records that were damaged and are asked for again. */
-  damaged: number
 }
 
 /** A record as it is offered to a relay. */
@@ -78,6 +76,8 @@ export interface Offered {
 export type Incoming =
   | { type: 'entries'; entries: Entries }
   | { type: 'ack'; ack: Ack }
+  /** What the relay says it holds of a document: what others have brought there is acknowledged too. */
+  | { type: 'held'; where: DocumentRef; vector: VersionVector }
   | { type: 'stamped'; stamped: Stamped; edits: readonly Row<'edits'>[]; bytes: Uint8Array }
 
 /** A record that has become part of this replica. */
@@ -113,6 +113,8 @@ export interface PeerNote {
 export interface Outstanding {
   edits: { tab: string; n: number }[]
   records: { origin: OriginId; seq: number }[]
+  /** Branches of the document that were there already. */
+  branches: ReadonlySet<string>
 }
 
 export interface UpdateLog {
@@ -149,6 +151,7 @@ export interface UpdateLog {
   refuse(document: DocumentId, code: RejoinError['code'], detail: string): Promise<BranchRow | undefined>
   branches(): Promise<BranchRow[]>
   outstanding(document: DocumentId): Promise<Outstanding>
+  /** Rejects with the code of a refusal where a branch was made since: what is gone then was not acknowledged. */
   isAcknowledged(document: DocumentId, outstanding: Outstanding): Promise<boolean>
   close(): void
 }
@@ -156,7 +159,15 @@ export interface UpdateLog {
 /** Bytes of edits that go into one record: well below what every relay accepts, so that joining cannot pass it. */
 const RECORD_BYTES_TARGET = 512 * 1024
 
-export async function openUpdateLog(store: ReplicaStore, environment: Environment): Promise<UpdateLog> {
+/**
+ * Opens the log of a store. `damaged` is told of rows that do not match their checksums: records are taken out and are to be
+ * fetched again, what no relay has becomes a branch as far as it is sound (P5).
+ */
+export async function openUpdateLog(
+  store: ReplicaStore,
+  environment: Environment,
+  damaged: (document: DocumentId, rows: number) => void = () => {},
+): Promise<UpdateLog> {
   const tab = randomId(environment)
   const self = await store.write(['meta'], async (transaction) => {
     const known = await transaction.get('meta', ['replica'])
@@ -180,6 +191,13 @@ export async function openUpdateLog(store: ReplicaStore, environment: Environmen
     return ref
   }
 
+  async function drop(bad: readonly Bad[]): Promise<void> {
+    for (const [document, those] of Map.groupBy(bad, (each) => each.document)) {
+      await dropDamaged(store, document, those, environment)
+      damaged(document, those.length)
+    }
+  }
+
   return {
     replica: self.replica,
     durable: store.durable,
@@ -199,7 +217,15 @@ export async function openUpdateLog(store: ReplicaStore, environment: Environmen
       store.read(['edits'], async (transaction) => [
         ...new Set((await transaction.range('edits', [])).map(({ key }) => String(key[0]))),
       ]),
-    load: (document, seen) => load(store, document, seen ?? NOTHING_SEEN),
+    async load(document, seen) {
+      const { loaded, bad, lost } = await load(store, document, seen ?? NOTHING_SEEN)
+      if (lost > 0) damaged(document, lost)
+      if (bad.length === 0) return loaded
+      await drop(bad)
+      const kept =
+        (await store.read(['documents', 'edits'], (transaction) => readHeld(transaction, document))) ?? loaded
+      return { ...loaded, ...kept, seen: { ...loaded.seen, vector: seqsOf(kept.vector) } }
+    },
     held: (document) => store.read(['documents', 'edits'], (transaction) => readHeld(transaction, document)),
     append: (edits) =>
       store.write(['edits', 'documents'], async (transaction) => {
@@ -228,10 +254,22 @@ export async function openUpdateLog(store: ReplicaStore, environment: Environmen
         return rows.filter((row) => row.url === url).sort((a, b) => b.usedAt - a.usedAt)[0]
       }),
     head: () => store.read(['meta'], async (transaction) => (await transaction.get('meta', ['replica']))?.head ?? 0),
-    outbox: (offset, relay, limit) =>
-      store.read(['log', 'records', 'documents'], (transaction) => readOutbox(transaction, offset, relay, limit, tab)),
-    lacking: (document, theirs) =>
-      store.read(['documents', 'records'], (transaction) => readLacking(transaction, document, theirs)),
+    async outbox(offset, relay, limit) {
+      const bad: Bad[] = []
+      const found = await store.read(['log', 'records', 'documents'], (transaction) =>
+        readOutbox(transaction, offset, relay, limit, tab, bad),
+      )
+      await drop(bad)
+      return found
+    },
+    async lacking(document, theirs) {
+      const bad: Bad[] = []
+      const found = await store.read(['documents', 'records'], (transaction) =>
+        readLacking(transaction, document, theirs, bad),
+      )
+      await drop(bad)
+      return found
+    },
     unseal: (document, origin) =>
       store.write(WRITTEN, (transaction) => unsealOrigin(transaction, document, origin, tab, environment)),
     refuse: (document, code, detail) =>
@@ -243,9 +281,13 @@ export async function openUpdateLog(store: ReplicaStore, environment: Environmen
         (await transaction.range('branches', [])).map(({ value }) => value),
       ),
     outstanding: (document) =>
-      store.read(['documents', 'edits'], (transaction) => readOutstanding(transaction, document)),
+      store.read(['documents', 'edits', 'branches'], (transaction) => readOutstanding(transaction, document)),
     isAcknowledged: (document, outstanding) =>
-      store.read(['documents', 'edits'], async (transaction) => {
+      store.read(['documents', 'edits', 'branches'], async (transaction) => {
+        const made = (await transaction.range('branches', [document])).find(
+          ({ value }) => !outstanding.branches.has(value.id),
+        )
+        if (made !== undefined) throw new RejoinError(made.value.code, `edits were refused: ${made.value.detail}`)
         const now = await readOutstanding(transaction, document)
         const edits = new Set(now.edits.map(({ tab: of, n }) => `${of}/${n}`))
         const records = new Set(now.records.map(({ origin, seq }) => `${origin}/${seq}`))
@@ -297,7 +339,21 @@ async function readHeld(transaction: ReadTransaction, document: DocumentId): Pro
 
 const NOTHING_SEEN: Seen = { vector: new Map(), edits: new Map() }
 
-async function load(store: ReplicaStore, document: DocumentId, seen: Seen): Promise<LoadedDocument> {
+/** A record that is not what was sealed. */
+interface Bad {
+  document: DocumentId
+  origin: OriginId
+  seq: number
+}
+
+const seqsOf = (vector: VersionVector): Map<OriginId, number> =>
+  new Map([...vector].map(([origin, { seq }]) => [origin, seq]))
+
+async function load(
+  store: ReplicaStore,
+  document: DocumentId,
+  seen: Seen,
+): Promise<{ loaded: LoadedDocument; bad: Bad[]; lost: number }> {
   const { row, records, edits } = await store.read(['documents', 'records', 'edits'], async (transaction) => {
     const held = await transaction.get('documents', [document])
     if (held === undefined) throw new RejoinError('closed', `there is no document ${JSON.stringify(document)} here`)
@@ -313,11 +369,11 @@ async function load(store: ReplicaStore, document: DocumentId, seen: Seen): Prom
     return { row: held, records: found, edits: await transaction.range('edits', [document]) }
   })
   const updates: Uint8Array[] = []
-  const bad: { origin: OriginId; seq: number }[] = []
+  const bad: Bad[] = []
   for (const { key, value } of records.sort((a, b) => a.value.offset - b.value.offset)) {
     const record = { origin: String(key[1]), seq: Number(key[2]), ...value }
     if (isSound(row, record)) updates.push(value.bytes)
-    else bad.push(record)
+    else bad.push({ document, origin: record.origin, seq: record.seq })
   }
   const seenEdits = new Map(seen.edits)
   let lost = 0
@@ -329,13 +385,11 @@ async function load(store: ReplicaStore, document: DocumentId, seen: Seen): Prom
     else lost++
     seenEdits.set(tab, Math.max(n, seenEdits.get(tab) ?? 0))
   }
-  const kept = bad.length > 0 ? await dropDamaged(store, document, bad) : row
   const held = toHeld(
-    kept,
+    row,
     edits.reduce((sum, { value }) => sum + value.count, 0),
   )
-  const vector = new Map([...held.vector].map(([origin, { seq }]) => [origin, seq]))
-  return { ...held, updates, seen: { vector, edits: seenEdits }, damaged: bad.length + lost }
+  return { loaded: { ...held, updates, seen: { vector: seqsOf(held.vector), edits: seenEdits } }, bad, lost }
 }
 
 function isSound(where: DocumentRef, record: UpdateRecord): boolean {
@@ -347,25 +401,51 @@ function isSound(where: DocumentRef, record: UpdateRecord): boolean {
   }
 }
 
-/** Takes each origin back to before its first damaged record; the relay has the rest. */
-async function dropDamaged(
+/**
+ * Takes each origin back to before its first damaged record; a relay has the rest, and is to be compared with. What waited
+ * for a relay and is sound becomes a branch: without what came before it, no relay would take it.
+ */
+function dropDamaged(
   store: ReplicaStore,
   document: DocumentId,
-  bad: readonly { origin: OriginId; seq: number }[],
-): Promise<DocumentRow> {
-  return store.write(['documents', 'records'], async (transaction) => {
-    const row = (await transaction.get('documents', [document])) as DocumentRow
+  bad: readonly Bad[],
+  environment: Environment,
+): Promise<void> {
+  return store.write([...WRITTEN, 'branches'], async (transaction) => {
+    const row = await transaction.get('documents', [document])
+    if (row === undefined) return
     const vector = vectorOf(row)
+    const sound: Uint8Array[] = []
+    let waiting = row.waiting
     for (const { origin, seq } of bad) {
       const last = headOf(vector, origin).seq
-      for (let gone = seq; gone <= last; gone++) transaction.delete('records', [document, origin, gone])
+      if (seq > last) continue
+      for (const { key, value } of await transaction.range('records', [document, origin], { from: seq })) {
+        const waits = waiting.some((each) => each.origin === origin && each.seq === key[2])
+        if (waits && isSound(row, { origin, seq: Number(key[2]), ...value })) sound.push(value.bytes)
+        transaction.delete('records', key)
+      }
+      waiting = waiting.filter((each) => each.origin !== origin || each.seq < seq)
       const before = seq > 1 ? await transaction.get('records', [document, origin, seq - 1]) : undefined
       if (before === undefined) vector.delete(origin)
       else vector.set(origin, { seq: seq - 1, chain: before.chain })
     }
-    const mended = { ...row, vector: rowsOf(vector) }
-    transaction.put('documents', [document], mended)
-    return mended
+    transaction.put('documents', [document], { ...row, vector: rowsOf(vector), waiting })
+    for (const { key } of await transaction.range('peers', [])) transaction.delete('peers', key)
+    if (waiting.length === row.waiting.length) return
+    // Dots that waited may have reached a relay: they are never given to anything else.
+    const self = (await transaction.get('meta', ['replica'])) as ReplicaRow
+    transaction.put('meta', ['replica'], { ...self, origin: randomId(environment) })
+    if (sound.length === 0) return
+    const id = randomId(environment)
+    const detail = 'a record before it was damaged on this device'
+    transaction.put('branches', [document, id], {
+      ...refOf(row),
+      id,
+      code: 'corrupt',
+      detail,
+      bytes: joinUpdates(sound),
+    })
   })
 }
 
@@ -442,7 +522,7 @@ async function readRecord(
 ): Promise<UpdateRecord | undefined> {
   const key = [where.document, origin, seq]
   const row = await transaction.get('records', key)
-  return row && toRecord(where, key, row)
+  return row && toRecord(key, row)
 }
 
 async function readOutbox(
@@ -451,6 +531,7 @@ async function readOutbox(
   relay: ReplicaId,
   limit: number,
   tab: string,
+  bad: Bad[],
 ): Promise<{ offered: Offered[]; through: number }> {
   const rows = await transaction.range('log', [], { from: offset + 1, limit })
   const offered: Offered[] = []
@@ -459,7 +540,7 @@ async function readOutbox(
     const where = await transaction.get('documents', [value.document])
     const record = where && (await readRecord(transaction, where, value.origin, value.seq))
     // A record that was taken out (damaged, forked, refused) is nothing to offer.
-    if (where === undefined || record === undefined) continue
+    if (where === undefined || record === undefined || !isFit(where, record, bad)) continue
     const foreign = 'tab' in value.from && value.from.tab !== tab
     offered.push({ offset: Number(key[0]), where: refOf(where), record, foreign })
   }
@@ -470,6 +551,7 @@ async function readLacking(
   transaction: ReadTransaction,
   document: DocumentId,
   theirs: VersionVector,
+  bad: Bad[],
 ): Promise<UpdateRecord[]> {
   const where = await transaction.get('documents', [document])
   if (where === undefined) return []
@@ -478,14 +560,21 @@ async function readLacking(
     found.push(...(await transaction.range('records', [document, origin], { from })))
   }
   found.sort((a, b) => a.value.offset - b.value.offset)
-  return found.map(({ key, value }) => toRecord(where, key, value))
+  return found.map(({ key, value }) => toRecord(key, value)).filter((record) => isFit(where, record, bad))
 }
 
-function toRecord(where: DocumentRef, key: Key, row: RecordRow): UpdateRecord {
-  const { kind, bytes, checksum, chain } = row
-  const record = { origin: String(key[1]), seq: Number(key[2]), kind, bytes, checksum, chain }
-  verify(where, record)
-  return record
+function toRecord(key: Key, { kind, bytes, checksum, chain }: RecordRow): UpdateRecord {
+  return { origin: String(key[1]), seq: Number(key[2]), kind, bytes, checksum, chain }
+}
+
+/** Whether a record may be sent: it is sound, and does not follow one of its origin that is not. Notes those that are not. */
+function isFit(where: DocumentRef, record: UpdateRecord, bad: Bad[]): boolean {
+  const { document } = where
+  const { origin, seq } = record
+  if (bad.some((each) => each.document === document && each.origin === origin && each.seq < seq)) return false
+  if (isSound(where, record)) return true
+  bad.push({ document, origin, seq })
+  return false
 }
 
 /** The work of one `take`: rows are read once, changed in memory and written at the end. */
@@ -509,6 +598,7 @@ async function takeAll(
   for (const each of incoming) {
     if (each.type === 'entries') for (const run of each.entries.runs) await takeRun(work, each.entries, run)
     else if (each.type === 'ack') await takeAck(work, each.ack)
+    else if (each.type === 'held') await takeHeld(work, each.where, each.vector)
     else await takeStamped(work, each)
   }
   for (const { row, vector } of work.rows.values()) {
@@ -516,7 +606,9 @@ async function takeAll(
     taken.documents.push((await readHeld(transaction, row.document)) as HeldDocument)
   }
   if (work.self.head !== self.head) transaction.put('meta', ['replica'], work.self)
-  await writePeer(transaction, peer, environment)
+  // The place must not pass what did not fit: if mending is cut short, the next conversation starts before it.
+  const held = taken.unfit.length > 0 ? { ...peer, place: undefined, begin: false } : peer
+  await writePeer(transaction, held, environment)
   return taken
 }
 
@@ -577,8 +669,24 @@ async function takeAck(work: Work, ack: Ack): Promise<void> {
       ? held.chain
       : (await work.transaction.get('records', [ack.document, ack.origin, ack.seq]))?.chain
   // A receipt needs an equal chain: otherwise the relay holds something else under this name, or something gone here.
-  if (chain === ack.chain) settle(entered, ack.origin, ack.seq)
-  else work.taken.unfit.push({ where: refOf(ack), origin: ack.origin, code: 'fork' })
+  if (chain === ack.chain) return settle(entered, ack.origin, ack.seq)
+  // Under an origin that this replica has left, what is beyond its log is another's, or of a branch: it is fetched.
+  const left = held.seq < ack.seq && work.self.origin !== ack.origin
+  work.taken.unfit.push({ where: refOf(ack), origin: ack.origin, code: left ? 'gap' : 'fork' })
+}
+
+async function takeHeld(work: Work, where: DocumentRef, vector: VersionVector): Promise<void> {
+  const entered = await enter(work, where)
+  for (const origin of new Set(entered.row.waiting.map((waiting) => waiting.origin))) {
+    const theirs = headOf(vector, origin)
+    const mine = headOf(entered.vector, origin)
+    const chain =
+      theirs.seq === mine.seq
+        ? mine.chain
+        : (await work.transaction.get('records', [where.document, origin, theirs.seq]))?.chain
+    // Another chain is a fork, which the relay tells of by itself.
+    if (chain === theirs.chain) settle(entered, origin, theirs.seq)
+  }
 }
 
 async function takeStamped(work: Work, incoming: Extract<Incoming, { type: 'stamped' }>): Promise<void> {
@@ -678,5 +786,6 @@ async function readOutstanding(transaction: ReadTransaction, document: DocumentI
   return {
     edits: edits.map(({ key }) => ({ tab: String(key[1]), n: Number(key[2]) })),
     records: (row?.waiting ?? []).map(({ origin, seq }) => ({ origin, seq })),
+    branches: new Set((await transaction.range('branches', [document])).map(({ value }) => value.id)),
   }
 }

@@ -11,7 +11,8 @@ import { type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.
 import { type DocumentId, type LogEpoch, type OriginId, randomId } from '../../shared/ids.ts'
 import { type EpochStart, isPlaceValid } from '../../shared/sync/places.ts'
 import { connect, fromRun } from '../../shared/sync/runs.ts'
-import { inspectUpdate } from '../../shared/update/inspect.ts'
+import { inspectUpdate, type UpdateSummary } from '../../shared/update/inspect.ts'
+import type { ClientClock, IntervalIndex } from '../../shared/update/intervals.ts'
 import { type DocumentRef, seal, type UpdateKind, type UpdateRecord } from '../../shared/update/record.ts'
 import type { Place, Run } from '../../shared/wire/messages.ts'
 import type { CommitBatch, LogEntry, RelayStore, StoredDocument } from '../storage/store.ts'
@@ -175,7 +176,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     if (bytes + size > limits.workspaceBytesMax) throw new RejoinError('storage-full', 'the workspace is full')
     const summary = inspect(record)
     const index = document.index()
-    const missing = index.missing(summary)
+    const missing = index.missing(summary) ?? firstUnknown(index, summary)
     if (missing !== undefined) {
       throw new RejoinError('dependency', `it builds on client ${missing.client} up to clock ${missing.clock}`)
     }
@@ -329,4 +330,16 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     epochOpened = true
     return first.epoch
   }
+}
+
+/** A deletion of what is not written yet would delete what its victim writes next, at every replica (P9). */
+function firstUnknown(index: IntervalIndex, { structs, deletes }: UpdateSummary): ClientClock | undefined {
+  let ends: Map<number, number> | undefined
+  for (const { client, clock, length } of deletes) {
+    const end = clock + length
+    if (end <= index.clock(client)) continue
+    ends ??= new Map(structs.map((each) => [each.client, each.clock + each.length]))
+    if (end > (ends.get(client) ?? 0)) return { client, clock: end }
+  }
+  return undefined
 }

@@ -98,7 +98,7 @@ export function createSession(options: SessionOptions): Session {
   let settled = false
   let heardAt = options.now
   let pingedAt = options.now
-  const startedAt = options.now
+  let startedAt = options.now
   const fetches = new Map<DocumentId, Message>()
   const inFlight = new Set<DocumentId>()
 
@@ -136,9 +136,14 @@ export function createSession(options: SessionOptions): Session {
     },
     tick(now) {
       if (phase === 'ended') return []
+      // A clock that was put back would hide a silence for as long as it was put back.
+      startedAt = Math.min(startedAt, now)
+      heardAt = Math.min(heardAt, now)
+      pingedAt = Math.min(pingedAt, now)
       if (phase === 'greeting' && now - startedAt > HELLO_WITHIN_MS) return end('timeout', 'no greeting in time')
       if (now - heardAt > SILENCE_MS_MAX) return end('timeout', `nothing heard for ${now - heardAt} ms`)
-      if (role === 'listener' || now - heardAt < PING_EVERY_MS || now - pingedAt < PING_EVERY_MS) return []
+      // Also while the other side is heard: it cuts whom it hears nothing of, and a reader has nothing else to say.
+      if (role === 'listener' || now - pingedAt < PING_EVERY_MS) return []
       pingedAt = now
       return [{ do: 'ping' }]
     },
@@ -150,7 +155,7 @@ export function createSession(options: SessionOptions): Session {
       if (last) cataloged = true
       return [...nextFetches(), ...settle()]
     },
-    fetching: (document) => inFlight.has(document) || fetches.has(document),
+    fetching: isFetching,
     end,
   }
   return session
@@ -167,8 +172,11 @@ export function createSession(options: SessionOptions): Session {
         return []
       case 'catalog':
         return phase === 'comparing' && !cataloged ? [{ do: 'compare', catalog: message }] : outOfPlace(message)
-      case 'entries':
-        return forward(message, (at) => ({ do: 'store', entries: message, place: at }))
+      case 'entries': {
+        const actions = forward(message, (at) => ({ do: 'store', entries: message, place: at }))
+        // What a document is being fetched for may be missing under these. The answer holds them too, and in order.
+        return message.through > 0 && phase !== 'ended' && isFetching(message.document) ? [] : actions
+      }
       case 'ack':
         return forward(message, (at) => ({ do: 'acknowledged', ack: message, place: at }))
       case 'stamped':
@@ -240,6 +248,10 @@ export function createSession(options: SessionOptions): Session {
     if (message.reply) return actions
     if (inFlight.delete(message.document)) actions.push({ do: 'fetched', document: message.document })
     return [...actions, ...nextFetches(), ...settle()]
+  }
+
+  function isFetching(document: DocumentId): boolean {
+    return inFlight.has(document) || fetches.has(document)
   }
 
   function nextFetches(): Action[] {

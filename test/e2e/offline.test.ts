@@ -36,12 +36,13 @@ describe('a page without network', () => {
     const made: number[] = []
     for (const [index, page] of [alicePage, bobPage].entries()) {
       await until('the page notices', async () => (await statusOf(page)).connection !== 'synced')
-      const count = await editPage(page, seed + 10 + index, EDITS)
+      // Some steps change nothing.
+      const count = await editPage(page, seed + 10 + index, EDITS * 1.3)
       await page.evaluate(() => window.me.saved('device'))
       expect(await statusOf(page)).toMatchObject({ receipt: 'device', unacknowledged: count, storage: 'ok' })
       made.push(count)
     }
-    expect(Math.min(...made)).toBeGreaterThan(EDITS * 0.8)
+    expect(Math.min(...made)).toBeGreaterThanOrEqual(EDITS)
     const before = await jsonOf(alicePage)
     expect(await jsonOf(bobPage)).not.toBe(before)
 

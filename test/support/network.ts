@@ -16,10 +16,12 @@ export interface Network {
   /** What clients send stays in the network until `release`. */
   hold(): void
   release(): void
+  /** What relays send to the sockets open now is lost. */
+  deafen(): void
 }
 
 export function createNetwork(): Network {
-  const live = new Set<{ end(): void }>()
+  const live = new Set<{ end(): void; deaf: boolean }>()
   const hanging = new Set<SocketHandlers>()
   const held: (() => void)[] = []
   let down = false
@@ -40,7 +42,7 @@ export function createNetwork(): Network {
         handlers.opened()
       },
       received(data) {
-        if (over) return
+        if (over || entry.deaf) return
         receivedBytes += data.length
         handlers.received(data)
       },
@@ -50,7 +52,7 @@ export function createNetwork(): Network {
         handlers.closed(code, reason)
       },
     })
-    const entry = { end: () => socket.close() }
+    const entry = { end: () => socket.close(), deaf: false }
     live.add(entry)
     return {
       ...socket,
@@ -89,6 +91,9 @@ export function createNetwork(): Network {
     },
     hold() {
       holding = true
+    },
+    deafen() {
+      for (const entry of live) entry.deaf = true
     },
     release() {
       holding = false

@@ -10,11 +10,11 @@ import type { PersonOptions } from './person.ts'
 
 const EMPTY_PAGE = fileURLToPath(new URL('../e2e/page', import.meta.url))
 
-/** Builds a page, by default the empty one; returns its folder, which is gone after the file's tests. */
+/** Builds the page in `root`, by default the empty one; returns the folder of the build, which is gone after the file's tests. */
 export async function buildPages(root = EMPTY_PAGE): Promise<string> {
   const outDir = mkdtempSync(join(tmpdir(), 'rejoin-pages-'))
   afterAll(() => rmSync(outDir, { recursive: true, force: true }))
-  await build({ root, configFile: false, logLevel: 'error', build: { outDir, emptyOutDir: true, minify: false } })
+  await build({ root, logLevel: 'error', build: { outDir, emptyOutDir: true } })
   return outDir
 }
 

@@ -39,6 +39,7 @@ export interface Person {
   json(): string
   status(): DocumentStatus
   workspaceStatus(): WorkspaceStatus
+  /** Rejects where it takes so long that it will not come. */
   saved(level: SavedLevel): Promise<void>
   /** Writes tokens `<name>-0`, `<name>-1`, ... until `stop()`, and tells each one that was saved as far as asked. */
   keepWriting(name: string, pauseMs: number, level: SavedLevel, told: (token: string) => void): Writing
@@ -51,6 +52,8 @@ export interface Writing {
   readonly failures: string[]
   stop(): void
 }
+
+const SAVED_WITHIN_MS = 45_000
 
 export async function openPerson(options: PersonOptions): Promise<Person> {
   const { relay, workspace: id = 'acme', document = 'notes/today', storage, environment, dial } = options
@@ -84,7 +87,7 @@ export async function openPerson(options: PersonOptions): Promise<Person> {
     json: () => toCanonicalJson(doc),
     status: () => note.status.get(),
     workspaceStatus: () => workspace.status.get(),
-    saved: (level) => note.saved(level),
+    saved: (level) => note.saved(level, { signal: AbortSignal.timeout(SAVED_WITHIN_MS) }),
     keepWriting(name, pauseMs, level, told) {
       const failures: string[] = []
       let written = 0

@@ -46,7 +46,7 @@ export async function damage(store: ReplicaStore, table: 'records' | 'edits', ke
 
 /** A caller's own store: all it knows of the port is what the port says. `close` keeps what it holds, as a disk does. */
 export function createOwnStore(): ReplicaStore & { transactions: number } {
-  const inner = createMemoryReplicaStore()
+  let inner = createMemoryReplicaStore()
   let transactions = 0
   return {
     durable: true,
@@ -62,6 +62,8 @@ export function createOwnStore(): ReplicaStore & { transactions: number } {
       return inner.write(tables, body)
     },
     close() {},
-    destroy: () => inner.destroy(),
+    async destroy() {
+      inner = createMemoryReplicaStore()
+    },
   }
 }

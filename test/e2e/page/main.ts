@@ -10,6 +10,8 @@ declare global {
     errors: string[]
     /** Given by the test: takes note outside of the browser. */
     told?: (token: string) => void
+    /** Given by a test that makes `me` write. */
+    stopWriting?: () => void
   }
 }
 

@@ -2,8 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryReplicaStore } from '../../../client/replica/memory.ts'
+import type { ReplicaStore } from '../../../client/replica/store.ts'
 import type { Connection } from '../../../client/status.ts'
 import type { WorkspaceOptions } from '../../../client/workspace.ts'
+import { RejoinError } from '../../../shared/errors.ts'
 import { createOwnStore, dump } from '../../support/stores.ts'
 import { startRelay, temporaryFolder, until } from '../server/support.ts'
 import { allRead, isSynced, readAtRelay, readInStore, startClient, startRelayAt, toNote } from './support.ts'
@@ -146,6 +148,21 @@ describe('a workspace', () => {
   })
 })
 
+/** The store until it is closed, as a database is. */
+function closable(store: ReplicaStore): ReplicaStore {
+  let closed = false
+  const open = <R>(act: () => Promise<R>): Promise<R> =>
+    closed ? Promise.reject(new RejoinError('closed', 'the store is closed')) : act()
+  return {
+    ...store,
+    read: (tables, body) => open(() => store.read(tables, body)),
+    write: (tables, body) => open(() => store.write(tables, body)),
+    close() {
+      closed = true
+    },
+  }
+}
+
 /** A dial whose every socket is closed as one that may not enter. */
 const forbidding: WorkspaceOptions['dial'] = (_url, handlers) => {
   queueMicrotask(() => handlers.closed(4403, 'not you'))
@@ -166,6 +183,17 @@ describe('saved', () => {
     await reopened.whenLoaded
     expect(reopened.read()).toBe('hello')
     expect(reopened.status.get()).toMatchObject({ unacknowledged: 1, receipt: 'device' })
+  })
+
+  test('[P2] what was typed just before a handle and its workspace are closed is in the store', async () => {
+    const storage = createOwnStore()
+    const { open, workspace } = await startClient(undefined, { storage: closable(storage) })
+    const note = open()
+    await note.whenLoaded
+    note.type('last words')
+    note.close()
+    await workspace.close()
+    expect(await readInStore(storage)).toBe('last words')
   })
 
   test('[P2] relay: resolves only when the relay has it', async () => {
@@ -310,6 +338,33 @@ describe('a document that a relay refuses', () => {
     await until('its awareness has ended', () => gone)
   })
 
+  test('[P5] what is typed while it is being refused is in a branch as well', async () => {
+    const relay = await startRelay({ limits: { updateBytesMax: 1_000 } })
+    const storage = createOwnStore()
+    let refusing = (): void => {}
+    const write: ReplicaStore['write'] = (tables, body) => {
+      if (tables.includes('branches')) refusing()
+      return storage.write(tables, body)
+    }
+    const client = await startClient(relay, { storage: { ...storage, write } })
+    const note = client.open()
+    await note.whenSynced
+    refusing = () => {
+      refusing = () => {}
+      note.type('typed meanwhile')
+    }
+    note.type('y'.repeat(2_000))
+    await expect(note.saved('relay')).rejects.toThrow(coded('too-big'))
+    await until('it is told', () => client.branches.length > 0)
+    note.close()
+    await isSynced(client)
+    const doc = new Y.Doc()
+    for (const { update } of await client.workspace.branches()) Y.applyUpdate(doc, update)
+    expect(doc.getText('text').toString()).toBe(`${'y'.repeat(2_000)}typed meanwhile`)
+    expect((await dump(storage)).edits).toEqual([])
+    expect(client.workspace.status.get().unacknowledged).toBe(0)
+  })
+
   test('[P8] an acknowledgement that comes after the refusal makes no fork', async () => {
     const relay = await startRelay({ limits: { updateBytesMax: 1_000 } })
     const client = await startClient(relay)
@@ -318,9 +373,9 @@ describe('a document that a relay refuses', () => {
     await note.saved('relay')
     // Both records reach the relay in one go, so the refusal of one overtakes the receipt of the other.
     client.network.hold()
+    client.network.resetCounts()
     note.type('two ')
-    await note.saved('device')
-    await until('it is sealed', async () => client.network.sentBytes > 0)
+    await until('it is sealed', () => client.network.sentBytes > 0)
     client.network.resetCounts()
     note.type('y'.repeat(2_000))
     await until('that is sealed too', () => client.network.sentBytes > 2_000)

@@ -1,0 +1,133 @@
+/** Several tabs of one profile: one replica, no harm to each other. */
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { launchBrowser } from '../support/browser.ts'
+import { cleanUp, until } from '../support/lifetime.ts'
+import { startNetworkProxy } from '../support/network-proxy.ts'
+import { buildPages, jsonOf, openPage } from '../support/pages.ts'
+import { openPerson } from '../support/person.ts'
+import { seeded } from '../support/random.ts'
+import { type RelayProcess, startRelayProcess } from '../support/relay-process.ts'
+import { seedOfTest } from '../support/seed.ts'
+
+const TABS = 3
+
+let browser: Browser
+let pages: string
+beforeAll(async () => {
+  browser = await launchBrowser()
+  pages = await buildPages()
+})
+afterAll(() => browser.close())
+
+describe(`${TABS} tabs of one profile`, () => {
+  test('[P1][P6] edit one document online, and all of them hold it', async () => {
+    const { random, relay, tabs } = await start()
+    for (let round = 0; round < 20; round++) {
+      await Promise.all(tabs.map((tab) => editPage(tab, random(1e9), 1 + random(8))))
+    }
+    await expectEqual(tabs)
+    await expectAtRelay(relay, tabs)
+  })
+
+  test('[P1][P6] see the edits of each other offline, and bring them to the relay afterwards', async () => {
+    const { random, relay, network, profile, tabs } = await start()
+    await profile.setOffline(true)
+    network.cut()
+    for (let round = 0; round < 20; round++) {
+      await Promise.all(tabs.map((tab) => editPage(tab, random(1e9), 1 + random(8))))
+    }
+    await expectEqual(tabs)
+    for (const tab of tabs) {
+      const status = () => tab.evaluate(() => window.me.status())
+      await until('it is told as saved here', async () => (await status()).receipt === 'device', { seen: status })
+    }
+    network.mend()
+    await profile.setOffline(false)
+    await expectAtRelay(relay, tabs)
+  })
+
+  test('[P2][P6] tabs that are closed while all of them write lose nothing that was told as saved', async () => {
+    const { random, relay, network, profile } = await start(0)
+    const told = new Set<string>()
+    await profile.exposeFunction('told', (token: string) => told.add(token))
+    const options = { relay: network.socketUrl }
+    const open = await Promise.all([1, 2, 3].map(() => openPage(profile, relay.url, options)))
+    const keepWriting = (tab: Page, name: string) =>
+      tab.evaluate((of) => void window.me.keepWriting(of, 3, 'device', (token) => window.told?.(token)), name)
+    for (const [index, tab] of open.entries()) await keepWriting(tab, `tab-${index}`)
+    for (let closed = 0; closed < 12; closed++) {
+      if (closed === 4) network.cut()
+      if (closed === 8) network.mend()
+      const enough = told.size + 10 + random(60)
+      await until('they write', () => told.size > enough)
+      await open.splice(random(open.length), 1)[0]?.close()
+      const next = await openPage(profile, relay.url, options)
+      open.push(next)
+      await keepWriting(next, `tab-${closed + TABS}`)
+    }
+    for (const tab of open) await tab.close()
+
+    const last = await openPage(profile, relay.url, options)
+    const tokens = await last.evaluate(() => window.me.tokens())
+    expect([...told].filter((token) => !tokens.includes(token))).toEqual([])
+    expect(new Set(tokens).size).toBe(tokens.length)
+    await expectAtRelay(relay, [last])
+  })
+
+  test.each([
+    ['before its edit is sealed', 'cut'],
+    ['after its record was sent in vain', 'loseRequests'],
+  ] as const)('[P2] a tab that is closed %s leaves it to another tab, which has a connection', async (_when, lose) => {
+    const { relay, network, profile } = await start(0)
+    const stays = await openPage(profile, relay.url, { relay: relay.socketUrl })
+    const goes = await openPage(profile, relay.url, { relay: network.socketUrl })
+    await goes.evaluate(() => window.me.write('first'))
+    await goes.evaluate(() => window.me.saved('relay'))
+    network[lose]()
+    await goes.evaluate(() => window.me.write('last'))
+    await goes.evaluate(() => window.me.saved('device'))
+    if (lose === 'loseRequests') await until('it is sent in vain', () => network.lostBytes > 0)
+    await goes.close()
+    await until('the other tab shows it', async () => (await tokensOf(stays)).includes('last'))
+    await expectAtRelay(relay, [stays])
+    expect(await tokensOf(stays)).toEqual(['first', 'last'])
+  })
+})
+
+const tokensOf = (page: Page): Promise<string[]> => page.evaluate(() => window.me.tokens())
+
+async function start(count = TABS) {
+  const random = seeded(seedOfTest())
+  const relay = await startRelayProcess({ pages })
+  const network = await startNetworkProxy(relay.port)
+  const profile: BrowserContext = await browser.newContext()
+  cleanUp(() => profile.close())
+  const tabs: Page[] = []
+  for (let n = 0; n < count; n++) tabs.push(await openPage(profile, relay.url, { relay: network.socketUrl }))
+  return { random, relay, network, profile, tabs }
+}
+
+const editPage = (page: Page, seed: number, count: number): Promise<number> =>
+  page.evaluate(([given, steps]) => window.me.edit(given, steps), [seed, count] as const)
+
+async function expectEqual(tabs: readonly Page[]): Promise<void> {
+  for (const tab of tabs) await tab.evaluate(() => window.me.saved('device'))
+  const all = () => Promise.all(tabs.map(jsonOf))
+  await until('all tabs hold the same', async () => new Set(await all()).size === 1, { seen: all })
+}
+
+async function expectAtRelay(relay: RelayProcess, tabs: readonly Page[]): Promise<void> {
+  for (const tab of tabs) await tab.evaluate(() => window.me.saved('relay'))
+  const fresh = await openPerson({ relay: relay.socketUrl, storage: 'memory' })
+  cleanUp(() => fresh.leave())
+  await fresh.note.whenSynced
+  for (const tab of tabs) {
+    await until('a fresh client and every tab hold the same', async () => (await jsonOf(tab)) === fresh.json(), {
+      seen: async () => [await jsonOf(tab), fresh.json()],
+    })
+    const status = () => tab.evaluate(() => window.me.status())
+    await until('its receipt is relay', async () => (await status()).receipt === 'relay', { seen: status })
+    expect(await tab.evaluate(() => window.errors)).toEqual([])
+  }
+}

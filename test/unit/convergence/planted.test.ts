@@ -1,0 +1,29 @@
+/** Bugs put in on purpose: a suite that misses one would miss its like. */
+import { expect, test } from 'vitest'
+import { PLANTED } from '../../sim/planted.ts'
+import { runSeed } from '../../sim/simulate.ts'
+
+const SEEDS_MAX = 200
+
+test('there are 20 planted bugs and more', () => {
+  expect(Object.keys(PLANTED).length).toBeGreaterThanOrEqual(20)
+})
+
+test.each(Object.entries(PLANTED))('finds: %s', async (_name, { bend, faults }) => {
+  const options = { seeds: 1, faults, durationMs: 30_000 }
+  for (let seed = 1; seed <= SEEDS_MAX; seed++) {
+    const { failure } = await runSeed(seed, { ...options, bend })
+    if (failure === undefined) continue
+    // The bug is to blame, not the seed.
+    expect((await runSeed(seed, options)).failure).toBeUndefined()
+    return
+  }
+  expect.fail(`not found within ${SEEDS_MAX} seeds`)
+})
+
+test('the canary: a world that loses edits on purpose never passes', async () => {
+  const { bend } = PLANTED['lost delete-only update'] ?? {}
+  for (let seed = 1; seed <= 10; seed++) {
+    expect((await runSeed(seed, { seeds: 1, faults: [], bend })).failure, `seed ${seed}`).toBeDefined()
+  }
+})

@@ -1,0 +1,114 @@
+/** Seeds that failed once, each with the fewest steps that showed it, and what was wrong. */
+import { describe, expect, test } from 'vitest'
+import { headOf } from '../../../shared/causality/version-vector.ts'
+import { FIRST_EPOCH } from '../../../shared/ids.ts'
+import { PING_EVERY_MS, SILENCE_MS_MAX } from '../../../shared/limits.ts'
+import { createSession } from '../../../shared/sync/session.ts'
+import { runSeed, type SimulateOptions, type Step } from '../../sim/simulate.ts'
+import { createWorld } from '../../sim/world.ts'
+
+interface Failed {
+  title: string
+  seed: number
+  options: Omit<SimulateOptions, 'seeds'>
+  /** All of the seed, where left out. */
+  steps?: readonly Step[]
+}
+
+const NETWORK = [
+  'delay',
+  'break',
+  'partition',
+  'one way',
+  'half open',
+  'stall',
+  'slow reader',
+  'damage',
+  'flap',
+] as const
+
+const FAILED: readonly Failed[] = [
+  {
+    title: '[P10] a record that others brought to the relay is acknowledged when the relay tells its vector',
+    seed: 7,
+    options: { faults: NETWORK },
+  },
+  {
+    title: '[P3] live records of a document that is being fetched are not stored before what they build on',
+    seed: 10,
+    options: { faults: NETWORK },
+  },
+  {
+    title: '[P6] a document that could not be loaded is loaded when the store works again',
+    seed: 30,
+    options: { relays: 3, durationMs: 40_000 },
+    steps: [
+      { at: 3342, kind: 'abort', seed: 2036934988 },
+      { at: 3426, kind: 'edit', seed: 949249585 },
+      { at: 7825, kind: 'tab close', seed: 1912395192 },
+    ],
+  },
+  {
+    title: '[P4] a place does not pass records that did not fit, though mending them is cut short',
+    seed: 91,
+    options: { relays: 1 },
+    steps: [
+      { at: 7734, kind: 'edit', seed: 4362675 },
+      { at: 7836, kind: 'abort', seed: 944433743 },
+      { at: 11935, kind: 'profile restore', seed: 1479548533 },
+      { at: 12149, kind: 'edit', seed: 858281768 },
+    ],
+  },
+]
+
+test.each(FAILED)('$title (seed $seed)', async ({ seed, options, steps }) => {
+  const { failure } = await runSeed(seed, { seeds: 1, ...options }, steps)
+  expect(failure).toBeUndefined()
+})
+
+describe('signs of life', () => {
+  test('[P10] a client that only reads keeps its connection (seed 2)', async () => {
+    const world = createWorld({ seed: 2, replicas: 2, relays: 1, documents: 1 })
+    const dials = new Set<unknown>()
+    try {
+      for (let at = 1000; at < 120_000; at += 3000) {
+        await world.clock.run(at)
+        for (const link of world.network.links('replica1')) dials.add(link)
+        const [tab] = world.replicas[0]?.tabs ?? []
+        tab?.process.run(() => tab.notes.get('note 0')?.handle.doc.getText('text').insert(0, 'a'))
+      }
+      expect(dials.size).toBe(1)
+      const { origin } = world.relays[0]?.disk.copy().log[0]?.record ?? { origin: '' }
+      const read = headOf(world.checkers.vector('replica1', 'note 0'), origin).seq
+      expect(read).toBeGreaterThan(30)
+      expect(world.failure).toBeUndefined()
+    } finally {
+      world.close()
+    }
+  })
+
+  test('[P10] a clock that is put back hides no dead connection (seed 4, 3 relays)', () => {
+    const session = createSession({ role: 'dialer', replica: 'a'.repeat(16), now: 10_000_000 })
+    session.hello('all', '')
+    const welcome = { type: 'welcome', version: 1, replica: 'b'.repeat(16), epoch: 'c'.repeat(16), head: 0 } as const
+    session.receive({ ...welcome, resumed: false }, 10_000_000)
+    expect(session.tick(1000)).toEqual([])
+    expect(session.tick(1000 + PING_EVERY_MS)).toEqual([{ do: 'ping' }])
+    expect(session.tick(1001 + SILENCE_MS_MAX).at(-1)).toMatchObject({ do: 'end', code: 'timeout' })
+  })
+})
+
+test('[P3] a live record of a document that is being fetched is left to the answer, and the place counts it', () => {
+  const session = createSession({ role: 'dialer', replica: 'a'.repeat(16), now: 0 })
+  const ref = { document: 'note', epoch: FIRST_EPOCH, gc: true }
+  session.hello('all', '')
+  const welcome = { type: 'welcome', version: 1, replica: 'b'.repeat(16), epoch: 'c'.repeat(16), head: 0 } as const
+  session.receive({ ...welcome, resumed: false }, 0)
+  session.receive({ type: 'catalog', last: true, documents: [{ ...ref, fingerprint: 'd'.repeat(16) }] }, 0)
+  session.differ([{ ref, vector: new Map() }], true)
+  expect(session.receive({ type: 'entries', ...ref, through: 1, runs: [] }, 0)).toEqual([])
+  expect(session.receive({ type: 'entries', ...ref, through: 0, runs: [] }, 0)).toMatchObject([{ do: 'store' }])
+  const settled = session.receive({ type: 'vector', ...ref, vector: new Map(), reply: false }, 0)
+  expect(settled.at(-1)).toEqual({ do: 'settled', place: { epoch: 'c'.repeat(16), offset: 1 } })
+  expect(session.receive({ type: 'entries', ...ref, through: 2, runs: [] }, 0)).toMatchObject([{ do: 'store' }])
+})
