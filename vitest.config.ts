@@ -5,6 +5,10 @@ export default defineConfig({
     reporters: ['default', './test/ci-reporter.ts'],
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000 } },
+      // Hundreds of seeds, and what needs processes of its own: minutes, so not in `npm run check`.
+      {
+        test: { name: 'convergence', include: ['test/convergence/**/*.test.ts'], testTimeout: 180_000 },
+      },
       {
         test: {
           name: 'e2e',

@@ -3,34 +3,34 @@
  * edit waits for nothing (P6) and nothing here throws into Yjs: a throw inside an `update` listener would silence the
  * Y.Doc for good.
  */
-import * as encoding from 'lib0/encoding'
-import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness'
+import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import type { Environment } from '../shared/environment.ts'
-import { type ErrorCode, RejoinError, toRejoinError } from '../shared/errors.ts'
-import type { DocumentId, OriginId } from '../shared/ids.ts'
-import { inspectUpdate } from '../shared/update/inspect.ts'
-import { createIntervalIndex } from '../shared/update/intervals.ts'
-import { joinUpdates } from '../shared/update/join.ts'
+import { RejoinError } from '../shared/errors.ts'
+import type { DocumentId, OriginId, ReplicaId } from '../shared/ids.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
-import { backoff } from './connection/backoff.ts'
-import type { Waiting } from './replica/store.ts'
-import type { Arrived, HeldDocument, LoadedDocument, Outstanding, UpdateLog } from './replica/update-log.ts'
+import { createPresence } from './presence.ts'
+import { createReading, STORED } from './reading.ts'
+import { createReceipts, type SavedLevel } from './receipts.ts'
+import type { BranchRow, Waiting } from './replica/store.ts'
+import type { Arrived, ArrivedPieces, HeldDocument, UpdateLog } from './replica/update-log.ts'
 import { createStatus, type DocumentStatus, type Readable, type Receipt, type Writable } from './status.ts'
+import { createWriting, type Unstored } from './writing.ts'
 
-/** How far `saved` waits: written to this device, or acknowledged by a relay, which has it durably. */
-export type SavedLevel = 'device' | 'relay'
+export { STORED } from './reading.ts'
+export type { SavedLevel } from './receipts.ts'
 
 /** A document that is open here. */
 export interface DocumentHandle {
   readonly id: DocumentId
+  /** Yours, or one that is destroyed with the last handle. Edits of it are kept from the first moment on. */
   readonly doc: Y.Doc
   /** Made at first use; its own timer ends with the last handle. */
   readonly awareness: Awareness
   readonly status: Readable<DocumentStatus>
-  /** What this device holds is in `doc`. Never waits for the network. */
+  /** What this device holds is in `doc`, which emits `load` then. Never waits for the network. */
   readonly whenLoaded: Promise<void>
-  /** What a relay holds is in `doc` too, for the first time since it was opened. */
+  /** What a relay holds is in `doc` too, for the first time since it was opened; `doc` emits `sync` then. */
   readonly whenSynced: Promise<void>
   /**
    * Resolves when every edit before the call is saved as far as asked; waits while offline. Rejects with the code of a
@@ -41,12 +41,6 @@ export interface DocumentHandle {
   close(): void
 }
 
-/** Origin of transactions in which stored updates are applied. */
-export const STORED = Symbol('rejoin')
-
-/** Edits of this long share a transaction of the store. */
-const APPEND_AFTER_MS = 4
-
 export interface DocumentOptions {
   where: DocumentRef
   log: UpdateLog
@@ -56,6 +50,10 @@ export interface DocumentOptions {
   awareness?: Awareness
   /** Edits are stored: send them soon. */
   stored(document: DocumentId): void
+  /** Edits cannot be stored: send them without. */
+  stuck(document: DocumentId): void
+  /** What was typed belongs to a document that was deleted meanwhile: it is kept as these. */
+  buried(branches: readonly BranchRow[]): void
   /** Awareness of this tab for the relay. */
   sendAwareness(where: DocumentRef, bytes: Uint8Array): void
   /** Something failed that nobody waits for. */
@@ -68,21 +66,32 @@ export interface OpenDocument {
   readonly doc: Y.Doc
   readonly awareness: Awareness
   readonly status: Writable<DocumentStatus>
+  /** What the relay holds is in the Y.Doc, since this connection began. */
+  readonly isFetched: boolean
   readonly whenLoaded: Promise<void>
   readonly whenSynced: Promise<void>
   saved(level: SavedLevel, signal?: AbortSignal): Promise<void>
   arrived(records: readonly Arrived[]): void
+  arrivedPieces(pieces: ArrivedPieces): void
   sealed(records: readonly Waiting[]): void
   /** The replica's view of the document has changed. */
   changed(held: HeldDocument): void
+  /** Updates of others that cannot be stored: they are shown, and kept until they can. */
+  passed(relay: ReplicaId, updates: readonly Uint8Array[]): void
+  unstored(relay: ReplicaId): Unstored | undefined
   /** Under this origin the log may hold other records than the Y.Doc was given. */
   forked(origin: OriginId): void
   /** The log may hold more than the Y.Doc was given. */
   catchUp(): Promise<void>
-  fetched(): void
+  /** Edits were lost from the log: what the Y.Doc has of them is stored again. */
+  rescue(): Promise<void>
+  /** The log has what the relay holds; resolves when the Y.Doc has it too. */
+  fetched(): Promise<void>
   connected(): void
   disconnected(): void
   receiveAwareness(bytes: Uint8Array): void
+  /** Nothing was there in the epoch that is over: what is typed belongs to this one. */
+  move(where: DocumentRef): void
   /** Stores what is typed; resolves to the number of edits until then. */
   flush(): Promise<number>
   /** A relay refused its edits: the Y.Doc is cut off. */
@@ -92,9 +101,10 @@ export interface OpenDocument {
 }
 
 export function openDocument(options: DocumentOptions): OpenDocument {
-  const { where, log, environment, report } = options
+  const { log, environment, report } = options
+  /** As the app asked for it, until the log says in which epoch it is. */
+  let where = options.where
   const doc = options.doc ?? new Y.Doc({ gc: where.gc, guid: where.document })
-  const ownDoc = options.doc === undefined
   const status = createStatus<DocumentStatus>({
     connection: 'offline',
     unacknowledged: 0,
@@ -102,25 +112,11 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     storage: log.durable ? 'ok' : 'memory',
     lastSyncedAt: 0,
   })
-  const seenVector = new Map<OriginId, number>()
-  const seenEdits = new Map<string, number>()
-  const waiters = new Set<() => void>()
-  let typed: Uint8Array[] = []
-  let typedCount = 0
-  let storing = false
-  let stored: Promise<void> = Promise.resolve()
-  let storedEdits = 0
-  let allEdits = 0
-  let numbers = 0
-  let tries = 0
   let heldUnacknowledged = 0
-  let cancelAppend: (() => void) | undefined
-  let ended: RejoinError | undefined
   let closed = false
-  let loaded = false
-  let hurryLoad: () => void = () => {}
-  let awareness: Awareness | undefined
-  let forgetAwareness: (() => void) | undefined
+  let fetched = false
+  /** What one connection brings late is not said of the next. */
+  let connections = 0
   let nowSynced: () => void = () => {}
   const whenSynced = new Promise<void>((resolve) => {
     nowSynced = resolve
@@ -128,331 +124,155 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   // What the app's Y.Doc holds already is adopted as an edit, as far as the log does not have it.
   const brought = doc.store.clients.size > 0 ? Y.encodeStateAsUpdate(doc) : undefined
 
+  const reading = createReading({ where, doc, log, environment, counted, storage, report })
+  const stuck = () => options.stuck(where.document)
+  const writing = createWriting({
+    where: () => where,
+    log,
+    environment,
+    changed: show,
+    stored,
+    storage,
+    stuck,
+    buried: options.buried,
+    report,
+  })
+  const receipts = createReceipts(where.document, log, writing)
+  const presence = createPresence(doc, options.awareness, (bytes) => options.sendAwareness(where, bytes))
+
+  /** The relay whose updates are being shown although they cannot be stored. */
+  let passing: ReplicaId | undefined
   const typedSomething = (update: Uint8Array, origin: unknown): void => {
-    if (origin === STORED || ended !== undefined) return
-    typed.push(update)
-    typedCount++
-    allEdits++
-    show()
-    if (loaded) appendSoon()
+    if (origin !== STORED) writing.type(update)
+    else if (passing !== undefined) writing.pass(update, passing)
   }
   doc.on('update', typedSomething)
   const whenLoaded = load()
 
   async function load(): Promise<void> {
-    const held = await loadHeld()
-    apply(held.updates)
-    see(held.seen)
-    if (brought !== undefined) adopt(brought, held.updates)
-    loaded = true
-    changed(held)
+    const held = await reading.load()
+    where = held.ref
+    if (brought !== undefined) writing.adopt(brought, held.updates)
+    reading.changed(held)
     doc.emit('load', [doc])
-    if (typed.length > 0) appendSoon()
+    writing.begin()
   }
 
-  /** Tries again for as long as the store fails: what is typed meanwhile is kept and shown as degraded (P5, P6). */
-  async function loadHeld(): Promise<LoadedDocument> {
-    for (let failed = 0; ; failed++) {
-      try {
-        await log.ensure(where)
-        const held = await log.load(where.document)
-        status.set({ storage: log.durable ? 'ok' : 'memory' })
-        return held
-      } catch (error) {
-        const { code } = toRejoinError(error, 'storage-failed', 'the document does not load')
-        if (closed || (code !== 'storage-failed' && code !== 'storage-full')) throw error
-        status.set({ storage: 'degraded' })
-        report(error)
-        await new Promise<void>((resolve) => {
-          hurryLoad = resolve
-          environment.setTimer(resolve, backoff(environment, failed, 0))
-        })
-      }
-    }
+  function storage(works: boolean): void {
+    status.set({ storage: !works ? 'degraded' : log.durable ? 'ok' : 'memory' })
   }
 
-  function adopt(state: Uint8Array, updates: readonly Uint8Array[]): void {
-    const index = createIntervalIndex()
-    for (const update of updates) index.add(inspectUpdate(update))
-    if (!index.adds(inspectUpdate(state))) return
-    typed.unshift(Y.diffUpdate(state, index.stateVector()))
-    typedCount++
-    allEdits++
-  }
-
-  function apply(updates: readonly Uint8Array[]): void {
-    if (updates.length === 0 || ended !== undefined) return
-    try {
-      Y.applyUpdate(doc, joinUpdates(updates), STORED)
-      // Batches that need each other can stick; the doc's own state, applied once more, frees them.
-      if (doc.store.pendingStructs !== null) Y.applyUpdate(doc, Y.encodeStateAsUpdate(doc), STORED)
-    } catch (error) {
-      report(error)
-    }
-  }
-
-  function see(seen: { vector: ReadonlyMap<OriginId, number>; edits: ReadonlyMap<string, number> }): void {
-    for (const [origin, seq] of seen.vector) seenVector.set(origin, seq)
-    for (const [tab, n] of seen.edits) seenEdits.set(tab, Math.max(n, seenEdits.get(tab) ?? 0))
-  }
-
-  function appendSoon(): void {
-    if (storing || cancelAppend !== undefined) return
-    cancelAppend = environment.setTimer(() => {
-      cancelAppend = undefined
-      void append()
-    }, APPEND_AFTER_MS)
-  }
-
-  async function flush(): Promise<number> {
-    cancelAppend?.()
-    cancelAppend = undefined
-    await stored
-    await append()
-    return allEdits
-  }
-
-  /** Stores what was typed; what cannot be stored now is kept, shown as degraded, and tried again (P5, P6). */
-  function append(): Promise<void> {
-    if (!storing && typed.length > 0) stored = appendTyped()
-    return stored
-  }
-
-  async function appendTyped(): Promise<void> {
-    storing = true
-    const updates = typed
-    const count = typedCount
-    typed = []
-    typedCount = 0
-    try {
-      const n = ++numbers
-      await log.append([{ where, n, bytes: joinUpdates(updates), count }])
-      seenEdits.set(log.tab, n)
-      storedEdits += count
-      heldUnacknowledged += count
-      tries = 0
-      status.set({ storage: log.durable ? 'ok' : 'memory' })
-      options.stored(where.document)
-    } catch (error) {
-      typed = [...updates, ...typed]
-      typedCount += count
-      status.set({ storage: 'degraded' })
-      report(error)
-      if (!closed) environment.setTimer(appendSoon, backoff(environment, tries++, 0))
-    } finally {
-      storing = false
-    }
-    show()
-    if (typed.length > 0 && status.get().storage !== 'degraded') appendSoon()
-  }
-
-  function changed(held: HeldDocument): void {
-    heldUnacknowledged = held.unacknowledged
-    for (const [origin, { seq }] of held.vector) {
-      if (loaded && seq > (seenVector.get(origin) ?? 0)) {
-        void catchUp()
-        break
-      }
-    }
+  function counted(unacknowledged: number): void {
+    heldUnacknowledged = unacknowledged
     show()
   }
 
-  let catching: Promise<void> | undefined
-  function catchUp(): Promise<void> {
-    if (!loaded || closed) return Promise.resolve()
-    catching ??= log
-      .load(where.document, { vector: seenVector, edits: seenEdits })
-      .then((held) => {
-        apply(held.updates)
-        see(held.seen)
-        heldUnacknowledged = held.unacknowledged
-        show()
-      })
-      .catch(report)
-      .finally(() => {
-        catching = undefined
-      })
-    return catching
-  }
-
-  function arrived(records: readonly Arrived[]): void {
-    if (!loaded) return
-    const connected = records.every(({ origin, seq }, index) => {
-      const before = records.slice(0, index).findLast((each) => each.origin === origin)?.seq
-      return seq === (before ?? seenVector.get(origin) ?? 0) + 1
-    })
-    if (!connected) return void catchUp()
-    apply(records.filter(({ own }) => !own).map(({ bytes }) => bytes))
-    for (const { origin, seq } of records) seenVector.set(origin, seq)
-  }
-
-  function sealed(records: readonly Waiting[]): void {
-    for (const { origin, seq, edits } of records) {
-      const all = edits.every(({ tab, to }) => (seenEdits.get(tab) ?? -1) >= to)
-      if (all && seq === (seenVector.get(origin) ?? 0) + 1) seenVector.set(origin, seq)
-    }
+  function stored(count: number, n: number): void {
+    reading.wrote(n)
+    heldUnacknowledged += count
+    options.stored(where.document)
   }
 
   function show(): void {
-    const unstored = allEdits - storedEdits
-    const unacknowledged = heldUnacknowledged + unstored
-    const here: Receipt = unstored > 0 || !log.durable ? 'memory' : 'device'
+    const { typed, stored: inLog, safe } = writing
+    const unacknowledged = heldUnacknowledged + typed - safe
+    const here: Receipt = typed > inLog || !log.durable ? 'memory' : 'device'
     // With nothing waiting, whatever the document holds is at a relay: it came from there or was acknowledged.
-    status.set({ unacknowledged, receipt: unacknowledged === 0 && seenVector.size > 0 ? 'relay' : here })
-    for (const waiter of [...waiters]) waiter()
-  }
-
-  /** Settled when all who waited for receipts of relays have theirs: one after the other, as each look reads the store (P7). */
-  let relayReceipts: Promise<unknown> = Promise.resolve()
-
-  /** Waits until `test` holds, looking again at every change, and when `turn` comes. */
-  function until(test: () => boolean | Promise<boolean>, signal?: AbortSignal, turn?: Promise<unknown>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let looking = false
-      let again = false
-      const settle = (finish: () => void): void => {
-        waiters.delete(look)
-        signal?.removeEventListener('abort', look)
-        finish()
-      }
-      const look = (): void => {
-        if (signal?.aborted) return settle(() => reject(signal.reason))
-        if (ended !== undefined) return settle(() => reject(ended))
-        if (looking) {
-          again = true
-          return
-        }
-        looking = true
-        again = false
-        Promise.resolve(test()).then(
-          (done) => {
-            looking = false
-            if (done) settle(resolve)
-            else if (again) look()
-          },
-          (error) => settle(() => reject(error)),
-        )
-      }
-      waiters.add(look)
-      signal?.addEventListener('abort', look)
-      void turn?.then(look)
-      look()
-    })
-  }
-
-  async function saved(level: SavedLevel, signal?: AbortSignal): Promise<void> {
-    if (level === 'device' && !log.durable) {
-      throw new RejoinError('storage-unavailable', 'this replica keeps nothing on the device')
-    }
-    const edits = allEdits
-    await whenLoaded
-    await until(() => storedEdits >= edits, signal)
-    if (level === 'device') return
-    const outstanding: Outstanding = await log.outstanding(where.document)
-    let first = false
-    const before = relayReceipts.then(() => {
-      first = true
-    })
-    const mine = until(() => first && log.isAcknowledged(where.document, outstanding), signal, before)
-    relayReceipts = Promise.allSettled([before, mine])
-    await mine
-  }
-
-  function ownAwareness(): Awareness {
-    if (awareness !== undefined) return awareness
-    const made = options.awareness ?? new Awareness(doc)
-    awareness = made
-    type Change = Record<'added' | 'updated' | 'removed', number[]>
-    const moved = ({ added, updated, removed }: Change, origin: unknown): void => {
-      // The relay thought that this client had gone, as after a reconnect; its clock is past that now.
-      const missed = origin === STORED && removed.includes(doc.clientID) && made.getLocalState() !== null
-      if (missed) options.sendAwareness(where, encodeAwarenessUpdate(made, [doc.clientID]))
-      if (origin !== STORED)
-        options.sendAwareness(where, encodeAwarenessUpdate(made, [...added, ...updated, ...removed]))
-    }
-    made.on('update', moved)
-    forgetAwareness = () => made.off('update', moved)
-    return made
-  }
-  if (options.awareness !== undefined) ownAwareness()
-
-  /** Nobody is seen without a connection. Clocks go too: the relay will send the states of the others as they were. */
-  function forgetOthers(): void {
-    if (awareness === undefined) return
-    const others = [...awareness.getStates().keys()].filter((client) => client !== doc.clientID)
-    removeAwarenessStates(awareness, others, STORED)
-    for (const client of awareness.meta.keys()) if (client !== doc.clientID) awareness.meta.delete(client)
+    status.set({ unacknowledged, receipt: unacknowledged === 0 && (!reading.isEmpty || safe > 0) ? 'relay' : here })
+    receipts.look()
   }
 
   return {
-    where,
+    get where() {
+      return where
+    },
     doc,
     get awareness() {
-      return ownAwareness()
+      return presence.awareness
     },
     status,
+    get isFetched() {
+      return fetched
+    },
     whenLoaded,
     whenSynced,
-    saved,
-    arrived,
-    sealed,
-    changed,
-    forked(origin) {
-      seenVector.delete(origin)
+    async saved(level, signal) {
+      if (level === 'device' && !log.durable) {
+        throw new RejoinError('storage-unavailable', 'this replica keeps nothing on the device')
+      }
+      const edits = writing.typed
+      await whenLoaded
+      await receipts.saved(edits, level, signal)
     },
-    catchUp,
-    fetched() {
-      status.set({ lastSyncedAt: environment.now() })
-      show()
-      nowSynced()
-      if (!doc.isSynced) doc.emit('sync', [true, doc])
+    arrived: reading.arrived,
+    arrivedPieces: reading.arrivedPieces,
+    sealed: reading.sealed,
+    changed: reading.changed,
+    passed(relay, updates) {
+      passing = relay
+      reading.passed(updates)
+      passing = undefined
     },
-    connected() {
-      const state = awareness?.getLocalState()
-      // Set anew, its clock rises: others have dropped it with the last connection, and would take the same clock for an echo.
-      if (state != null) awareness?.setLocalState(state)
-    },
-    disconnected: forgetOthers,
-    receiveAwareness(bytes) {
+    unstored: writing.unstored,
+    forked: reading.forget,
+    catchUp: reading.catchUp,
+    async rescue() {
       try {
-        applyAwarenessUpdate(ownAwareness(), bytes, STORED)
+        await whenLoaded
+        await writing.flush()
+        const { updates } = await reading.readAll()
+        if (!closed && status.get().error === undefined) writing.adopt(Y.encodeStateAsUpdate(doc), updates)
       } catch (error) {
         report(error)
       }
     },
-    flush,
+    async fetched() {
+      const round = connections
+      // A large document is in the Y.Doc somewhat later than in the log.
+      if (reading.whenCaughtUp !== undefined) await reading.whenCaughtUp
+      if (closed || round !== connections) return
+      fetched = true
+      status.set({ progress: undefined })
+      nowSynced()
+      if (!doc.isSynced) doc.emit('sync', [true, doc])
+    },
+    connected: presence.connected,
+    disconnected() {
+      connections++
+      fetched = false
+      presence.disconnected()
+    },
+    receiveAwareness(bytes) {
+      try {
+        presence.received(bytes)
+      } catch (error) {
+        report(error)
+      }
+    },
+    move(to) {
+      where = to
+      // From here on it is known again: somebody has it open.
+      log.ensure(to).catch(report)
+    },
+    flush: writing.flush,
     refuse(error) {
-      ended = error
       doc.off('update', typedSomething)
-      status.set({ error: { code: error.code as ErrorCode, detail: error.message }, connection: 'offline' })
-      for (const waiter of [...waiters]) waiter()
+      reading.end()
+      status.set({ error: { code: error.code, detail: error.detail }, connection: 'offline' })
+      receipts.end(error)
     },
     async close() {
       if (closed) return
       closed = true
       doc.off('update', typedSomething)
-      if (awareness !== undefined) {
-        forgetOthers()
-        if (options.awareness === undefined) awareness.destroy()
-        else options.sendAwareness(where, encodeGone(awareness))
-        forgetAwareness?.()
-      }
-      hurryLoad()
+      presence.close()
+      writing.end()
+      reading.hurry()
       await whenLoaded.catch(() => {})
-      await flush()
-      ended ??= new RejoinError('closed', `the document ${JSON.stringify(where.document)} is closed`)
-      for (const waiter of [...waiters]) waiter()
-      if (ownDoc) doc.destroy()
+      await writing.flush()
+      reading.end()
+      receipts.end(new RejoinError('closed', `the document ${JSON.stringify(where.document)} is closed`))
+      if (options.doc === undefined) doc.destroy()
     },
   }
-}
-
-/** What tells others that this client has left, although its awareness goes on: it is the app's. */
-function encodeGone({ clientID, meta }: Awareness): Uint8Array {
-  const encoder = encoding.createEncoder()
-  encoding.writeVarUint(encoder, 1)
-  encoding.writeVarUint(encoder, clientID)
-  encoding.writeVarUint(encoder, (meta.get(clientID)?.clock ?? 0) + 1)
-  encoding.writeVarString(encoder, 'null')
-  return encoding.toUint8Array(encoder)
 }

@@ -10,6 +10,7 @@ import type { DocumentHandle } from './document.ts'
 import type { Connection } from './status.ts'
 import { openWorkspace, type Workspace, type WorkspaceOptions } from './workspace.ts'
 
+/** As for a workspace; of providers that share one, the first one's count. */
 export interface ProviderOptions extends Pick<WorkspaceOptions, 'token' | 'storage' | 'user' | 'dial'> {
   /** Yours, or one that the provider makes and ends. */
   awareness?: Awareness
@@ -17,8 +18,10 @@ export interface ProviderOptions extends Pick<WorkspaceOptions, 'token' | 'stora
   connect?: boolean
 }
 
+/** As y-websocket's, and `error`. */
 export interface ProviderEvents {
   status(event: { status: 'connected' | 'connecting' | 'disconnected' }): void
+  /** Whether what the relay holds has arrived and everything typed here is acknowledged. */
   sync(synced: boolean): void
   /** An option was wrong, or storage or relay failed for good. */
   error(error: unknown): void
@@ -55,10 +58,12 @@ export class RejoinProvider extends ObservableV2<{ [E in keyof ProviderEvents]: 
     return this.#synced
   }
 
+  /** Whether the relay is reached. */
   get wsconnected(): boolean {
     return this.#status === 'syncing' || this.#status === 'synced'
   }
 
+  /** Idempotent; nothing happens after `destroy`. */
   connect(): void {
     if (this.#wanted || this.#destroyed) return
     this.#wanted = true
@@ -68,6 +73,7 @@ export class RejoinProvider extends ObservableV2<{ [E in keyof ProviderEvents]: 
     })
   }
 
+  /** Leaves the room until `connect`; what was typed is kept, in the Y.Doc or on the device. Idempotent. */
   disconnect(): void {
     if (!this.#wanted) return
     this.#wanted = false
@@ -76,6 +82,7 @@ export class RejoinProvider extends ObservableV2<{ [E in keyof ProviderEvents]: 
     this.#show('offline')
   }
 
+  /** Leaves for good. The Y.Doc, and an awareness of yours, go on. Idempotent. */
   override destroy(): void {
     if (this.#destroyed) return
     this.#destroyed = true

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../shared/errors.ts'
 
 /** A value that changes. */
 export interface Readable<T> {
+  /** The value now: the same object until it changes. */
   get(): T
   /** Calls `listener` at once and at every change; returns what ends it. */
   subscribe(listener: (value: T) => void): () => void
@@ -11,28 +12,42 @@ export interface Readable<T> {
 export interface Writable<T> extends Readable<T> {
   /** Tells listeners if any of these differ from what is there. */
   set(change: Partial<T>): void
+  /** Changes it without telling: who asks next sees it. */
+  setQuietly(change: Partial<T>): void
 }
 
-/** `offline`: no relay is reached; `syncing`: something is still to come or to be acknowledged. */
+/**
+ * `offline`: no relay is reached, and none is tried now; `connecting`; `syncing`: something is still to come or to be
+ * acknowledged; `synced`: neither.
+ */
 export type Connection = 'offline' | 'connecting' | 'syncing' | 'synced'
 
-/** `degraded`: what was last to be written could not be; it is kept in memory, still synced, and tried again. */
+/**
+ * `ok`: what is written survives a crash; `memory`: nothing is kept on this device, as asked for; `degraded`: what was last to
+ * be written could not be. It is kept in memory, tried again, and still sent where the storage is only full.
+ */
 export type StorageHealth = 'ok' | 'memory' | 'degraded'
 
+/** Where a workspace stands. */
 export interface WorkspaceStatus {
   connection: Connection
-  /** Yjs transactions of this replica that no relay has acknowledged, in all documents. */
+  /** Yjs transactions of this replica, in all documents, and deletions that no relay has acknowledged. */
   unacknowledged: number
   storage: StorageHealth
-  /** When everything was last in sync with a relay, in milliseconds since 1970; 0: not since the workspace was opened. */
+  /**
+   * When everything was last known to be in sync with a relay, in milliseconds since 1970; 0: not since the workspace was
+   * opened. While `synced` that is the relay's last sign of life, at most 20 s or so ago; it moves without calling listeners,
+   * so read it with `get()`. After that it stays.
+   */
   lastSyncedAt: number
   /** Why the connection was given up for good, if it was. */
   error?: { code: ErrorCode; detail: string }
 }
 
-/** The receipt of the last edit: `memory` (nowhere else yet), `device` (survives a crash here), `relay` (and there). */
+/** How safe edits are: `memory` (nowhere else yet), `device` (survives a crash here), `relay` (and there). */
 export type Receipt = 'memory' | 'device' | 'relay'
 
+/** Where a document stands. */
 export interface DocumentStatus {
   connection: Connection
   /** Yjs transactions of this document that no relay has acknowledged. */
@@ -40,8 +55,14 @@ export interface DocumentStatus {
   /** How safe everything typed so far is. */
   receipt: Receipt
   storage: StorageHealth
+  /** As the workspace's, for this document: see there. 0: not since it was opened. */
   lastSyncedAt: number
-  /** The document was ended: a relay refused its edits for good. They are kept as a branch. */
+  /** While a large document is being fetched: how many of its pieces are here, and how many there are. */
+  progress?: { pieces: number; count: number }
+  /**
+   * The document was ended: it does not open, or a relay refused its edits for good. Those are kept as a branch. Open it again
+   * for what was accepted.
+   */
   error?: { code: ErrorCode; detail: string }
 }
 
@@ -60,6 +81,9 @@ export function createStatus<T extends object>(initial: T): Writable<T> {
       if (keys.every((key) => Object.is(value[key], change[key]))) return
       value = { ...value, ...change }
       for (const listener of [...listeners]) listener(value)
+    },
+    setQuietly(change) {
+      value = { ...value, ...change }
     },
   }
 }

@@ -5,11 +5,22 @@ import { parseArgs } from 'node:util'
 import { RejoinError } from '../shared/errors.ts'
 import { createRelay, RELAY_LIMITS, type Relay, type RelayLimits } from './index.ts'
 import { createLog, errorFields, type Log } from './log.ts'
+import { compactFolder } from './runtime/compact.ts'
 import { findPackageRoot } from './runtime/package-root.ts'
+import { verifyFolder } from './runtime/verify.ts'
+
+/** Three a line. */
+const LIMIT_NAMES = Object.keys(RELAY_LIMITS)
+  .map((name, i) => (i % 3 === 0 ? `${' '.repeat(28)}${name}` : name))
+  .join(', ')
+  .replace(/, (?= )/g, ',\n')
 
 const HELP = `rejoin: offline-first sync for Yjs
 
 Usage: rejoin relay [options]     run a relay
+       rejoin compact <folder>    make the data of a relay that is stopped as small as it can be
+       rejoin verify <folder>     look through the data of a relay, and change nothing
+       rejoin simulate [options]  run simulated worlds of clients and relays; see rejoin simulate --help
 
   --port <number>           port to listen on; 0 takes a free one      REJOIN_PORT, PORT        8787
   --host <address>          loopback name or address                   REJOIN_HOST              127.0.0.1
@@ -17,13 +28,15 @@ Usage: rejoin relay [options]     run a relay
   --demo <folder>           page to serve at /                         REJOIN_DEMO              the demo, if built
   --allowed-origin <url>    page that may connect; repeat for more     REJOIN_ALLOWED_ORIGIN    (comma between)
   --limit <name>=<number>   a bound to change; repeat for more         REJOIN_LIMIT             (comma between)
-                            ${Object.keys(RELAY_LIMITS).slice(0, 3).join(', ')},
-                            ${Object.keys(RELAY_LIMITS).slice(3).join(', ')}
+${LIMIT_NAMES}
+  --ttl-days <number>       delete what nobody wrote for so long       REJOIN_TTL_DAYS          never
+  --hash                    verify: say the hash of each document's content
+  --json                    verify: say it in lines of JSON
   --open-hint               say which page to open                     REJOIN_OPEN_HINT=1
   --help, --version
 
 Events go to stderr: lines of JSON, or of text on a terminal. SIGTERM and SIGINT stop the relay without loss.
-It ends with 0 after a stop, 1 after a failure, 2 for a command that it does not understand.
+It ends with 0 after a stop, 1 after a failure or where verify finds something wrong, 2 for a command that it does not understand.
 `
 
 const OPTIONS = {
@@ -33,7 +46,10 @@ const OPTIONS = {
   demo: { type: 'string' },
   'allowed-origin': { type: 'string', multiple: true },
   limit: { type: 'string', multiple: true },
+  'ttl-days': { type: 'string' },
   'open-hint': { type: 'boolean' },
+  hash: { type: 'boolean' },
+  json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const
@@ -47,14 +63,31 @@ class UsageError extends Error {
 const STOP_WITHIN_MS = 10_000
 
 async function main(argv: readonly string[]): Promise<void> {
+  if (argv[0] === 'simulate') return simulate(argv.slice(1))
   const { values, positionals } = parse(argv)
   if (values.version) return say(`rejoin ${findPackageRoot().version}\n`)
   if (values.help) return say(HELP)
   const [command, ...rest] = positionals
   if (command === undefined) throw new UsageError('a command is missing')
-  if (command !== 'relay') throw new UsageError(`there is no command ${command}`)
-  if (rest.length > 0) throw new UsageError(`${rest.join(' ')} is one argument too many`)
+  if (!['relay', 'compact', 'verify'].includes(command)) throw new UsageError(`there is no command ${command}`)
+  const [argument, ...more] = command === 'relay' ? [undefined, ...rest] : rest
+  if (more.length > 0) throw new UsageError(`${more.join(' ')} is one argument too many`)
+  const folder = resolve(argument ?? dataFolder(values))
+  if (command === 'compact') return compactFolder(folder, (line) => say(`${line}\n`))
+  if (command === 'verify') return verify(folder, values)
   await relay(values)
+}
+
+/** It has options of its own, and loads a world that nobody else needs. */
+async function simulate(argv: readonly string[]): Promise<void> {
+  const { runSimulate } = await import('../test/sim/command.ts')
+  process.exitCode = await runSimulate(argv)
+}
+
+function verify(folder: string, { hash = false, json = false }: Values): void {
+  const sayLine = (line: string): void => say(`${line}\n`)
+  const findings = verifyFolder(folder, { hash, json, say: sayLine, progress: toStderr, now: Date.now })
+  if (findings > 0) process.exitCode = 1
 }
 
 function parse(argv: readonly string[]) {
@@ -72,12 +105,13 @@ async function relay(values: Values): Promise<void> {
   const root = findPackageRoot()
   const port = toPort(values.port ?? environment.REJOIN_PORT ?? environment.PORT ?? '8787')
   const host = values.host ?? environment.REJOIN_HOST ?? '127.0.0.1'
-  const data = resolve(values.data ?? environment.REJOIN_DATA ?? '.rejoin')
+  const data = resolve(dataFolder(values))
   const log = createLog({ write: toStderr, human: process.stderr.isTTY === true, now: Date.now })
   const relay = createRelay({
     data,
     demo: values.demo ?? environment.REJOIN_DEMO ?? root.demo,
     allowedOrigins: values['allowed-origin'] ?? toList(environment.REJOIN_ALLOWED_ORIGIN),
+    ttlMs: toTtl(values['ttl-days'] ?? environment.REJOIN_TTL_DAYS),
     limits: toLimits(values.limit ?? toList(environment.REJOIN_LIMIT)),
     log,
   })
@@ -93,10 +127,18 @@ async function relay(values: Values): Promise<void> {
   }
 }
 
+const dataFolder = ({ data }: Values): string => data ?? process.env.REJOIN_DATA ?? '.rejoin'
+
 function toPort(text: string): number {
   const port = Number(text)
   if (!/^\d+$/.test(text) || port > 65_535) throw new UsageError(`the port ${text} is no number from 0 to 65535`)
   return port
+}
+
+function toTtl(days: string | undefined): number | undefined {
+  if (days === undefined || days === '') return undefined
+  if (!/^\d+(\.\d+)?$/.test(days) || Number(days) === 0) throw new UsageError(`--ttl-days ${days} is no number of days`)
+  return Number(days) * 24 * 60 * 60_000
 }
 
 const toList = (text: string | undefined): string[] => text?.split(',').filter((item) => item !== '') ?? []

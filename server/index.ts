@@ -27,6 +27,11 @@ export interface RelayOptions {
   data?: string
   /** Bounds to change; see `RELAY_LIMITS` for the others. */
   limits?: Partial<RelayLimits>
+  /**
+   * Deletes documents that nobody has written for so long, in milliseconds: for all, or by workspace and document id, where
+   * `undefined` keeps it. They are looked at hourly while their workspace is in use.
+   */
+  ttlMs?: number | ((workspace: string, document: string) => number | undefined)
   /** A folder to serve at `/`: the build of the demo, or of a page of your own. */
   demo?: string
   /** Origins of pages that may connect beside the relay's own, as `https://app.example.com`. */
@@ -59,15 +64,16 @@ export function createRelay(options: RelayOptions = {}): Relay {
   const log = options.log ?? errorsToStderr
   const flooding = atMostOften(log, systemEnvironment.now)
   const report = (error: unknown) => flooding('error', 'internal error', errorFields(error))
-  const assets = options.demo === undefined ? undefined : openAssets(options.demo)
+  const assets = options.demo === undefined ? undefined : openAssets(options.demo, systemEnvironment.now)
   const folder = options.data === undefined ? undefined : openDataFolder(options.data)
   const core = createRelayCore({
     openStore: folder?.openStore ?? memoryStores(),
     environment: systemEnvironment,
     limits,
+    ttlMs: checkTtl(options.ttlMs),
     soon: setImmediate,
     report,
-    noted: (event, workspace) => flooding('info', event, { workspace }),
+    noted: (event, workspace, fields) => flooding('info', event, { workspace, ...fields }),
   })
   const { version } = findPackageRoot()
   const app = createApp({ version, allowedOrigins, assets, ready: () => host.ready, report })
@@ -99,6 +105,15 @@ function checkLimits(changed: Partial<RelayLimits>): RelayLimits {
     throw new RejoinError('bad-option', `updateBytesMax is more than fits a frame, ${UPDATE_BYTES_MAX} bytes`)
   }
   return limits
+}
+
+/** Raises `bad-option`. */
+function checkTtl(
+  ttlMs: RelayOptions['ttlMs'],
+): ((workspace: string, document: string) => number | undefined) | undefined {
+  if (typeof ttlMs !== 'number') return ttlMs
+  if (!(ttlMs > 0)) throw new RejoinError('bad-option', `a time to live of ${ttlMs} ms`)
+  return () => ttlMs
 }
 
 /** Stores that outlive the times in which nobody uses their workspace. */

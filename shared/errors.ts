@@ -8,34 +8,61 @@ interface Code {
   number: number
   final: boolean
   close: number
+  /** What to do, and what Rejoin does by itself; right at a relay, on a device, and for whoever reads it of the other side. */
   remedy: string
 }
 
 const CODES = {
-  'bad-frame': { number: 1, final: false, close: 1007, remedy: 'reconnect; the bytes were damaged or cut on the way' },
-  protocol: { number: 2, final: false, close: 1002, remedy: 'a message came where the protocol does not allow it' },
+  'bad-frame': {
+    number: 1,
+    final: false,
+    close: 1007,
+    remedy: 'the bytes were damaged or cut on the way; the client reconnects',
+  },
+  protocol: {
+    number: 2,
+    final: false,
+    close: 1002,
+    remedy: 'one side breaks the protocol: update both, and report it if that does not help',
+  },
   version: {
     number: 3,
     final: true,
     close: 4400,
     remedy: 'update the older side: no protocol version is known to both',
   },
-  'too-big': { number: 4, final: true, close: 1009, remedy: 'split the change: it is larger than the relay accepts' },
+  'too-big': { number: 4, final: true, close: 1009, remedy: 'split it: it is larger than the relay accepts' },
   'invalid-update': {
     number: 5,
     final: true,
     close: 1008,
-    remedy: 'the bytes are no valid Yjs v1 update within limits',
+    remedy: 'give a valid Yjs v1 update, within the limits of one',
   },
   'invalid-id': {
     number: 6,
     final: true,
     close: 4404,
-    remedy: 'use 1 to 512 bytes of text without control characters',
+    remedy:
+      'use text without control characters: 1 to 512 bytes for a document, 1 to 80 without slashes for a workspace',
   },
-  gap: { number: 7, final: false, close: 1002, remedy: 'send the records that are missing before this one' },
-  fork: { number: 8, final: false, close: 1002, remedy: 'one dot has two contents: take a new origin and seal again' },
-  dependency: { number: 9, final: false, close: 1002, remedy: 'send the updates that this one builds on first' },
+  gap: {
+    number: 7,
+    final: false,
+    close: 1002,
+    remedy: 'what is missing before it has to come first; the client sends it',
+  },
+  fork: {
+    number: 8,
+    final: false,
+    close: 1002,
+    remedy: 'one name has two contents; the client keeps both, its own under a new name',
+  },
+  dependency: {
+    number: 9,
+    final: false,
+    close: 1002,
+    remedy: 'what it builds on has to come first; the client sends it where it has it',
+  },
   forbidden: { number: 10, final: true, close: 4403, remedy: 'ask for a permission that allows this' },
   'origin-refused': {
     number: 11,
@@ -43,23 +70,54 @@ const CODES = {
     close: 4403,
     remedy: 'add the page to the allowed origins of the relay',
   },
-  'storage-full': { number: 12, final: false, close: 1013, remedy: 'free space at the relay; the client tries again' },
+  'storage-full': { number: 12, final: false, close: 1013, remedy: 'make room there; it is tried again' },
   'storage-failed': {
     number: 13,
     final: false,
     close: 1011,
-    remedy: 'see the log of the relay; the client tries again',
+    remedy: 'see what the browser, or the log of the relay, says of it; it is tried again',
   },
-  'storage-unavailable': { number: 14, final: true, close: 1011, remedy: "choose storage: 'memory' or give a store" },
-  'slow-reader': { number: 15, final: false, close: 1013, remedy: 'reconnect; what was missed is read from the log' },
-  overloaded: { number: 16, final: false, close: 1013, remedy: 'reconnect later; a bound of the relay is reached' },
-  'wrong-epoch': { number: 17, final: true, close: 1008, remedy: 'the document was deleted or created anew meanwhile' },
-  corrupt: { number: 18, final: false, close: 1011, remedy: 'a checksum failed; the record is asked for again' },
+  'storage-unavailable': {
+    number: 14,
+    final: true,
+    close: 1011,
+    remedy: "'indexeddb' and stores of your own keep what they are given; storage: 'memory' does without",
+  },
+  'slow-reader': {
+    number: 15,
+    final: false,
+    close: 1013,
+    remedy: 'the client reconnects and reads on where it stopped',
+  },
+  overloaded: {
+    number: 16,
+    final: false,
+    close: 1013,
+    remedy: 'a bound of the relay is reached: it is tried again later, or raise it',
+  },
+  'wrong-epoch': {
+    number: 17,
+    final: true,
+    close: 1008,
+    remedy: 'the document was deleted or created anew meanwhile: open it again',
+  },
+  corrupt: {
+    number: 18,
+    final: false,
+    close: 1011,
+    remedy: 'a checksum failed; what others hold of it is fetched again',
+  },
   closed: { number: 19, final: true, close: 1000, remedy: 'open the workspace or document again' },
-  timeout: { number: 20, final: false, close: 1001, remedy: 'reconnect; the other side was silent for too long' },
-  stopping: { number: 21, final: false, close: 1012, remedy: 'reconnect; the relay restarts' },
+  timeout: {
+    number: 20,
+    final: false,
+    close: 1001,
+    remedy: 'the other side was silent for too long; the client tries again',
+  },
+  stopping: { number: 21, final: false, close: 1012, remedy: 'the relay restarts; the client comes back' },
   unacknowledged: { number: 22, final: true, close: 1000, remedy: 'wait for the relay, or force and lose the edits' },
   'bad-option': { number: 23, final: true, close: 4400, remedy: 'see the documentation of the option' },
+  deleted: { number: 24, final: true, close: 4410, remedy: 'the document was deleted: open it again for a new one' },
 } as const satisfies Record<string, Code>
 
 export type ErrorCode = keyof typeof CODES
@@ -68,16 +126,26 @@ export type ErrorCode = keyof typeof CODES
 export class RejoinError extends Error {
   override readonly name = 'RejoinError'
   readonly code: ErrorCode
+  /** What happened, without what to do: the `detail` that travels, and that status and branches show. */
+  readonly detail: string
 
   constructor(code: ErrorCode, what: string, options?: ErrorOptions) {
-    super(`${what} (${code}: ${CODES[code].remedy})`, options)
+    const detail = withoutRemedy(code, what)
+    super(`${detail} (${code}: ${CODES[code].remedy})`, options)
     this.code = code
+    this.detail = detail
   }
 
   /** Trying the same again cannot help. */
   get final(): boolean {
     return CODES[this.code].final
   }
+}
+
+/** What happened, of a message that may end in its code and a remedy, as details of other sides do. */
+export function withoutRemedy(code: ErrorCode, message: string): string {
+  const at = message.indexOf(` (${code}: `)
+  return at > 0 && message.endsWith(')') ? message.slice(0, at) : message
 }
 
 const byNumber = new Map<number, ErrorCode>(

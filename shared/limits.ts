@@ -17,6 +17,21 @@ export const FRAME_BYTES_MAX = KIB * KIB
 /** Largest update in one record: a frame less its heads. */
 export const UPDATE_BYTES_MAX = FRAME_BYTES_MAX - 4 * KIB
 
+/** Bytes of one piece of a checkpoint when inflated, where its structs allow: what is sent again after a cut, or applied at a time. */
+export const PIECE_BYTES_TARGET = 256 * KIB
+
+/** Most pieces of one transfer: 16 GiB of them. */
+export const PIECES_MAX = 65_536
+
+/** Inflated bytes of a document up to which its content is compared in the background: they are in memory for that. */
+export const CONTENT_CHECK_BYTES_MAX = 16 * KIB * KIB
+
+/** Bytes of one part of a digest message: others get through in between. */
+export const DIGEST_PART_BYTES_MAX = 256 * KIB
+
+/** Largest digest message, all parts together: the list of as many documents as a digest compares. */
+export const DIGEST_BYTES_MAX = 64 * KIB * KIB
+
 /** A sender starts a new frame past this: small enough to let other documents through, large enough to be cheap. */
 export const FRAME_BYTES_TARGET = 64 * KIB
 

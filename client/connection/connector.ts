@@ -16,7 +16,7 @@ export interface ConnectorOptions {
   /** Starts the conversation over an open socket. `ended` says that it is over and when to come back. */
   converse(url: string, socket: Socket, ended: Ended): Promise<Conversation>
   /** `stopped`: an error that trying again cannot help. */
-  changed(state: 'offline' | 'connecting' | 'open', stopped?: { code: ErrorCode; detail: string }): void
+  changed(state: 'offline' | 'connecting', stopped?: { code: ErrorCode; detail: string }): void
 }
 
 export type Ended = (code: ErrorCode, detail: string, retryAfterMs: number) => void

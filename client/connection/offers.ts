@@ -9,10 +9,14 @@ import type { Offered } from '../replica/update-log.ts'
 export interface Offers {
   /** Offered from the log; `sent` or, where another tab sends it, only watched. */
   add(offered: Offered, sent: boolean): void
+  /** The tombstone of a document, sent from the log. */
+  addTombstone(offset: number, document: DocumentId): void
   /** Sent in answer to a version vector: it counts until acknowledged but lies before the watermark's reach. */
   serve(document: DocumentId, origin: OriginId, seq: number): void
   /** Records of this origin up to `seq` are acknowledged, or will never be. */
   settle(document: DocumentId, origin: OriginId, seq: number): void
+  /** The relay is in the epoch that the tombstone of this document told. */
+  settleTombstone(document: DocumentId): void
   /** Nothing of this document is waited for any more. */
   forget(document: DocumentId): void
   /** Everything up to this offset of the log is acknowledged; `undefined` while answers to vectors are on their way. */
@@ -25,16 +29,27 @@ export interface Offers {
   overdue(): Offered[]
 }
 
+interface Entry {
+  offset: number
+  document: DocumentId
+  /** A record; otherwise it is a tombstone. */
+  offered?: Offered
+  sent: boolean
+  done: boolean
+}
+
+const sizeOf = ({ offered }: Entry): number => offered?.record.bytes.length ?? 0
+
 export function createOffers(): Offers {
-  let queue: { offered: Offered; sent: boolean; done: boolean }[] = []
+  let queue: Entry[] = []
   const served = new Map<string, number>()
   let bytes = 0
 
-  function drop(keep: (offered: Offered) => boolean): void {
+  function drop(goes: (entry: Entry) => boolean): void {
     for (const each of queue) {
-      if (each.done || keep(each.offered)) continue
+      if (each.done || !goes(each)) continue
       each.done = true
-      if (each.sent) bytes -= each.offered.record.bytes.length
+      if (each.sent) bytes -= sizeOf(each)
     }
     const first = queue.findIndex((each) => !each.done)
     queue = first < 0 ? [] : queue.slice(first)
@@ -42,9 +57,13 @@ export function createOffers(): Offers {
 
   return {
     add(offered, sent) {
-      queue.push({ offered, sent, done: false })
+      queue.push({ offset: offered.offset, document: offered.where.document, offered, sent, done: false })
       if (sent) bytes += offered.record.bytes.length
     },
+    addTombstone(offset, document) {
+      queue.push({ offset, document, sent: true, done: false })
+    },
+    settleTombstone: (document) => drop((each) => each.document === document && each.offered === undefined),
     serve(document, origin, seq) {
       const key = `${document}\u0000${origin}`
       served.set(key, Math.max(seq, served.get(key) ?? 0))
@@ -52,22 +71,25 @@ export function createOffers(): Offers {
     settle(document, origin, seq) {
       const key = `${document}\u0000${origin}`
       if ((served.get(key) ?? Infinity) <= seq) served.delete(key)
-      drop(({ where, record }) => where.document !== document || record.origin !== origin || record.seq > seq)
+      drop(({ offered }) => {
+        if (offered === undefined || offered.where.document !== document) return false
+        return offered.record.origin === origin && offered.record.seq <= seq
+      })
     },
     forget(document) {
       for (const key of served.keys()) if (key.startsWith(`${document}\u0000`)) served.delete(key)
-      drop(({ where }) => where.document !== document)
+      drop((each) => each.document === document)
     },
-    watermark: (cursor) => (served.size > 0 ? undefined : (queue[0]?.offered.offset ?? cursor + 1) - 1),
+    watermark: (cursor) => (served.size > 0 ? undefined : (queue[0]?.offset ?? cursor + 1) - 1),
     hasRoom: () => bytes < UNACKNOWLEDGED_BYTES_MAX,
     isEmpty: () => served.size === 0 && queue.every((each) => each.done || !each.sent),
     overdue() {
       const late = queue.filter((each) => !each.done && !each.sent)
       for (const each of late) {
         each.sent = true
-        bytes += each.offered.record.bytes.length
+        bytes += sizeOf(each)
       }
-      return late.map((each) => each.offered)
+      return late.flatMap(({ offered }) => offered ?? [])
     },
   }
 }

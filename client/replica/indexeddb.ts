@@ -5,19 +5,20 @@
  */
 import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from 'idb'
 import { RejoinError, toRejoinError } from '../../shared/errors.ts'
+import { withOwnBytes } from './own-bytes.ts'
 import {
   type Key,
   type ReadTransaction,
   type ReplicaStore,
   type Row,
-  TABLE_NAMES,
+  TABLES_OF_VERSION,
   type TableName,
   type Tables,
   type WriteTransaction,
 } from './store.ts'
 
 /** Raised with every change of the tables; `upgrade` brings older databases up to date. */
-const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = TABLES_OF_VERSION.length
 
 type Schema = DBSchema & { [T in TableName]: { key: IDBValidKey; value: Tables[T] } }
 type Database = IDBPDatabase<Schema>
@@ -85,7 +86,7 @@ export async function openIndexedDbStore(name: string): Promise<ReplicaStore> {
 async function open(name: string, lost: () => void): Promise<Database> {
   const database = await openDB<Schema>(name, SCHEMA_VERSION, {
     upgrade(upgraded, from) {
-      if (from < 1) for (const table of TABLE_NAMES) upgraded.createObjectStore(table)
+      for (const table of TABLES_OF_VERSION.slice(from).flat()) upgraded.createObjectStore(table)
     },
     // A newer version of the app waits in another tab: let it in.
     blocking(_current, _blocked, event) {
@@ -139,6 +140,8 @@ function wrap(transaction: Transaction): WriteTransaction {
     get: async <T extends TableName>(table: T, key: Key) =>
       (await transaction.objectStore(table).get([...key])) as Tables[T] | undefined,
     range: async <T extends TableName>(name: T, prefix: Key, options: { from?: number; limit?: number } = {}) => {
+      // To IndexedDB a count of 0 is none.
+      if (options.limit === 0) return []
       const start = options.from === undefined ? [...prefix] : [...prefix, options.from]
       // An empty array sorts after every number and text: the end of all keys with this prefix.
       const range = IDBKeyRange.bound(start, [...prefix, []])
@@ -156,7 +159,7 @@ function wrap(transaction: Transaction): WriteTransaction {
     put: (table, key, value) =>
       void transaction
         .objectStore(table)
-        .put(value, [...key])
+        .put(withOwnBytes(value), [...key])
         .catch(() => {}),
     delete: (table, key) =>
       void transaction

@@ -1,5 +1,6 @@
 /** The store port in memory: for bots, tests and the simulator, and the reference of its contract suite. Not durable. */
-import { RejoinError } from '../../shared/errors.ts'
+import { RejoinError, toRejoinError } from '../../shared/errors.ts'
+import { withOwnBytes } from './own-bytes.ts'
 import {
   type Key,
   type ReadTransaction,
@@ -27,9 +28,13 @@ export function createMemoryReplicaStore(options: { durable?: boolean } = {}): R
 
   /** One transaction after the other: a transaction's body may await, and nobody may see half of it. */
   function alone<R>(body: () => Promise<R>): Promise<R> {
-    const run = last.then(() => {
+    const run = last.then(async () => {
       if (closed) throw new RejoinError('closed', 'the store is closed')
-      return body()
+      try {
+        return await body()
+      } catch (error) {
+        throw toRejoinError(error, 'storage-failed', 'the store in memory failed')
+      }
     })
     last = run.catch(() => {})
     return run
@@ -64,7 +69,7 @@ export function createMemoryReplicaStore(options: { durable?: boolean } = {}): R
         const undo: (() => void)[] = []
         const writing: WriteTransaction = {
           ...reading,
-          put: (name, key, value) => undo.push(set(tableOf(name), key, value)),
+          put: (name, key, value) => undo.push(set(tableOf(name), key, withOwnBytes(value))),
           delete: (name, key) => undo.push(set(tableOf(name), key, undefined)),
         }
         try {

@@ -11,6 +11,7 @@ import { AWARENESS_BYTES_MAX, AWARENESS_STATE_BYTES_MAX } from '../../shared/lim
 import { bytesLeft, createReader, malformed, readCount, readText, readVarint } from '../../shared/reader.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { AwarenessMessage } from '../../shared/wire/messages.ts'
+import { refOf } from './documents.ts'
 import { AWARENESS_CLIENTS_PER_CONNECTION_MAX, AWARENESS_CLIENTS_PER_DOCUMENT_MAX } from './limits.ts'
 
 /** A connection, as far as awareness goes. */
@@ -48,8 +49,7 @@ export function createAwarenessRooms(): AwarenessRooms {
 
   function publish(room: Room, states: readonly State[], except?: Member): void {
     if (states.length === 0) return
-    const { document, epoch, gc } = room.where
-    const message: AwarenessMessage = { type: 'awareness', document, epoch, gc, bytes: encodeStates(states) }
+    const message: AwarenessMessage = { type: 'awareness', ...room.where, bytes: encodeStates(states) }
     for (const member of room.members) if (member !== except) member.send(message)
   }
 
@@ -71,16 +71,12 @@ export function createAwarenessRooms(): AwarenessRooms {
     enter(where, member) {
       let room = rooms.get(where.document)
       if (room === undefined) {
-        const { document, epoch, gc } = where
-        room = { where: { document, epoch, gc }, members: new Set(), states: new Map() }
+        room = { where: refOf(where), members: new Set(), states: new Map() }
         rooms.set(where.document, room)
       }
       room.members.add(member)
-      const { document, epoch, gc } = room.where
       const states = [...room.states.values()].filter((state) => state.json !== GONE)
-      if (states.length > 0) {
-        member.send({ type: 'awareness', document, epoch, gc, bytes: encodeStates(states) })
-      }
+      if (states.length > 0) member.send({ type: 'awareness', ...room.where, bytes: encodeStates(states) })
     },
     update(where, bytes, member) {
       const room = rooms.get(where.document)
@@ -90,7 +86,7 @@ export function createAwarenessRooms(): AwarenessRooms {
       const gone = states.flatMap((state) => (state.json === GONE ? [] : (goneSince(room, state) ?? [])))
       for (const state of news) keep(room, state, member)
       publish(room, news, member)
-      if (gone.length > 0) member.send({ type: 'awareness', ...refOf(room.where), bytes: encodeStates(gone) })
+      if (gone.length > 0) member.send({ type: 'awareness', ...room.where, bytes: encodeStates(gone) })
     },
     leave,
     leaveAll(member) {
@@ -107,8 +103,6 @@ function goneSince(room: Room, state: State): State | undefined {
   const known = room.states.get(state.client)
   return known?.json === GONE && state.clock <= known.clock ? known : undefined
 }
-
-const refOf = ({ document, epoch, gc }: DocumentRef): DocumentRef => ({ document, epoch, gc })
 
 /** Keeps a state; those who have gone stay as clocks, so that a late echo does not bring them back, while there is room. */
 function keep(room: Room, state: State, owner: Member): void {

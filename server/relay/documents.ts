@@ -4,11 +4,13 @@
  * again, least recently used first, within a budget of memory.
  */
 import type { Head, VersionVector } from '../../shared/causality/version-vector.ts'
-import type { DocumentId } from '../../shared/ids.ts'
+import { documentVersion } from '../../shared/digest/version.ts'
+import type { Hash64 } from '../../shared/hash.ts'
+import { type DocumentId, FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
-import { createIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
+import { createIntervalIndex, decodeIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
-import type { RelayStore, StoredDocument } from '../storage/store.ts'
+import { type RelayStore, type StoredDocument, TOMBSTONE_EXPIRED } from '../storage/store.ts'
 
 /** A document in use, ahead of the store by what waits for its commit. */
 export interface LiveDocument {
@@ -17,22 +19,60 @@ export interface LiveDocument {
   bytes: number
   /** The store knows it. */
   stored: boolean
+  /** When it was last written. */
+  touched: number
+  /** Its tombstone waits for its commit. */
+  burying: boolean
+  /** The version that the digest was told of; `undefined` where it is not in there. */
+  version: Hash64 | undefined
+  /** Records that its checkpoint does not cover. Known once `index` was asked for. */
+  tail: Tail
+  /** Pieces that are on their way. */
+  transfer?: LiveTransfer
   /** What its log holds, by (client, clock). Made at the first call. */
   index(): IntervalIndex
+  /** Its log holds what this index says from now on. */
+  setIndex(index: IntervalIndex): void
   /** Rough bytes of memory. */
   size(): number
+}
+
+/** Records after a checkpoint. */
+export interface Tail {
+  records: number
+  bytes: number
+}
+
+/** What has come of a transfer, ahead of the store by what waits for its commit. */
+export interface LiveTransfer {
+  id: Hash64
+  pieces: number
+  bytes: number
+  size: number
+  /** What the document will hold. */
+  index: IntervalIndex
+  /** When the last piece came, and from whom, if that is known. */
+  at: number
+  peer?: OriginId
 }
 
 export interface LiveDocuments {
   /** The document as it is; `undefined` where neither store nor memory has it. */
   get(id: DocumentId): LiveDocument | undefined
+  /** The document if it is in memory. */
+  peek(id: DocumentId): LiveDocument | undefined
   create(ref: DocumentRef): LiveDocument
+  /** The document in a new epoch, in which nothing is there yet. */
+  bury(ref: DocumentRef): LiveDocument
   drop(id: DocumentId): void
   /** Forgets what was not used for longest until the budget is met. Call it when nothing is ahead of the store. */
   trim(): void
   /** Forgets all, so that the store is asked again. */
   clear(): void
 }
+
+/** Only what names a document, of something that has more. */
+export const refOf = (from: DocumentRef): DocumentRef => ({ document: from.document, epoch: from.epoch, gc: from.gc })
 
 /** Memory of a document beside its vector and index. */
 const DOCUMENT_BYTES = 400
@@ -59,8 +99,18 @@ export function createLiveDocuments(store: RelayStore, memoryBytesMax: number): 
       live.set(id, document)
       return document
     },
+    peek: (id) => live.get(id),
     create(ref) {
       const document = createLive(undefined, ref, new Map(), 0)
+      live.set(ref.document, document)
+      return document
+    },
+    bury(ref) {
+      const before = live.get(ref.document)
+      const document = createLive(undefined, ref, new Map(), 0)
+      document.stored = before?.stored ?? false
+      document.version = before?.version
+      document.burying = true
       live.set(ref.document, document)
       return document
     },
@@ -85,21 +135,58 @@ function createLive(
   vector: VersionVector,
   bytes: number,
 ): LiveDocument {
-  const ref: DocumentRef = { document: from.document, epoch: from.epoch, gc: from.gc }
+  const ref = refOf(from)
   let index: IntervalIndex | undefined
   const document: LiveDocument = {
     ref,
     vector: new Map(vector),
     bytes,
     stored: store !== undefined,
+    touched: 'touched' in from ? (from.touched ?? 0) : 0,
+    burying: false,
+    version: store === undefined ? undefined : versionOf(from, vector),
+    tail: { records: 0, bytes: 0 },
     index() {
-      if (index === undefined) {
-        index = createIntervalIndex()
-        if (store !== undefined) for (const record of store.history(ref)) index.add(inspectUpdate(record.bytes))
-      }
+      index ??= store === undefined ? createIntervalIndex() : readIndex(store, document)
       return index
     },
-    size: () => DOCUMENT_BYTES + document.vector.size * ORIGIN_BYTES + (index?.size ?? 0) * INTERVAL_BYTES,
+    setIndex(changed) {
+      index = changed
+    },
+    size() {
+      const intervals = (index?.size ?? 0) + (document.transfer?.index.size ?? 0)
+      return DOCUMENT_BYTES + document.vector.size * ORIGIN_BYTES + intervals * INTERVAL_BYTES
+    },
   }
   return document
 }
+
+/** The version by which a digest knows a stored document. */
+export function versionOf(from: DocumentRef & Pick<StoredDocument, 'deleted'>, vector: VersionVector) {
+  return from.deleted === TOMBSTONE_EXPIRED ? undefined : documentVersion(from.epoch, vector)
+}
+
+/** The document as it is to be stored. */
+export function storedOf({ ref, vector, bytes, touched }: LiveDocument): StoredDocument {
+  // Nothing is there of a document after its deletion, and of no other.
+  const isTombstone = vector.size === 0 && ref.epoch !== FIRST_EPOCH
+  return { ...ref, vector, bytes, touched, deleted: isTombstone ? touched : undefined }
+}
+
+/** What the checkpoint says that it holds, and what came after it. */
+function readIndex(store: RelayStore, document: LiveDocument): IntervalIndex {
+  const { ref } = document
+  const tail = { records: 0, bytes: 0 }
+  const checkpoint = store.checkpoint(ref)
+  const index = checkpoint === undefined ? createIntervalIndex() : decodeIntervalIndex(checkpoint.intervals)
+  for (const { record } of store.history(ref, checkpoint?.through)) {
+    index.add(inspectUpdate(record.bytes))
+    tail.records++
+    tail.bytes += record.bytes.length
+  }
+  document.tail = tail
+  return index
+}
+
+/** An index that goes its own way from here. */
+export const copyIndex = (index: IntervalIndex): IntervalIndex => decodeIntervalIndex(index.encode())

@@ -10,7 +10,7 @@ import { joinUpdates } from '../../shared/update/join.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { cutUpdate } from '../../shared/update/state-vector.ts'
 import { NO_LIMITS } from '../../shared/update/walk.ts'
-import type { LogEntry } from '../storage/store.ts'
+import type { AnyEntry } from '../storage/store.ts'
 
 /** The joined logs of one workspace. */
 export interface JoinedLogs {
@@ -22,12 +22,13 @@ export interface JoinedLogs {
    */
   lacking(where: DocumentRef, vector: Uint8Array): Uint8Array
   /** Takes an entry that was committed. */
-  add(entry: LogEntry): void
+  add(entry: AnyEntry): void
 }
 
 /** What is read of a workspace. */
 export interface LogSource {
-  history(where: DocumentRef): Iterable<{ bytes: Uint8Array }>
+  /** Updates that say all of a document. */
+  content(where: DocumentRef): Iterable<Uint8Array>
 }
 
 /** The joined logs of all workspaces of a relay, which share one budget. */
@@ -94,10 +95,11 @@ export function createJoinedLogCache(memoryBytesMax: number): JoinedLogCache {
       return {
         stateVector: (where) => use(where, stateVectorOf),
         lacking: (where, vector) => use(where, (joined) => cut(joined, vector)),
-        add({ where, record }) {
-          const key = prefix + where.document
+        add(entry) {
+          const key = prefix + entry.where.document
           const joined = take(key)
-          if (joined === undefined) return
+          if (joined === undefined || !('record' in entry)) return
+          const { record } = entry
           // A copy: the bytes are often a view of a larger piece of memory, which would stay for as long as they do.
           joined.tail.push(new Uint8Array(record.bytes))
           joined.tailBytes += record.bytes.length
@@ -114,7 +116,7 @@ function sizeOf({ update, tail, tailBytes, vector, answer }: Joined): number {
 }
 
 function fromLog(source: LogSource, where: DocumentRef): Joined {
-  const updates = Array.from(source.history(where), ({ bytes }) => bytes)
+  const updates = [...source.content(where)]
   return { update: joinUpdates(updates), tail: [], tailBytes: 0 }
 }
 

@@ -12,6 +12,14 @@ export interface RelayLimits {
   documentsMax: number
   /** Most connections of one relay. */
   connectionsMax: number
+  /** Largest message of a stock y-websocket client, which sends all that it has as one; it is sealed in several records. */
+  yMessageBytesMax: number
+  /** Most bytes of messages that have not arrived whole, of all stock clients together. */
+  yUnfinishedBytesMax: number
+  /** Records, their bytes, and their age, that are kept of a workspace though a checkpoint stands for them: see `retention`. */
+  retainRecordsMax: number
+  retainBytesMax: number
+  retainMs: number
   /** Memory for the state of documents in use, per workspace. */
   memoryBytesMax: number
 }
@@ -27,6 +35,14 @@ export const RELAY_LIMITS: RelayLimits = {
   documentsMax: 1_000_000,
   // A socket costs about 15 KB: 20,000 of them 300 MB.
   connectionsMax: 20_000,
+  // To be split and sealed it is in memory twice, and takes the relay about a second.
+  yMessageBytesMax: 64 * MIB,
+  // Eight of the largest: what is past this would be memory for whoever opens enough sockets.
+  yUnfinishedBytesMax: 512 * MIB,
+  // Whoever was away for less is sent what it missed, and no more; what was away for longer compares.
+  retainRecordsMax: 100_000,
+  retainBytesMax: 64 * MIB,
+  retainMs: 7 * 24 * 60 * 60_000,
   memoryBytesMax: 64 * MIB,
 }
 
@@ -36,11 +52,23 @@ export const AWARENESS_CLIENTS_PER_CONNECTION_MAX = 256
 /** Awareness states kept for one document: every one of them is sent to everybody. */
 export const AWARENESS_CLIENTS_PER_DOCUMENT_MAX = 4096
 
+/** Entries read from the log for one message: enough for one frame in most cases. */
+export const ENTRIES_READ_MAX = 512
+
+/** Entries read from the log to be joined into one piece: about what a piece holds of single keystrokes. */
+export const JOINED_READ_MAX = 4_096
+
+/** Documents of a workspace up to which a catalog of all of them takes fewer bytes than a digest. */
+export const CATALOG_MAX = 8
+
 /** Documents that one connection may have open. */
 export const OPEN_DOCUMENTS_MAX = 100_000
 
 /** A socket that takes nothing for this long while it is owed something is cut as a slow reader. */
 export const STALLED_MS_MAX = 30_000
+
+/** A connection is fed for so long at a time; then others are served. */
+export const FEED_MS_MAX = 10
 
 /** How often connections are looked at for silence. */
 export const TICK_EVERY_MS = 5_000

@@ -9,6 +9,7 @@ import { checkDocumentId, checkWorkspaceId } from '../../shared/ids.ts'
 import { encodeFrame, encodeMessage } from '../../shared/wire/codec.ts'
 import type { RelayStore } from '../storage/store.ts'
 import { type AwarenessRooms, createAwarenessRooms } from './awareness.ts'
+import { createBackground } from './background.ts'
 import type { Connection, ConnectionHandler } from './connection.ts'
 import { createJoinedLogCache } from './joined-logs.ts'
 import type { RelayLimits } from './limits.ts'
@@ -29,17 +30,21 @@ export interface RelayCore {
   close(): void
 }
 
+export type RelayEvent = 'workspace opened' | 'workspace closed' | 'stock client turned away'
+
 export interface RelayCoreOptions {
   /** Opens or creates the store of a workspace. Raises `storage-failed`. */
   openStore: (workspaceId: string) => RelayStore
   environment: Environment
   limits: RelayLimits
+  /** Milliseconds after its last edit at which a document is deleted; `undefined`: never. */
+  ttlMs?: (workspaceId: string, documentId: string) => number | undefined
   /** Runs a commit when the current turn of the event loop has taken all it brings. */
   soon: (commit: () => void) => void
   /** What went wrong and is nobody's to be told. */
   report: (error: unknown) => void
-  /** A workspace was opened or closed. */
-  noted: (event: 'workspace opened' | 'workspace closed', workspaceId: string) => void
+  /** What an operator may like to know. */
+  noted: (event: RelayEvent, workspaceId: string, fields?: Readonly<Record<string, unknown>>) => void
 }
 
 /** How long a workspace that nobody uses stays open: a page that is loaded anew finds it so. */
@@ -64,6 +69,7 @@ interface OpenWorkspace {
 export function createRelayCore(options: RelayCoreOptions): RelayCore {
   const { environment, limits, soon, report, noted } = options
   const logs = createJoinedLogCache(JOINED_LOGS_BYTES_MAX)
+  const background = createBackground(environment, report)
   const open = new Map<string, OpenWorkspace>()
   const conversations = new Map<Conversation, ConnectionHandler>()
   let closed = false
@@ -75,9 +81,27 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
     checkWorkspaceId(workspaceId)
     if (open.size >= WORKSPACES_OPEN_MAX) leaveLongestIdle()
     const store = options.openStore(workspaceId)
-    const workspace = createRelayWorkspace({ store, environment, limits, soon, report })
+    const workspace = createRelayWorkspace({
+      store,
+      environment,
+      limits,
+      ttlMs: options.ttlMs && ((document) => options.ttlMs?.(workspaceId, document)),
+      soon,
+      background,
+      report,
+    })
     const awareness = createAwarenessRooms()
-    const yRooms = createYRooms({ workspace, awareness, logs: logs.of(workspace), environment, report })
+    const yRooms = createYRooms({
+      workspace,
+      awareness,
+      logs: logs.of(workspace),
+      environment,
+      report,
+      updateBytesMax: limits.updateBytesMax,
+      turnedAway: (document, code, detail) => {
+        noted('stock client turned away', workspaceId, { document, code, message: detail })
+      },
+    })
     const opened = { id: workspaceId, workspace, awareness, yRooms, users: 0, idleSince: environment.now() }
     open.set(workspaceId, opened)
     noted('workspace opened', workspaceId)
@@ -174,6 +198,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
     tick() {
       for (const handler of conversations.values()) handler.tick()
       for (const workspace of open.values()) {
+        attempt(() => workspace.workspace.tick())
         if (workspace.users > 0 || environment.now() - workspace.idleSince < WORKSPACE_IDLE_MS) continue
         shut(workspace)
       }
@@ -183,6 +208,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       closed = true
       for (const conversation of conversations.keys()) attempt(() => conversation.end('stopping', 'the relay stops'))
       for (const workspace of open.values()) shut(workspace)
+      background.close()
     },
   }
 }

@@ -1,24 +1,27 @@
 /**
  * A connection that speaks the Rejoin protocol. It is fed by pull: what its peer is owed is read from the log at the place
  * it has reached, as fast as its socket takes it, so a slow reader costs a buffer of a few hundred kilobytes and no queue
- * (P7, P9). A reader that has caught up gets what was just committed without a look at the store.
+ * (P7, P9). What it is owed is the business of `stream` and `feeds`, what may be said when that of the session.
  */
-import { conflicts, fingerprint, headOf, lacking, type VersionVector } from '../../shared/causality/version-vector.ts'
+import { headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
+import { documentVersion } from '../../shared/digest/version.ts'
 import type { Environment } from '../../shared/environment.ts'
-import { assert, closeCode, type ErrorCode, toRejoinError } from '../../shared/errors.ts'
+import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
-import { FRAME_BYTES_TARGET, SEND_BUFFER_BYTES_HIGH } from '../../shared/limits.ts'
-import { toEntries } from '../../shared/sync/runs.ts'
+import { SEND_BUFFER_BYTES_HIGH } from '../../shared/limits.ts'
 import { type Action, createSession } from '../../shared/sync/session.ts'
-import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
+import { inspectStateVector } from '../../shared/update/state-vector.ts'
 import { decodeFrame } from '../../shared/wire/codec.ts'
-import type { CatalogEntry, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
-import type { LogEntry } from '../storage/store.ts'
+import type { Content, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
 import type { AwarenessRooms, Member } from './awareness.ts'
+import type { CommitGroup, Refusal, Subscriber } from './commits.ts'
 import type { Connection, ConnectionHandler } from './connection.ts'
-import { createOutgoing, entryMessages, sharedFrames } from './fan-out.ts'
-import { OPEN_DOCUMENTS_MAX, STALLED_MS_MAX } from './limits.ts'
-import type { Accepted, CommitGroup, Refusal, RelayWorkspace, Subscriber } from './workspace.ts'
+import { refOf } from './documents.ts'
+import { createOutgoing } from './fan-out.ts'
+import { answer, catalog, type Feed } from './feeds.ts'
+import { CATALOG_MAX, FEED_MS_MAX, OPEN_DOCUMENTS_MAX, STALLED_MS_MAX } from './limits.ts'
+import { createLogStream, type LogStream } from './stream.ts'
+import type { RelayWorkspace } from './workspace.ts'
 
 export interface SubscriberOptions {
   workspace: RelayWorkspace
@@ -28,33 +31,27 @@ export interface SubscriberOptions {
   report: (error: unknown) => void
 }
 
-/** Entries of a message that is read from the log: enough for one frame in most cases. */
-const ENTRIES_READ_MAX = 512
-/** Documents in one part of a catalog: about 30 bytes each. */
-const CATALOG_PART = 1024
-
-/** What is still to be sent beside the log, a message at a time. */
-type Feed = Iterator<Message>
-
 export function createSubscriber(
   options: SubscriberOptions,
 ): ConnectionHandler & { end(code: ErrorCode, detail: string): void } {
   const { workspace, awareness, connection, environment, report } = options
   const session = createSession({ role: 'listener', replica: workspace.replica, now: environment.now() })
   const opened = new Set<DocumentId>()
-  const feeds: Feed[] = []
   const outgoing = createOutgoing()
-  /** What this connection brought into the log and has not been told of yet, by offset. */
-  const owed = new Map<number, Accepted>()
-  let scopeAll = false
+  const feeds: Feed[] = []
+  /** There is one once the peer has said hello. */
+  let stream: LogStream | undefined
+  let digest: ReturnType<RelayWorkspace['digest']> | undefined
+  /** The document whose content turned out to be another at the peer: what it submits of it is taken whatever is known. */
+  let mending: DocumentId | undefined
+  let cancelCheck = (): void => {}
   let peer = ''
-  let sent = 0
-  let greeted = false
   let over = false
   let movedAt = environment.now()
+  let cancelPump: (() => void) | undefined
 
   const subscriber: Subscriber = { committed, refused }
-  const room: Member = { send: deliver }
+  const member: Member = { send: deliver }
   let unsubscribe = (): void => {}
 
   function received(data: Uint8Array | string): void {
@@ -86,19 +83,33 @@ export function createSubscriber(
           break
         case 'close':
           opened.delete(action.ref.document)
-          awareness.leave(action.ref.document, room)
+          awareness.leave(action.ref.document, member)
           break
         case 'store':
           for (const run of action.entries.runs) workspace.accept(subscriber, action.entries, run)
           break
-        case 'submit':
-          workspace.submit(subscriber, action.submit, action.submit, action.submit.request)
+        case 'piece':
+          workspace.restore(subscriber, action.piece, peer)
+          break
+        case 'deleted':
+          workspace.bury(subscriber, action.ref)
+          break
+        case 'digest':
+          compare(action.bytes)
+          break
+        case 'submit': {
+          const { submit } = action
+          workspace.submit(subscriber, submit, submit, submit.request, submit.document === mending)
+          break
+        }
+        case 'content':
+          check(action.content)
           break
         case 'serve':
           serve(action.vector)
           break
         case 'awareness':
-          awareness.update(action.awareness, action.awareness.bytes, room)
+          awareness.update(action.awareness, action.awareness.bytes, member)
           break
         case 'end':
           finish(action.code, action.detail)
@@ -110,123 +121,93 @@ export function createSubscriber(
   }
 
   function greet(hello: Hello): void {
-    greeted = true
-    peer = hello.replica
-    scopeAll = hello.scope === 'all'
-    const resumed = scopeAll && hello.place !== undefined && workspace.isPlaceValid(hello.place)
+    const all = hello.scope === 'all'
+    const resumed = all && hello.place !== undefined && workspace.isPlaceValid(hello.place)
     const head = workspace.head()
-    sent = resumed && hello.place ? hello.place.offset : head
+    peer = hello.replica
+    const reader = { subscriber, peer, all, opened, outgoing, send }
+    stream = createLogStream(workspace, reader, resumed && hello.place ? hello.place.offset : head)
     unsubscribe = workspace.subscribe(subscriber)
     perform(session.welcome({ replica: workspace.replica, epoch: workspace.epoch(), head, resumed }))
-    if (scopeAll && !resumed) feeds.push(catalog())
+    if (!all || resumed) return
+    if (workspace.documentCount() <= CATALOG_MAX) return void feeds.push(catalog(workspace))
+    digest = workspace.digest()
+    perform(session.digest(digest.start()))
   }
 
-  function* catalog(): Feed {
-    let documents: CatalogEntry[] = []
-    for (const { document, epoch, gc, vector } of workspace.documents()) {
-      documents.push({ document, epoch, gc, fingerprint: fingerprint(vector) })
-      if (documents.length < CATALOG_PART) continue
-      yield { type: 'catalog', documents, last: false }
-      documents = []
-    }
-    yield { type: 'catalog', documents, last: true }
+  /** A message of the digest session. */
+  function compare(bytes: Uint8Array): void {
+    if (digest === undefined) return end('protocol', 'no digest is being compared')
+    const { send, differing } = digest.receive(bytes)
+    perform(session.digest(send))
+    if (differing === undefined) return
+    digest.over()
+    digest = undefined
+  }
+
+  /** One at a time: who asks again does not wait for what was asked before. */
+  function check(asked: Content): void {
+    cancelCheck()
+    mending = undefined
+    cancelCheck = workspace.contents.check(asked, ({ content, pieces }) => {
+      put(content)
+      if (pieces !== undefined) {
+        mending = content.document
+        feeds.push(pieces[Symbol.iterator]())
+      }
+      pump()
+    })
   }
 
   function open(message: Open): void {
     if (opened.size >= OPEN_DOCUMENTS_MAX)
       return end('overloaded', `${opened.size} documents are open, the most allowed`)
     opened.add(message.document)
-    awareness.enter(message, room)
+    awareness.enter(message, member)
     if (message.fingerprint === undefined) return
-    const vector = workspace.document(message.document)?.vector ?? new Map()
+    const stored = workspace.document(message.document)
+    const vector = stored?.vector ?? new Map()
     const ref = refOf(message)
-    if (fingerprint(vector) === message.fingerprint) put({ type: 'same', ...ref })
-    else put({ type: 'vector', ...ref, vector, reply: false })
+    if (stored !== undefined && stored.epoch > message.epoch) put({ type: 'tombstone', ...refOf(stored), through: 0 })
+    if (documentVersion(stored?.epoch ?? message.epoch, vector) === message.fingerprint) put({ type: 'same', ...ref })
+    else put({ type: 'vector', ...(stored === undefined ? ref : refOf(stored)), vector, reply: false })
   }
 
   function serve(message: Vector): void {
-    workspace.seen(message, message.vector)
-    const mine: VersionVector = workspace.document(message.document)?.vector ?? new Map()
-    for (const origin of conflicts(message.vector, mine)) {
-      const seq = headOf(mine, origin).seq
+    const { stateVector } = message
+    const asked = { ...message, stateVector: stateVector && isReadable(stateVector) ? stateVector : undefined }
+    const stored = workspace.document(message.document)
+    if (stored !== undefined && stored.epoch < message.epoch) workspace.bury(subscriber, message)
+    if (stored === undefined || stored.epoch === message.epoch) workspace.seen(message, message.vector)
+    const mine: VersionVector = stored?.epoch === message.epoch ? stored.vector : new Map()
+    // Also behind the head: records that are sent joined do not show what they follow (P8).
+    for (const { origin, seq } of mine.size > 0 ? workspace.forks(message, message.vector) : []) {
       const detail = `two contents under ${origin}, at or before ${seq}`
-      refused({ where: message, origin, seq, request: 0, code: 'fork', held: seq, detail })
+      refused({ where: message, origin, seq, request: 0, code: 'fork', held: headOf(mine, origin).seq, detail })
     }
-    feeds.push(answer(message))
-  }
-
-  /**
-   * What a version vector lacks, then this relay's own. The end is taken in one step: nothing can be committed between the
-   * last records and the vector that says they are all, so the live stream joins without a gap.
-   */
-  function* answer(message: Vector): Feed {
-    const theirs = new Map(message.vector)
-    const ref = refOf(message)
-    for (;;) {
-      const vector: VersionVector = workspace.document(message.document)?.vector ?? new Map()
-      const ranges = lacking(theirs, vector)
-      if (ranges.length === 0) {
-        if (message.reply) yield { type: 'vector', ...ref, vector, reply: false }
-        return
-      }
-      const offsets = workspace.locate(ref, ranges)
-      assert(offsets.length > 0, 'the log holds what a version vector names')
-      for (let at = 0; at < offsets.length; ) {
-        const records = upTo(FRAME_BYTES_TARGET, offsets.slice(at, at + ENTRIES_READ_MAX), workspace.entry)
-        for (const record of records) theirs.set(record.origin, record)
-        at += records.length
-        yield toEntries(ref, records, 0)
-      }
-    }
+    feeds.push(answer(workspace, asked))
   }
 
   function committed(group: CommitGroup): void {
-    if (!greeted || over) return
-    const entries = group.accepted.flatMap((accepted) => accepted.entries)
-    const caughtUp = entries[0] === undefined || sent === entries[0].offset - 1
-    const feeding = caughtUp && connection.buffered() < SEND_BUFFER_BYTES_HIGH
-    const apart = group.accepted.some((accepted) => accepted.from === subscriber || accepted.dot.origin === peer)
-    if (feeding && scopeAll && !apart && outgoing.length === 0) {
-      for (const frame of sharedFrames(group)) connection.send(frame)
-      sent = entries.at(-1)?.offset ?? sent
-      return pump()
-    }
-    if (group.epoch !== undefined) put({ type: 'epoch', ...group.epoch })
-    for (const accepted of group.accepted) {
-      if (accepted.from !== subscriber) continue
-      const last = accepted.entries.at(-1)
-      if (last === undefined) put(receipt(accepted, 0))
-      else owed.set(last.offset, accepted)
-    }
-    if (feeding) sendEntries(entries)
+    if (stream === undefined || over) return
+    stream.committed(group, connection.buffered() < SEND_BUFFER_BYTES_HIGH)
     pump()
-  }
-
-  /** Entries in the order of the log; for what came from this peer its receipt, in its place. */
-  function sendEntries(entries: readonly LogEntry[]): void {
-    const special = (entry: LogEntry): Message | 'skip' | undefined => {
-      const accepted = owed.get(entry.offset)
-      owed.delete(entry.offset)
-      if (accepted !== undefined) return receipt(accepted, entry.offset)
-      const { origin, seq, chain } = entry.record
-      if (origin === peer) return { type: 'ack', ...refOf(entry.where), through: entry.offset, origin, seq, chain }
-      return scopeAll || opened.has(entry.where.document) ? undefined : 'skip'
-    }
-    for (const message of entryMessages(entries, special)) put(message)
-    sent = entries.at(-1)?.offset ?? sent
   }
 
   function refused(refusal: Refusal): void {
     const { where, ...rest } = refusal
+    // What it is told of is not what the document was, but what it is.
+    if (rest.code === 'wrong-epoch') return deliver({ type: 'tombstone', ...refOf(where), through: 0 })
     deliver({ type: 'refused', ...refOf(where), ...rest })
   }
 
   /** Sends as much of what is owed as the socket takes: the log and each feed in turn, so that none waits for another. */
   function pump(): void {
+    const startedAt = environment.now()
     try {
-      while (greeted && !over && connection.buffered() < SEND_BUFFER_BYTES_HIGH) {
-        const behind = sent < workspace.head()
-        if (behind) sendEntries(firstOf(ENTRIES_READ_MAX, FRAME_BYTES_TARGET, workspace.read(sent)))
+      while (stream !== undefined && !over && connection.buffered() < SEND_BUFFER_BYTES_HIGH) {
+        const behind = stream.isBehind()
+        if (behind) stream.next()
         const feed = feeds.shift()
         const next = feed?.next()
         if (feed !== undefined && next !== undefined && !next.done) {
@@ -234,28 +215,42 @@ export function createSubscriber(
           feeds.push(feed)
         }
         if (!behind && feed === undefined) break
-        flushOutbox()
+        // Little leaves where much was read and joined: others have waited for that.
+        if (environment.now() - startedAt < FEED_MS_MAX) continue
+        pumpSoon()
+        break
       }
-      flushOutbox()
+      flush()
     } catch (error) {
-      report(error)
+      if (!(error instanceof RejoinError && error.code === 'slow-reader')) report(error)
       fail(error)
     }
   }
 
+  function pumpSoon(): void {
+    cancelPump ??= environment.setTimer(() => {
+      cancelPump = undefined
+      pump()
+    }, 0)
+  }
+
   function deliver(message: Message): void {
     put(message)
-    if (outgoing.length === 1) queueMicrotask(flushOutbox)
+    if (outgoing.length === 1) queueMicrotask(flush)
   }
 
   function put(message: Message): void {
     const full = outgoing.put(message)
-    if (full !== undefined && !over) connection.send(full)
+    if (full !== undefined) send(full)
   }
 
-  function flushOutbox(): void {
+  function flush(): void {
     const frame = outgoing.take()
-    if (frame !== undefined && !over) connection.send(frame)
+    if (frame !== undefined) send(frame)
+  }
+
+  function send(frame: Uint8Array): void {
+    if (!over) connection.send(frame)
   }
 
   function fail(error: unknown): void {
@@ -268,7 +263,7 @@ export function createSubscriber(
   }
 
   function finish(code: ErrorCode, detail: string): void {
-    flushOutbox()
+    flush()
     closed()
     connection.close(closeCode(code), detail.slice(0, 100))
   }
@@ -277,9 +272,11 @@ export function createSubscriber(
     if (over) return
     over = true
     unsubscribe()
-    awareness.leaveAll(room)
+    awareness.leaveAll(member)
     feeds.length = 0
-    owed.clear()
+    digest?.over()
+    cancelCheck()
+    cancelPump?.()
   }
 
   return {
@@ -299,35 +296,13 @@ export function createSubscriber(
   }
 }
 
-const refOf = (from: DocumentRef): DocumentRef => ({ document: from.document, epoch: from.epoch, gc: from.gc })
-
-/** The receipt of something that is durable now. */
-function receipt(accepted: Accepted, through: number): Message {
-  const { where, dot, request } = accepted
-  const { origin, seq, chain } = dot
-  const receipt = { ...refOf(where), through, origin, seq, chain }
-  return request === 0 ? { type: 'ack', ...receipt } : { type: 'stamped', ...receipt, request }
-}
-
-function upTo(bytesMax: number, offsets: readonly number[], read: (offset: number) => LogEntry): UpdateRecord[] {
-  const records: UpdateRecord[] = []
-  let bytes = 0
-  for (const offset of offsets) {
-    const { record } = read(offset)
-    if (bytes > 0 && bytes + record.bytes.length > bytesMax) break
-    records.push(record)
-    bytes += record.bytes.length
+/** A state vector that is larger than is worth reading counts as none. Raises `invalid-update` for bytes that are none. */
+function isReadable(stateVector: Uint8Array): boolean {
+  try {
+    inspectStateVector(stateVector)
+    return true
+  } catch (error) {
+    if (error instanceof RejoinError && error.code === 'too-big') return false
+    throw error
   }
-  return records
-}
-
-function firstOf(count: number, bytesMax: number, entries: Iterable<LogEntry>): LogEntry[] {
-  const taken: LogEntry[] = []
-  let bytes = 0
-  for (const entry of entries) {
-    if (taken.length > 0 && (taken.length === count || bytes + entry.record.bytes.length > bytesMax)) break
-    taken.push(entry)
-    bytes += entry.record.bytes.length
-  }
-  return taken
 }

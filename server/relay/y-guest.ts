@@ -8,11 +8,13 @@ import type { Environment } from '../../shared/environment.ts'
 import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
 import { SEND_BUFFER_BYTES_HIGH, SEND_BUFFER_BYTES_MAX } from '../../shared/limits.ts'
-import type { DocumentRef } from '../../shared/update/record.ts'
+import { splitUpdate } from '../../shared/update/split.ts'
 import type { AwarenessRooms, Member } from './awareness.ts'
+import type { Refusal, Subscriber } from './commits.ts'
 import type { Connection, ConnectionHandler } from './connection.ts'
+import { refOf } from './documents.ts'
 import type { JoinedLogs } from './joined-logs.ts'
-import type { Refusal, RelayWorkspace, Subscriber } from './workspace.ts'
+import type { RelayWorkspace } from './workspace.ts'
 import { decodeYMessage, encodeAwareness, encodeStep1, encodeStep2, type YMessage } from './y-protocol.ts'
 
 /** A stock client in a room. */
@@ -33,6 +35,18 @@ export interface YGuestOptions {
   logs: JoinedLogs
   environment: Environment
   report: (error: unknown) => void
+  /** Bytes of one record. */
+  updateBytesMax: number
+  /** A client was closed for good: it would only send the same again. */
+  turnedAway: (document: DocumentId, code: ErrorCode, detail: string) => void
+}
+
+/** Close codes of errors that a stock client meets again after every reconnect: it takes 44xx for final. */
+const FINAL_CLOSE: Readonly<Partial<Record<ErrorCode, number>>> = {
+  deleted: 4410,
+  'wrong-epoch': 4410,
+  'too-big': 4413,
+  'invalid-update': 4422,
 }
 
 /** A stock client takes a relay that says nothing for 30 s for dead, and does not see pings. */
@@ -46,13 +60,17 @@ const NOBODY = encodeAwareness(new Uint8Array([0]))
 
 /** `leave` is called once, when it is over. Raises `storage-failed`. */
 export function createYGuest(
-  { workspace, awareness, logs, environment, report }: YGuestOptions,
+  options: YGuestOptions,
   document: DocumentId,
   connection: Connection,
   leave: () => void,
 ): YGuest {
+  const { workspace, awareness, logs, environment, report } = options
   // A stock client cannot say which gc and epoch it means: it takes the document as it is.
-  const where: DocumentRef = refOf(workspace.document(document)) ?? { document, epoch: FIRST_EPOCH, gc: true }
+  const stored = workspace.document(document)
+  // It would bring back all that it has of the time before.
+  if (stored?.deleted !== undefined) throw new RejoinError('deleted', `${JSON.stringify(document)} was deleted`)
+  const where = refOf(stored ?? { document, epoch: FIRST_EPOCH, gc: true })
   const subscriber: Subscriber = { committed() {}, refused }
   const member: Member = {
     send({ bytes }) {
@@ -70,8 +88,8 @@ export function createYGuest(
   /** The last step 1 of the client that is not answered yet. */
   let wanted: Uint8Array | undefined
   let answersLeft = ANSWERS_AT_ONCE
-  /** Bytes of the last answer, which may be more than a reader may be behind. */
-  let answerBytes = 0
+  /** Bytes of the largest message that the socket has not taken, which may be more than a reader may be behind. */
+  let largestBytes = 0
 
   function take(message: YMessage): void {
     switch (message.type) {
@@ -101,8 +119,11 @@ export function createYGuest(
     // Nothing, which every new client sends, would make a document of every room that somebody looks into.
     if (update.length === 2 && update[0] === 0 && update[1] === 0) return true
     refusedNow = false
-    workspace.submit(subscriber, where, { kind: 'yjs-v1', bytes: update }, 0)
-    return !refusedNow
+    for (const bytes of splitUpdate(update, options.updateBytesMax)) {
+      workspace.submit(subscriber, where, { kind: 'yjs-v1', bytes }, 0)
+      if (refusedNow) return false
+    }
+    return true
   }
 
   /** What an update builds on was made offline, and comes with the answer to a step 1; if that is under way, so is this. */
@@ -127,17 +148,17 @@ export function createYGuest(
     const frame = encodeStep2(logs.lacking(where, wanted))
     wanted = undefined
     answersLeft--
-    answerBytes = frame.length
     send(frame)
   }
 
   function send(frame: Uint8Array): void {
     if (over) return
     const buffered = connection.buffered()
-    if (buffered > SEND_BUFFER_BYTES_MAX + answerBytes) {
+    if (buffered > SEND_BUFFER_BYTES_MAX + largestBytes) {
       end('slow-reader', `${buffered} bytes are unread`)
       return
     }
+    largestBytes = Math.max(largestBytes, frame.length)
     sentAt = environment.now()
     connection.send(frame)
   }
@@ -156,7 +177,9 @@ export function createYGuest(
   function end(code: ErrorCode, detail: string): void {
     if (over) return
     closed()
-    connection.close(closeCode(code), detail)
+    const final = FINAL_CLOSE[code]
+    if (final !== undefined) options.turnedAway(document, code, detail)
+    connection.close(final ?? closeCode(code), detail)
   }
 
   function closed(): void {
@@ -175,7 +198,7 @@ export function createYGuest(
       })
     },
     drained() {
-      answerBytes = 0
+      largestBytes = 0
       attempt(answer)
     },
     tick() {
@@ -197,6 +220,3 @@ export function createYGuest(
     send,
   }
 }
-
-const refOf = (from: DocumentRef | undefined): DocumentRef | undefined =>
-  from && { document: from.document, epoch: from.epoch, gc: from.gc }

@@ -4,8 +4,11 @@
  */
 import type { DocumentId } from '../../shared/ids.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
+import { inflatePiece } from '../../shared/update/piece-bytes.ts'
+import type { DocumentRef } from '../../shared/update/record.ts'
+import type { Accepted, CommitGroup } from './commits.ts'
 import type { Connection } from './connection.ts'
-import type { Accepted, CommitGroup } from './workspace.ts'
+import { isRecord } from './fan-out.ts'
 import { createYGuest, type YGuest, type YGuestOptions, type YSession } from './y-guest.ts'
 import { encodeUpdate } from './y-protocol.ts'
 
@@ -26,11 +29,24 @@ export function createYRooms(options: YGuestOptions): YRooms {
       for (const entry of accepted.entries) logs.add(entry)
       const room = rooms.get(accepted.where.document)
       if (room === undefined || accepted.entries.length === 0) continue
+      if (accepted.entries.some((entry) => 'tombstone' in entry)) {
+        for (const { session } of [...room]) session.end('deleted', 'the document was deleted')
+        continue
+      }
+      if (accepted.firstNewPiece !== undefined) handOnPieces(room, accepted.where, accepted.firstNewPiece)
       const others = news.get(room)
       if (others === undefined) news.set(room, [accepted])
       else others.push(accepted)
     }
     for (const [room, accepted] of news) handOn(room, accepted)
+  }
+
+  /** What came from outside, a message for each piece. */
+  function handOnPieces(room: ReadonlySet<YGuest>, where: DocumentRef, from: number): void {
+    for (const piece of workspace.pieces(where, from)) {
+      const frame = encodeUpdate(inflatePiece(piece))
+      for (const guest of room) guest.send(frame)
+    }
   }
 
   function roomOf(document: DocumentId): Set<YGuest> {
@@ -60,10 +76,12 @@ export function createYRooms(options: YGuestOptions): YRooms {
 /** To everybody the same message, so that it is made once: where two wrote at once each also gets back what is its own. */
 function handOn(room: ReadonlySet<YGuest>, accepted: readonly Accepted[]): void {
   const authors = new Set(accepted.map(({ from }) => from))
+  const updates = accepted.flatMap(({ entries }) => entries.filter(isRecord).map(({ record }) => record.bytes))
+  if (updates.length === 0) return
   let frame: Uint8Array | undefined
   for (const guest of room) {
     if (authors.size === 1 && authors.has(guest.subscriber)) continue
-    frame ??= encodeUpdate(joined(accepted.flatMap(({ entries }) => entries.map(({ record }) => record.bytes))))
+    frame ??= encodeUpdate(joined(updates))
     guest.send(frame)
   }
 }

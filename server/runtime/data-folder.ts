@@ -2,7 +2,7 @@
  * The folder where a Node relay keeps its workspaces, one SQLite file each. One relay at a time uses it: the lock is held
  * by an open transaction on a small database, so the system drops it with the process, however that ends.
  */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { RejoinError } from '../../shared/errors.ts'
@@ -12,6 +12,8 @@ import type { RelayStore } from '../storage/store.ts'
 export interface DataFolder {
   /** Opens or creates the store of a workspace. Raises `storage-failed`. */
   openStore(workspaceId: string): RelayStore
+  /** The workspaces that are there, with the file of each. */
+  files(): [workspaceId: string, file: string][]
   /** Lets another relay have the folder. Idempotent. */
   close(): void
 }
@@ -34,6 +36,7 @@ export function openDataFolder(path: string): DataFolder {
   let closed = false
   return {
     openStore: (workspaceId) => openSqliteStore(join(workspaces, workspaceFileName(workspaceId))),
+    files: () => workspaceFiles(workspaces, readdirSync(workspaces)),
     close() {
       if (closed) return
       closed = true
@@ -53,8 +56,20 @@ export function workspaceFileName(workspaceId: string): string {
     const letter = String.fromCharCode(byte)
     name += /[a-z0-9_-]/.test(letter) ? letter : `%${byte.toString(16).padStart(2, '0')}`
   }
-  return `${name}.sqlite`
+  return name + EXTENSION
 }
+
+/** The workspaces among the names in a folder, with the file of each, sorted. */
+export const workspaceFiles = (folder: string, names: readonly string[]): [workspaceId: string, file: string][] =>
+  names
+    .filter((name) => name.endsWith(EXTENSION))
+    .sort()
+    .map((name) => [workspaceIdOf(name), join(folder, name)])
+
+/** The workspace of a file, as `workspaceFileName` named it. */
+const workspaceIdOf = (name: string): string => decodeURIComponent(name.slice(0, -EXTENSION.length))
+
+const EXTENSION = '.sqlite'
 
 /** SQLITE_BUSY: somebody holds the lock. */
 const isBusy = (error: unknown): boolean => error instanceof Error && 'errcode' in error && error.errcode === 5

@@ -4,7 +4,8 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import { type RawData, WebSocket, WebSocketServer } from 'ws'
+import { RejoinError } from '../../shared/errors.ts'
 import { FRAME_BYTES_MAX, PING_EVERY_MS } from '../../shared/limits.ts'
 import type { Connection, ConnectionHandler } from '../relay/connection.ts'
 import type { RelayLimits } from '../relay/limits.ts'
@@ -37,9 +38,13 @@ const PINGS_MISSED_MAX = 2
 /** How long a peer has to answer a close, and to read what was sent before it. */
 const CLOSE_WITHIN_MS = 10_000
 /** Fragments of one message: browsers cut at what their pipes hold, some kilobytes at least. */
-const FRAGMENTS_MAX = 1_024
-/** Chunks of one frame before it is whole: each holds on to memory, however small it is. */
-const CHUNKS_MAX = 4_096
+const FRAGMENT_BYTES_MIN = 4_096
+/** Chunks of one frame before it is whole, which hold on to memory however small they are: half of what a packet holds. */
+const CHUNK_BYTES_MIN = 512
+/** Both may be this many, whatever the largest message. */
+const PARTS_MIN = 1_024
+/** What tells a stock client that its message is larger than the relay takes, and that it need not come back with it. */
+const TOO_BIG_FOR_GOOD = 4413
 /** Bytes of UTF-8 that the reason of a close may have. */
 const REASON_BYTES_MAX = 123
 
@@ -48,23 +53,37 @@ interface Socket {
   /** Stock clients cannot be asked in their protocol whether they are there. */
   pings: boolean
   pingsMissed: number
+  /** Bytes that came since the last whole message. */
+  unfinishedBytes: number
+}
+
+/** A stock client that was told 1009, as ws tells it, would come back with the same message. */
+class StockSocket extends WebSocket {
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code === 1009 ? TOO_BIG_FOR_GOOD : code, reason)
+  }
 }
 
 export function createSockets({ core, limits, now, broken }: SocketsOptions): Sockets {
-  const sync = createServer(FRAME_BYTES_MAX)
-  const yWebsocket = createServer(Math.max(FRAME_BYTES_MAX, limits.updateBytesMax + Y_HEAD_BYTES))
+  const sync = createServer(FRAME_BYTES_MAX, WebSocket)
+  const yWebsocket = createServer(limits.yMessageBytesMax + Y_HEAD_BYTES, StockSocket)
   const sockets = new Set<Socket>()
+  let unfinishedBytes = 0
   let emptied = (): void => {}
   let pingedAt = now()
 
   function converse(webSocket: WebSocket, stream: Duplex, target: Target): void {
-    const socket: Socket = { webSocket, pings: target.protocol === 'y-websocket', pingsMissed: 0 }
+    const isStock = target.protocol === 'y-websocket'
+    const socket: Socket = { webSocket, pings: isStock, pingsMissed: 0, unfinishedBytes: 0 }
     sockets.add(socket)
+    // Before ws reads it: what it makes whole is taken off again.
+    if (isStock) stream.prependListener('data', (data: Buffer) => unfinished(socket, data.length))
     webSocket.on('error', broken)
     const connection = createConnection(webSocket)
     const handler = open(core, target, connection)
     webSocket.on('message', (data, isBinary) => {
       socket.pingsMissed = 0
+      finished(socket)
       handler.received(isBinary ? toBytes(data) : data.toString())
     })
     webSocket.on('pong', () => {
@@ -74,9 +93,33 @@ export function createSockets({ core, limits, now, broken }: SocketsOptions): So
     stream.on('drain', () => handler.drained())
     webSocket.on('close', () => {
       sockets.delete(socket)
+      finished(socket)
       handler.closed()
       if (sockets.size === 0) emptied()
     })
+  }
+
+  function unfinished(socket: Socket, bytes: number): void {
+    socket.unfinishedBytes += bytes
+    unfinishedBytes += bytes
+    if (unfinishedBytes > limits.yUnfinishedBytesMax) cutLargest()
+  }
+
+  function finished(socket: Socket): void {
+    unfinishedBytes -= socket.unfinishedBytes
+    socket.unfinishedBytes = 0
+  }
+
+  /** A close would wait for the rest of the message. */
+  function cutLargest(): void {
+    let largest: Socket | undefined
+    for (const socket of sockets) {
+      if (socket.unfinishedBytes > (largest?.unfinishedBytes ?? 0)) largest = socket
+    }
+    if (largest === undefined) return
+    broken(new RejoinError('overloaded', `${unfinishedBytes} bytes of unfinished messages, the largest is cut`))
+    finished(largest)
+    largest.webSocket.terminate()
   }
 
   return {
@@ -114,16 +157,17 @@ export function createSockets({ core, limits, now, broken }: SocketsOptions): So
   }
 }
 
-function createServer(maxPayload: number): WebSocketServer {
-  // `closeTimeout` is not in the types yet.
+function createServer(maxPayload: number, socketClass: typeof WebSocket): WebSocketServer {
+  // Not all of it is in the types yet.
   const options = {
     noServer: true,
     clientTracking: false,
     // It costs memory for every socket, and a small message could become a huge one.
     perMessageDeflate: false,
     maxPayload,
-    maxFragments: FRAGMENTS_MAX,
-    maxBufferedChunks: CHUNKS_MAX,
+    maxFragments: PARTS_MIN + Math.ceil(maxPayload / FRAGMENT_BYTES_MIN),
+    maxBufferedChunks: PARTS_MIN + Math.ceil(maxPayload / CHUNK_BYTES_MIN),
+    WebSocket: socketClass,
     closeTimeout: CLOSE_WITHIN_MS,
   }
   return new WebSocketServer(options)

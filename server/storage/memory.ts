@@ -1,63 +1,211 @@
-/** A relay's store in memory: the reference that the contract suite holds the others against, and the simulator's. */
+/** A relay's store in memory: the reference that the contract suite holds the others against. */
 import { type Environment, systemEnvironment } from '../../shared/environment.ts'
-import { RejoinError } from '../../shared/errors.ts'
+import { assert, RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, randomId } from '../../shared/ids.ts'
 import { EPOCHS_KEPT_MAX, type EpochStart } from '../../shared/sync/places.ts'
-import { type DocumentRef, type UpdateRecord, verify } from '../../shared/update/record.ts'
-import type { Identity, LogEntry, RelayStore, StoredDocument } from './store.ts'
+import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
+import { verify } from '../../shared/update/record.ts'
+import type {
+  AnyEntry,
+  Checkpoint,
+  Fold,
+  Identity,
+  LogEntry,
+  Mark,
+  RelayStore,
+  StoredDocument,
+  StoredSummary,
+  Transfer,
+  TransferPiece,
+} from './store.ts'
+
+type Entry = AnyEntry
+
+interface Row {
+  stored: StoredDocument
+  /** Its entries, in the order of the log. */
+  entries: Entry[]
+  /** Its records, by origin and seq. */
+  dots: Map<string, LogEntry>
+  checkpoint?: Checkpoint
+  pieces: readonly PieceBytes[]
+}
 
 export function createMemoryStore(environment: Environment = systemEnvironment): RelayStore {
   const replica = randomId(environment)
   let identity: Identity = { replica, origin: replica }
   let epochs: EpochStart[] = []
-  const log: LogEntry[] = []
-  const documents = new Map<DocumentId, { stored: StoredDocument; entries: LogEntry[] }>()
+  let log: Entry[] = []
+  let marks: Mark[] = []
+  let low = 0
+  let summary: StoredSummary | undefined
+  const documents = new Map<DocumentId, Row>()
+  const transfers = new Map<DocumentId, { transfer: Transfer; pieces: PieceBytes[] }>()
 
-  function* entriesOf(where: DocumentRef): Iterable<LogEntry> {
-    for (const entry of documents.get(where.document)?.entries ?? []) yield checked(entry)
+  const head = (): number => log.at(-1)?.offset ?? 0
+
+  function put(stored: StoredDocument): void {
+    const kept = { ...stored, vector: new Map(stored.vector) }
+    const row = documents.get(stored.document)
+    if (row === undefined) documents.set(stored.document, { stored: kept, entries: [], dots: new Map(), pieces: [] })
+    else row.stored = kept
+  }
+
+  function clear(id: DocumentId): void {
+    const row = documents.get(id)
+    log = log.filter(({ where }) => where.document !== id)
+    if (row !== undefined) documents.set(id, { stored: row.stored, entries: [], dots: new Map(), pieces: [] })
+    transfers.delete(id)
+  }
+
+  function append(entry: Entry): void {
+    if ('tombstone' in entry) clear(entry.where.document)
+    log.push(entry)
+    const row = documents.get(entry.where.document)
+    row?.entries.push(entry)
+    if (isRecord(entry)) row?.dots.set(dotKey(entry.record.origin, entry.record.seq), entry)
+  }
+
+  function keep({ where, id, index, piece, at }: TransferPiece): void {
+    if (index === 0) {
+      const transfer = { where, id, pieces: 0, bytes: 0, size: 0, at }
+      transfers.set(where.document, { transfer, pieces: [] })
+    }
+    const known = transfers.get(where.document)
+    assert(known?.transfer.id === id && known.pieces.length === index, 'pieces of a transfer come in order')
+    const { bytes, size } = known.transfer
+    known.pieces.push(piece)
+    known.transfer = {
+      where,
+      id,
+      pieces: index + 1,
+      bytes: bytes + piece.bytes.length,
+      size: size + piece.size,
+      at,
+    }
+  }
+
+  function fold({ where, checkpoint, keep, pieces, adopt }: Fold): void {
+    const row = documents.get(where.document)
+    assert(row !== undefined, 'a fold comes with its document')
+    const adopted = adopt ? (transfers.get(where.document)?.pieces ?? []) : []
+    row.pieces = [...row.pieces.slice(0, keep), ...pieces, ...adopted]
+    row.checkpoint = { ...checkpoint, vector: new Map(checkpoint.vector) }
+    if (adopt) transfers.delete(where.document)
+  }
+
+  function idsOf(is: (document: StoredDocument) => boolean, count: number): DocumentId[] {
+    return [...documents.values()]
+      .filter(({ stored }) => is(stored))
+      .slice(0, count)
+      .map(({ stored }) => stored.document)
   }
 
   return {
     identity: () => identity,
     epochs: () => epochs,
-    head: () => log.length,
+    head,
+    low: () => low,
     commit(batch) {
       if (batch.epoch !== undefined) epochs = [...epochs, batch.epoch].slice(-EPOCHS_KEPT_MAX)
       if (batch.origin !== undefined) identity = { ...identity, origin: batch.origin }
-      for (const stored of batch.documents) {
-        documents.set(stored.document, { stored, entries: documents.get(stored.document)?.entries ?? [] })
-      }
-      for (const entry of batch.entries) {
-        log.push(entry)
-        documents.get(entry.where.document)?.entries.push(entry)
-      }
+      if (batch.mark !== undefined) marks.push(batch.mark)
+      for (const stored of batch.documents) put(stored)
+      for (const entry of batch.entries) append(entry)
+      for (const id of batch.dropped ?? []) transfers.delete(id)
+      for (const piece of batch.transfers ?? []) keep(piece)
+      for (const each of batch.folds ?? []) fold(each)
+      summary = batch.summary ?? summary
     },
+    summary: () => summary,
+    untouched: (since, count) => idsOf(({ touched = 0, deleted }) => touched < since && deleted === undefined, count),
+    buried: (before, count) => idsOf(({ deleted = 0 }) => deleted > 0 && deleted < before, count),
     document: (id) => documents.get(id)?.stored,
     documents: () => [...documents.keys()].sort().flatMap((id) => documents.get(id)?.stored ?? []),
-    chain(where, origin, seq) {
-      const entries = documents.get(where.document)?.entries ?? []
-      return entries.find(({ record }) => record.origin === origin && record.seq === seq)?.record.chain
+    totals() {
+      let bytes = 0
+      for (const { stored } of documents.values()) bytes += stored.bytes
+      return { documents: documents.size, bytes }
     },
+    chain: (where, origin, seq) => documents.get(where.document)?.dots.get(dotKey(origin, seq))?.record.chain,
     locate(where, ranges) {
-      const wanted = (record: UpdateRecord) =>
-        ranges.some(({ origin, from, to }) => record.origin === origin && record.seq >= from && record.seq <= to)
-      const entries = documents.get(where.document)?.entries ?? []
-      return entries.filter(({ record }) => wanted(record)).map((entry) => entry.offset)
+      const row = documents.get(where.document)
+      const offsets: number[] = []
+      for (const { origin, from, to } of ranges) {
+        for (let seq = from; seq <= to; seq++) {
+          const entry = row?.dots.get(dotKey(origin, seq))
+          if (entry !== undefined) offsets.push(entry.offset)
+        }
+      }
+      return offsets.sort((a, b) => a - b)
     },
     entry(offset) {
-      const entry = log[offset - 1]
-      if (entry === undefined) throw new RejoinError('corrupt', `there is no entry at offset ${offset}`)
-      return checked(entry)
+      const entry = log[indexBehind(log, offset - 1)]
+      if (entry?.offset === offset && isRecord(entry)) return checked(entry)
+      throw new RejoinError('corrupt', `there is no record at offset ${offset}`)
     },
-    *history(where) {
-      for (const { record } of entriesOf(where)) yield record
+    *history(where, after = 0) {
+      const entries = documents.get(where.document)?.entries ?? []
+      for (let at = indexBehind(entries, after); at < entries.length; at++) {
+        const entry = entries[at] as Entry
+        if (isRecord(entry)) yield checked(entry)
+      }
     },
     *read(offset) {
-      for (let at = offset; at < log.length; at++) yield checked(log[at] as LogEntry)
+      let at = indexBehind(log, offset)
+      for (let entry = log[at]; entry !== undefined; entry = log[++at]) yield isRecord(entry) ? checked(entry) : entry
     },
+    checkpoint: (where) => documents.get(where.document)?.checkpoint,
+    pieces: (where, from) => (documents.get(where.document)?.pieces ?? []).slice(from),
+    transfer: (id) => transfers.get(id)?.transfer,
+    transfers: () => [...transfers.values()].map(({ transfer }) => transfer),
+    transferPieces: (id) => transfers.get(id)?.pieces ?? [],
+    marks: () => marks,
+    trim(through, count) {
+      const bytes = new Map<DocumentId, number>()
+      const gone = new Set<Entry>()
+      const last = Math.min(through, head() - 1)
+      for (const { stored, entries, checkpoint } of documents.values()) {
+        if (checkpoint === undefined) continue
+        const covered = entries.filter(({ offset }) => offset <= Math.min(last, checkpoint.through))
+        for (const entry of covered.slice(0, count - gone.size)) {
+          gone.add(entry)
+          low = Math.max(low, entry.offset)
+          const size = isRecord(entry) ? entry.record.bytes.length : 0
+          bytes.set(stored.document, (bytes.get(stored.document) ?? 0) + size)
+        }
+      }
+      for (const [id, freed] of bytes) {
+        const row = documents.get(id) as Row
+        row.stored = { ...row.stored, bytes: row.stored.bytes - freed }
+        for (const entry of row.entries) {
+          if (gone.has(entry) && isRecord(entry)) row.dots.delete(dotKey(entry.record.origin, entry.record.seq))
+        }
+        row.entries = row.entries.filter((entry) => !gone.has(entry))
+      }
+      log = log.filter((entry) => !gone.has(entry))
+      marks = marks.filter((mark) => mark.offset >= through)
+      return { count: gone.size, bytes }
+    },
+    shrink: () => false,
     close() {},
   }
 }
+
+const dotKey = (origin: string, seq: number): string => `${origin}/${seq}`
+
+/** Index of the first entry behind an offset: some before it may be gone. */
+function indexBehind(entries: readonly Entry[], offset: number): number {
+  let from = 0
+  for (let to = entries.length; from < to; ) {
+    const middle = (from + to) >> 1
+    if ((entries[middle] as Entry).offset <= offset) from = middle + 1
+    else to = middle
+  }
+  return from
+}
+
+const isRecord = (entry: Entry): entry is LogEntry => 'record' in entry
 
 function checked(entry: LogEntry): LogEntry {
   verify(entry.where, entry.record)

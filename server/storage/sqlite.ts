@@ -3,37 +3,29 @@
  * disk's fsync. The statements are plain SQL that a Durable Object's SQLite takes as well.
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import type { VersionVector } from '../../shared/causality/version-vector.ts'
 import { type Environment, systemEnvironment } from '../../shared/environment.ts'
 import { assert, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { fromHex, toHex } from '../../shared/hash.ts'
 import { type DocumentId, randomId } from '../../shared/ids.ts'
 import { EPOCHS_KEPT_MAX } from '../../shared/sync/places.ts'
-import { type DocumentRef, UPDATE_KINDS, type UpdateRecord, verify } from '../../shared/update/record.ts'
-import { decodeVector, encodeVector } from '../../shared/wire/codec.ts'
-import type { CommitBatch, Identity, LogEntry, RelayStore, StoredDocument } from './store.ts'
+import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
+import type { DocumentRef } from '../../shared/update/record.ts'
+import { encodeVector } from '../../shared/wire/codec.ts'
+import * as rows from './rows.ts'
+import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION, STATEMENTS, type StatementName } from './schema.ts'
+import type { CommitBatch, Fold, RelayStore, TransferPiece, Trimmed } from './store.ts'
 
-/** Raised with every change of the tables; a file of a later version is refused, an earlier one is brought up to date. */
-const SCHEMA_VERSION = 1
-/** "Rejn": tells the file apart from any other SQLite database. */
-const APPLICATION_ID = 0x52656a6e
+/**
+ * Pages of new files. A commit of a few hundred bytes changes six to nine pages, each of which is written whole to the WAL: at
+ * 1 KiB that is half the bytes that it is at SQLite's 4 KiB. To read or write a megabyte takes two to three times as long, 2 ms.
+ */
+const PAGE_BYTES = 1024
+/** Length of the WAL at which it is written back to the file: SQLite's own, counted in its pages of 4 KiB. */
+const WAL_BYTES = 4 * 1024 * 1024
 /** How long to wait for another process that holds the file (a backup, a shell) before failing. */
 const BUSY_TIMEOUT_MS = 5_000
-
-const SCHEMA = `
-  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-  CREATE TABLE epochs (number INTEGER PRIMARY KEY, epoch TEXT NOT NULL, start INTEGER NOT NULL);
-  CREATE TABLE documents (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, epoch TEXT NOT NULL, gc INTEGER NOT NULL,
-    vector BLOB NOT NULL, bytes INTEGER NOT NULL);
-  CREATE TABLE log (
-    "offset" INTEGER PRIMARY KEY, document INTEGER NOT NULL, origin BLOB NOT NULL, seq INTEGER NOT NULL,
-    kind INTEGER NOT NULL, bytes BLOB NOT NULL, checksum BLOB NOT NULL, chain BLOB NOT NULL);
-  CREATE UNIQUE INDEX log_dot ON log (document, origin, seq);
-  CREATE INDEX log_document ON log (document);
-`
-
-type Row = Record<string, unknown>
+/** Document numbers kept in memory; about 100 bytes each, so 1 MB. */
+const NUMBERS_KEPT_MAX = 10_000
 
 /** Opens or creates the file. Raises `storage-failed` where it cannot be opened or is no store of this version. */
 export function openSqliteStore(path: string, environment: Environment = systemEnvironment): RelayStore {
@@ -60,18 +52,25 @@ function prepare(database: DatabaseSync, environment: Environment): void {
   }
   if (version !== 0 && id !== APPLICATION_ID)
     throw new RejoinError('storage-failed', 'the file belongs to another program')
+  if (version === 0)
+    database.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL`)
+  if (version < SCHEMA_VERSION) migrate(database, version, environment)
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+  const { page_size: bytes } = database.prepare('PRAGMA page_size').get() as { page_size: number }
+  database.exec(`PRAGMA wal_autocheckpoint = ${Math.ceil(WAL_BYTES / bytes)}`)
+}
+
+function migrate(database: DatabaseSync, version: number, environment: Environment): void {
+  database.exec('BEGIN IMMEDIATE')
+  for (const migration of MIGRATIONS.slice(version)) database.exec(migration)
   if (version === 0) {
-    database.exec('PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL')
-    database.exec('BEGIN IMMEDIATE')
-    database.exec(SCHEMA)
     const insert = database.prepare('INSERT INTO meta (key, value) VALUES (?, ?)')
     const replica = randomId(environment)
     insert.run('replica', replica)
     insert.run('origin', replica)
-    database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
-    database.exec('COMMIT')
   }
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+  database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
+  database.exec('COMMIT')
 }
 
 function createStore(database: DatabaseSync): RelayStore {
@@ -92,56 +91,149 @@ function createStore(database: DatabaseSync): RelayStore {
     numbers.set(id, number)
   }
 
+  function numberIn(where: DocumentRef): number {
+    const number = numberOf(where.document)
+    assert(number !== undefined, 'what belongs to a document comes with it')
+    return number
+  }
+
+  /** All of it or nothing. */
+  function transact<Result>(write: () => Result): Result {
+    try {
+      database.exec('BEGIN IMMEDIATE')
+      const result = write()
+      database.exec('COMMIT')
+      return result
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK')
+      numbers.clear()
+      throw toRejoinError(error, isFull(error) ? 'storage-full' : 'storage-failed', 'the commit failed')
+    }
+  }
+
   function write(batch: CommitBatch): void {
     if (batch.epoch !== undefined) {
       sql.addEpoch.run(batch.epoch.epoch, batch.epoch.start)
       sql.trimEpochs.run(EPOCHS_KEPT_MAX)
     }
     if (batch.origin !== undefined) sql.setMeta.run('origin', batch.origin)
-    for (const { document, epoch, gc, vector, bytes } of batch.documents) {
-      sql.putDocument.run(document, epoch, gc ? 1 : 0, encodeVector(vector), bytes)
+    if (batch.mark !== undefined) sql.addMark.run(batch.mark.offset, batch.mark.at, batch.mark.bytes)
+    for (const { document, epoch, gc, vector, bytes, touched = 0, deleted = 0 } of batch.documents) {
+      sql.putDocument.run(document, epoch, gc ? 1 : 0, encodeVector(vector), bytes, touched, deleted)
     }
-    for (const { offset, where, record } of batch.entries) {
-      const number = numberOf(where.document)
-      assert(number !== undefined, 'a log entry comes with its document')
-      const kind = UPDATE_KINDS.indexOf(record.kind)
-      const { origin, seq, bytes, checksum, chain } = record
-      sql.append.run(offset, number, fromHex(origin), seq, kind, bytes, fromHex(checksum), fromHex(chain))
+    for (const entry of batch.entries) {
+      if ('tombstone' in entry) clear(entry.where)
+      sql.append.run(entry.offset, numberIn(entry.where), ...rows.fromEntry(entry))
+    }
+    if (batch.summary !== undefined) {
+      sql.dropSummary.run()
+      sql.putSummary.run(batch.summary.head, batch.summary.bytes)
+    }
+    for (const id of batch.dropped ?? []) drop(id)
+    for (const piece of batch.transfers ?? []) keep(piece)
+    for (const each of batch.folds ?? []) fold(each)
+  }
+
+  function clear(where: DocumentRef): void {
+    const number = numberIn(where)
+    sql.clearLog.run(number)
+    sql.clearCheckpoint.run(number)
+    sql.cutPieces.run(number, 0)
+    drop(where.document)
+  }
+
+  function drop(id: DocumentId): void {
+    sql.dropTransferPieces.run(id)
+    sql.dropTransfer.run(id)
+  }
+
+  function keep({ where, id, index, piece, at }: TransferPiece): void {
+    if (index === 0) {
+      drop(where.document)
+      sql.beginTransfer.run(where.document, where.epoch, where.gc ? 1 : 0, fromHex(id))
+    }
+    const grown = sql.growTransfer.get(piece.bytes.length, piece.size, at, where.document, fromHex(id), index)
+    assert(grown !== undefined, 'pieces of a transfer come in order')
+    sql.putTransferPiece.run(Number(grown.number), index, ...rows.fromPiece(where, piece))
+  }
+
+  function fold({ where, checkpoint, keep, pieces, adopt }: Fold): void {
+    const number = numberIn(where)
+    sql.cutPieces.run(number, keep)
+    for (const [i, piece] of pieces.entries()) sql.putPiece.run(number, keep + i, ...rows.fromPiece(where, piece))
+    if (adopt) {
+      sql.adoptPieces.run(number, keep + pieces.length, where.document)
+      drop(where.document)
+    }
+    sql.putCheckpoint.run(number, ...rows.fromCheckpoint(where, checkpoint))
+  }
+
+  function trim(through: number, count: number): Trimmed {
+    const bytes = new Map<number, number>()
+    const found = sql.trimmable.all(Math.min(through, head() - 1), count)
+    let low = lowest()
+    for (const row of found) {
+      const [offset, document] = [Number(row.offset), Number(row.document)]
+      sql.trim.run(offset)
+      low = Math.max(low, offset)
+      bytes.set(document, (bytes.get(document) ?? 0) + Number(row.bytes))
+    }
+    const freed = new Map<DocumentId, number>()
+    for (const [document, size] of bytes) {
+      freed.set(String(sql.freeDocument.get(document, size)?.id), size)
+      sql.trimmed.run(document)
+    }
+    sql.setMeta.run('low', String(low))
+    sql.trimMarks.run(through)
+    return { count: found.length, bytes: freed }
+  }
+
+  const head = (): number => Number(sql.head.get()?.head)
+  const lowest = (): number => Number(meta('low'))
+  const meta = (key: string): string => String(sql.meta.get(key)?.value)
+
+  /** One after the other, each read when it is asked for, so that no statement stays open. */
+  function* piecesOf(statement: StatementSync, where: DocumentRef, of: number, from: number): Iterable<PieceBytes> {
+    for (let number = from; ; number++) {
+      const row = statement.get(of, number)
+      if (row === undefined) return
+      yield rows.toPiece(where, row)
     }
   }
 
   return {
-    identity: () => Object.fromEntries(sql.meta.all().map((row) => [row.key, row.value])) as unknown as Identity,
+    identity: () => ({ replica: meta('replica'), origin: meta('origin') }),
     epochs: () => sql.epochs.all().map((row) => ({ epoch: String(row.epoch), start: Number(row.start) })),
-    head: () => Number((sql.head.get() as Row).head),
-    commit(batch) {
-      try {
-        database.exec('BEGIN IMMEDIATE')
-        write(batch)
-        database.exec('COMMIT')
-      } catch (error) {
-        if (database.isTransaction) database.exec('ROLLBACK')
-        numbers.clear()
-        throw toRejoinError(error, isFull(error) ? 'storage-full' : 'storage-failed', 'the commit failed')
-      }
-    },
+    head,
+    low: lowest,
+    commit: (batch) => transact(() => write(batch)),
     document(id) {
-      const row = sql.document.get(id) as Row | undefined
-      return row && toDocument(row)
+      const row = sql.document.get(id)
+      return row && rows.toDocument(row)
     },
     *documents() {
       // Pages by id, so that no statement stays open while the caller does other things.
       for (let after = ''; ; ) {
-        const rows = sql.documents.all(after) as Row[]
-        for (const row of rows) yield toDocument(row)
-        const last = rows.at(-1)
+        const page = sql.documents.all(after)
+        for (const row of page) yield rows.toDocument(row)
+        const last = page.at(-1)
         if (last === undefined) return
         after = String(last.id)
       }
     },
+    totals() {
+      const row = sql.totals.get()
+      return { documents: Number(row?.documents), bytes: Number(row?.bytes) }
+    },
+    untouched: (since, count) => sql.untouched.all(since, count).map((row) => String(row.id)),
+    buried: (before, count) => sql.buried.all(before, count).map((row) => String(row.id)),
+    summary() {
+      const row = sql.summary.get()
+      return row && { head: Number(row.head), bytes: row.bytes as Uint8Array }
+    },
     chain(where, origin, seq) {
       const number = numberOf(where.document)
-      const row = number === undefined ? undefined : (sql.chain.get(number, fromHex(origin), seq) as Row | undefined)
+      const row = number === undefined ? undefined : sql.chain.get(number, fromHex(origin), seq)
       return row && toHex(row.chain as Uint8Array)
     },
     locate(where, ranges) {
@@ -154,17 +246,46 @@ function createStore(database: DatabaseSync): RelayStore {
       return offsets.sort((a, b) => a - b)
     },
     entry(offset) {
-      const row = sql.entry.get(offset) as Row | undefined
-      if (row === undefined) throw new RejoinError('corrupt', `there is no entry at offset ${offset}`)
-      return toEntry(row)
+      const row = sql.entry.get(offset)
+      const entry = row && rows.toEntry(row)
+      if (entry !== undefined && 'record' in entry) return entry
+      throw new RejoinError('corrupt', `there is no record at offset ${offset}`)
     },
-    *history(where) {
+    *history(where, after = 0) {
       const number = numberOf(where.document)
       if (number === undefined) return
-      for (const row of sql.history.iterate(number)) yield toRecord(where, row as Row)
+      for (const row of sql.history.iterate(number, after)) {
+        yield { offset: Number(row.offset), where, record: rows.toRecord(where, row) }
+      }
     },
     *read(offset) {
-      for (const row of sql.read.iterate(offset)) yield toEntry(row as Row)
+      for (const row of sql.read.iterate(offset)) yield rows.toEntry(row)
+    },
+    checkpoint(where) {
+      const number = numberOf(where.document)
+      const row = number === undefined ? undefined : sql.checkpoint.get(number)
+      return row && rows.toCheckpoint(where, row)
+    },
+    *pieces(where, from) {
+      const number = numberOf(where.document)
+      if (number !== undefined) yield* piecesOf(sql.piece, where, number, from)
+    },
+    transfer(id) {
+      const row = sql.transfer.get(id)
+      return row && rows.toTransfer(row)
+    },
+    transfers: () => sql.transfers.all().map(rows.toTransfer),
+    *transferPieces(id) {
+      const row = sql.transfer.get(id)
+      if (row !== undefined) yield* piecesOf(sql.transferPiece, rows.toTransfer(row).where, Number(row.number), 0)
+    },
+    marks: () =>
+      sql.marks.all().map((row) => ({ offset: Number(row.offset), at: Number(row.at), bytes: Number(row.bytes) })),
+    trim: (through, count) => transact(() => trim(through, count)),
+    shrink(pages) {
+      database.exec(`PRAGMA incremental_vacuum(${pages})`)
+      const { freelist_count: left } = database.prepare('PRAGMA freelist_count').get() as { freelist_count: number }
+      return left > 0
     },
     close() {
       if (closed) return
@@ -174,69 +295,9 @@ function createStore(database: DatabaseSync): RelayStore {
   }
 }
 
-/** Document numbers kept in memory; about 100 bytes each, so 1 MB. */
-const NUMBERS_KEPT_MAX = 10_000
-/** Documents read at a time while all are listed. */
-const PAGE = 256
-
-const ENTRIES = `SELECT log.*, documents.id, documents.epoch, documents.gc FROM log
-  JOIN documents ON documents.number = log.document`
-
-function statements(database: DatabaseSync) {
-  const prepared = {
-    meta: 'SELECT key, value FROM meta',
-    setMeta: 'UPDATE meta SET value = ?2 WHERE key = ?1',
-    epochs: 'SELECT epoch, start FROM epochs ORDER BY number',
-    addEpoch: 'INSERT INTO epochs (epoch, start) VALUES (?, ?)',
-    trimEpochs: 'DELETE FROM epochs WHERE number <= (SELECT MAX(number) FROM epochs) - ?',
-    head: 'SELECT COALESCE(MAX("offset"), 0) AS head FROM log',
-    number: 'SELECT number FROM documents WHERE id = ?',
-    document: 'SELECT * FROM documents WHERE id = ?',
-    documents: `SELECT * FROM documents WHERE id > ? ORDER BY id LIMIT ${PAGE}`,
-    putDocument: `INSERT INTO documents (id, epoch, gc, vector, bytes) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id)
-      DO UPDATE SET epoch = excluded.epoch, gc = excluded.gc, vector = excluded.vector, bytes = excluded.bytes`,
-    append: 'INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-    chain: 'SELECT chain FROM log WHERE document = ? AND origin = ? AND seq = ?',
-    // The index alone answers it: "offset" is the row id.
-    locate: 'SELECT "offset" FROM log WHERE document = ? AND origin = ? AND seq BETWEEN ? AND ?',
-    entry: `${ENTRIES} WHERE "offset" = ?`,
-    history: 'SELECT * FROM log INDEXED BY log_document WHERE document = ? ORDER BY "offset"',
-    read: `${ENTRIES} WHERE "offset" > ? ORDER BY "offset"`,
-  }
-  return Object.fromEntries(Object.entries(prepared).map(([name, text]) => [name, database.prepare(text)])) as Record<
-    keyof typeof prepared,
-    StatementSync
-  >
-}
-
-function toDocument(row: Row): StoredDocument {
-  return {
-    document: String(row.id),
-    epoch: String(row.epoch),
-    gc: row.gc === 1,
-    vector: decodeVector(row.vector as Uint8Array) as VersionVector,
-    bytes: Number(row.bytes),
-  }
-}
-
-function toEntry(row: Row): LogEntry {
-  const where = { document: String(row.id), epoch: String(row.epoch), gc: row.gc === 1 }
-  return { offset: Number(row.offset), where, record: toRecord(where, row) }
-}
-
-function toRecord(where: DocumentRef, row: Row): UpdateRecord {
-  const kind = UPDATE_KINDS[Number(row.kind)]
-  if (kind === undefined) throw new RejoinError('corrupt', `a record of ${JSON.stringify(where.document)} has no kind`)
-  const record: UpdateRecord = {
-    origin: toHex(row.origin as Uint8Array),
-    seq: Number(row.seq),
-    kind,
-    bytes: row.bytes as Uint8Array,
-    checksum: toHex(row.checksum as Uint8Array),
-    chain: toHex(row.chain as Uint8Array),
-  }
-  verify(where, record)
-  return record
+function statements(database: DatabaseSync): Record<StatementName, StatementSync> {
+  const prepared = Object.entries(STATEMENTS).map(([name, text]) => [name, database.prepare(text)])
+  return Object.fromEntries(prepared) as Record<StatementName, StatementSync>
 }
 
 /** SQLITE_FULL, also behind an extended code. */

@@ -4,8 +4,10 @@
  */
 import type { Chain } from '../../shared/causality/chain.ts'
 import type { DotRange, VersionVector } from '../../shared/causality/version-vector.ts'
+import type { Hash64 } from '../../shared/hash.ts'
 import type { DocumentId, OriginId, ReplicaId } from '../../shared/ids.ts'
 import type { EpochStart } from '../../shared/sync/places.ts'
+import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
 
 /** Who this replica is. */
@@ -18,15 +20,105 @@ export interface Identity {
 /** What is kept of a document beside its records. */
 export interface StoredDocument extends DocumentRef {
   vector: VersionVector
-  /** Bytes of all its records. */
+  /** Bytes of its records, and of its checkpoint as it is stored. */
+  bytes: number
+  /** When it was last written, in milliseconds. */
+  touched?: number
+  /** When it was deleted, in milliseconds; `TOMBSTONE_EXPIRED` when that was long ago. Absent while it is there. */
+  deleted?: number
+}
+
+/** A tombstone that is not told of any more: all that is left of the document is its epoch. */
+export const TOMBSTONE_EXPIRED = -1
+
+export interface StoreTotals {
+  documents: number
   bytes: number
 }
 
-/** One entry of the log of a workspace. */
+/** A record in the log of a workspace. */
 export interface LogEntry {
   offset: number
   where: DocumentRef
   record: UpdateRecord
+}
+
+/** Stands in the log where a checkpoint came from outside: whoever reads on from before it is to get the checkpoint. */
+export interface RestoredEntry {
+  offset: number
+  where: DocumentRef
+  restored: true
+}
+
+/** Stands in the log where a document was deleted: nothing before it is there any more, and it is in this epoch. */
+export interface TombstoneEntry {
+  offset: number
+  where: DocumentRef
+  tombstone: true
+}
+
+/** What the log of a workspace holds. */
+export type AnyEntry = LogEntry | RestoredEntry | TombstoneEntry
+
+/** The content of a document up to some offset of the log, joined and compacted. It stands for the records before that. */
+export interface Checkpoint {
+  /** Another one with every change: the same id, the same pieces. */
+  id: Hash64
+  /** The pieces say all that these dots say. */
+  vector: VersionVector
+  /** All records of the document up to this offset are in it. */
+  through: number
+  /** How many pieces: Yjs updates that need none but the ones before them. */
+  pieces: number
+  /** Bytes of the pieces as they are stored, deflated. */
+  bytes: number
+  /** Bytes of the pieces inflated. */
+  size: number
+  /** Of `size`, what was there when all of it was last compacted together; the rest was appended since. */
+  compacted: number
+  /** What the pieces hold, as an `IntervalIndex` writes it. */
+  intervals: Uint8Array
+}
+
+/** A change of a document's checkpoint. */
+export interface Fold {
+  where: DocumentRef
+  checkpoint: Checkpoint
+  /** So many pieces of the checkpoint before it stay; others are replaced. */
+  keep: number
+  /** Follow those. */
+  pieces: readonly PieceBytes[]
+  /** The pieces of the document's transfer follow these, and the transfer is over. */
+  adopt?: boolean
+}
+
+/** Pieces that came from outside and are not all there yet: no part of their document until they are. */
+export interface Transfer {
+  where: DocumentRef
+  id: Hash64
+  pieces: number
+  /** Bytes deflated, and inflated. */
+  bytes: number
+  size: number
+  /** When the last one came; milliseconds. */
+  at: number
+}
+
+/** The next piece of a transfer; index 0 begins one, in the place of any other of the document. */
+export interface TransferPiece {
+  where: DocumentRef
+  id: Hash64
+  index: number
+  piece: PieceBytes
+  at: number
+}
+
+/** A moment in the life of the log: what stands up to `offset` was there at `at`, and came to `bytes` in all. */
+export interface Mark {
+  offset: number
+  /** Milliseconds. */
+  at: number
+  bytes: number
 }
 
 export interface CommitBatch {
@@ -35,7 +127,29 @@ export interface CommitBatch {
   /** New origin of this replica. */
   origin?: OriginId
   documents: readonly StoredDocument[]
-  entries: readonly LogEntry[]
+  /** In order. With a tombstone everything that was there of its document is gone. */
+  entries: readonly AnyEntry[]
+  /** After the entries. */
+  folds?: readonly Fold[]
+  transfers?: readonly TransferPiece[]
+  /** Transfers of these documents are dropped, before others are begun. */
+  dropped?: readonly DocumentId[]
+  mark?: Mark
+  /** The digest summary of all documents, as of this head of the log. */
+  summary?: StoredSummary
+}
+
+export interface StoredSummary {
+  head: number
+  bytes: Uint8Array
+}
+
+/** What a trim took out of the log. */
+export interface Trimmed {
+  /** Entries. */
+  count: number
+  /** Bytes of records, by document. */
+  bytes: ReadonlyMap<DocumentId, number>
 }
 
 export interface RelayStore {
@@ -44,20 +158,47 @@ export interface RelayStore {
   epochs(): EpochStart[]
   /** Offset of the newest entry; 0 in an empty log. */
   head(): number
+  /** The highest offset that was trimmed: a place before it is none any more. */
+  low(): number
   /** Raises `storage-full` or `storage-failed`; then nothing of the batch is there. */
   commit(batch: CommitBatch): void
   document(id: DocumentId): StoredDocument | undefined
   /** All documents, ordered by id. */
   documents(): Iterable<StoredDocument>
+  /** The digest summary that was stored last. */
+  summary(): StoredSummary | undefined
+  /** Documents that are there and were not written since, at most `count`. */
+  untouched(since: number, count: number): DocumentId[]
+  /** Documents that were deleted before, and whose tombstones are not expired; at most `count`. */
+  buried(before: number, count: number): DocumentId[]
+  /** How many documents there are, and the sum of their `bytes`. */
+  totals(): StoreTotals
   /** The chain of one record; `undefined` where it is not held. */
   chain(where: DocumentRef, origin: OriginId, seq: number): Chain | undefined
   /** Offsets of the records in these ranges, in the order of the log: each record finds what it builds on before it. */
   locate(where: DocumentRef, ranges: readonly DotRange[]): number[]
-  /** The entry at an offset. Raises `corrupt` where it is not there or its checksum fails. */
+  /** The record at an offset. Raises `corrupt` where it is not there or its checksum fails. */
   entry(offset: number): LogEntry
-  /** All records of a document in the order of the log. Raises `corrupt` where a checksum fails. */
-  history(where: DocumentRef): Iterable<UpdateRecord>
+  /** Records of a document behind `after`, in the order of the log. Raises `corrupt` where a checksum fails. */
+  history(where: DocumentRef, after?: number): Iterable<LogEntry>
   /** Entries behind `offset` in order, lazily. Raises `corrupt` where a checksum fails. */
-  read(offset: number): Iterable<LogEntry>
+  read(offset: number): Iterable<AnyEntry>
+  /** Raises `corrupt` where its checksum fails. */
+  checkpoint(where: DocumentRef): Checkpoint | undefined
+  /** Pieces of the checkpoint from number `from` on, lazily. Raises `corrupt` where a checksum fails. */
+  pieces(where: DocumentRef, from: number): Iterable<PieceBytes>
+  transfer(id: DocumentId): Transfer | undefined
+  transfers(): Iterable<Transfer>
+  /** The pieces of a transfer. Raises `corrupt` where a checksum fails. */
+  transferPieces(id: DocumentId): Iterable<PieceBytes>
+  /** In the order of the log. */
+  marks(): Mark[]
+  /**
+   * Takes entries that a checkpoint covers out of the log, at most `count` of those up to offset `through`, and marks before
+   * that. The newest entry stays, as it tells the head. Raises as `commit` does.
+   */
+  trim(through: number, count: number): Trimmed
+  /** Gives space that nothing uses back to the system, some `pages` of it; whether there is more. */
+  shrink(pages: number): boolean
   close(): void
 }

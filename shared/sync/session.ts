@@ -5,28 +5,14 @@
  * the view of the other's log only moves forward (P4), that a place is handed out only when everything before it was
  * handed over first, and that what is under way is bounded (P7). It does not know what a store or a socket is.
  */
-import type { VersionVector } from '../causality/version-vector.ts'
-import type { ErrorCode } from '../errors.ts'
+import { type ErrorCode, toRejoinError } from '../errors.ts'
 import type { DocumentId, ReplicaId } from '../ids.ts'
 import { HELLO_WITHIN_MS, PING_EVERY_MS, SILENCE_MS_MAX, VECTORS_IN_FLIGHT_MAX } from '../limits.ts'
 import type { DocumentRef } from '../update/record.ts'
-import type {
-  Ack,
-  AwarenessMessage,
-  Catalog,
-  Entries,
-  Hello,
-  Message,
-  Open,
-  Place,
-  Refused,
-  Scope,
-  Stamped,
-  Submit,
-  Vector,
-  Welcome,
-} from '../wire/messages.ts'
+import type { DigestPart, Entries, Message, Piece, Place, Scope, Vector, Welcome } from '../wire/messages.ts'
 import { commonVersion, PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST } from '../wire/version.ts'
+import type { Action, Compared } from './action.ts'
+import { createAssembly, inParts } from './parts.ts'
 
 export interface SessionOptions {
   role: 'dialer' | 'listener'
@@ -35,38 +21,6 @@ export interface SessionOptions {
   /** Milliseconds, from the environment's clock. */
   now: number
 }
-
-/** What the owner of a session has to do, in this order. */
-export type Action =
-  /** Send it. */
-  | { do: 'send'; message: Message }
-  /** Send a sign of life. */
-  | { do: 'ping' }
-  /** Listener: check the place and answer with `welcome`. */
-  | { do: 'greet'; hello: Hello }
-  /** Dialer: greeted. If `resumed`, the outbox may be sent at once. */
-  | { do: 'welcomed'; welcome: Welcome }
-  /** Dialer: hold the documents against one's own; answer with `differ`. */
-  | { do: 'compare'; catalog: Catalog }
-  /** Store records, in the same transaction as the place if there is one, then apply them. */
-  | { do: 'store'; entries: Entries; place?: Place }
-  /** Note that the other holds one's records durably, with the place if there is one. */
-  | { do: 'acknowledged'; ack: Ack; place?: Place }
-  | { do: 'stamped'; stamped: Stamped; place?: Place }
-  | { do: 'refused'; refused: Refused }
-  /** Send what the vector lacks, then one's own vector if it asks for a reply. */
-  | { do: 'serve'; vector: Vector }
-  /** Dialer: this document held nothing more to fetch when it was compared. */
-  | { do: 'fetched'; document: DocumentId }
-  /** Dialer: all is compared and fetched; the place stands for everything before it. */
-  | { do: 'settled'; place: Place }
-  /** Listener: */
-  | { do: 'open'; open: Open }
-  | { do: 'close'; ref: DocumentRef }
-  | { do: 'submit'; submit: Submit }
-  | { do: 'awareness'; awareness: AwarenessMessage }
-  /** The conversation is over; `told` where the other side said so. */
-  | { do: 'end'; code: ErrorCode; detail: string; told: boolean; retryAfterMs: number }
 
 export interface Session {
   readonly phase: 'greeting' | 'comparing' | 'live' | 'ended'
@@ -80,13 +34,17 @@ export interface Session {
   heard(now: number): void
   /** Time has passed: pings, and ends a conversation that has gone silent. Call at least every few seconds. */
   tick(now: number): Action[]
+  /** Sends messages of the digest session. */
+  digest(messages: readonly Uint8Array[]): Action[]
   /** Dialer: fetch these documents by version vector. `last`: the catalog held no more. */
-  differ(documents: readonly { ref: DocumentRef; vector: VersionVector }[], last?: boolean): Action[]
+  differ(documents: readonly Compared[], last?: boolean): Action[]
   /** Dialer: whether a document is being fetched, so that records that do not connect yet will follow. */
   fetching(document: DocumentId): boolean
   /** Ends the conversation from this side and says why. */
   end(code: ErrorCode, detail: string): Action[]
 }
+
+export type { Action, Compared } from './action.ts'
 
 export function createSession(options: SessionOptions): Session {
   const { role } = options
@@ -99,6 +57,7 @@ export function createSession(options: SessionOptions): Session {
   let heardAt = options.now
   let pingedAt = options.now
   let startedAt = options.now
+  const digestParts = createAssembly()
   const fetches = new Map<DocumentId, Message>()
   const inFlight = new Set<DocumentId>()
 
@@ -148,13 +107,14 @@ export function createSession(options: SessionOptions): Session {
       return [{ do: 'ping' }]
     },
     differ(documents, last = false) {
-      for (const { ref, vector } of documents) {
-        fetches.set(ref.document, { type: 'vector', ...pick(ref), vector, reply: true })
+      for (const { ref, ...held } of documents) {
+        fetches.set(ref.document, { type: 'vector', ...pick(ref), ...held, reply: true })
       }
       if (documents.length > 0) settled = false
       if (last) cataloged = true
       return [...nextFetches(), ...settle()]
     },
+    digest: (messages) => messages.flatMap((bytes) => inParts(bytes).map(send)),
     fetching: isFetching,
     end,
   }
@@ -172,11 +132,14 @@ export function createSession(options: SessionOptions): Session {
         return []
       case 'catalog':
         return phase === 'comparing' && !cataloged ? [{ do: 'compare', catalog: message }] : outOfPlace(message)
-      case 'entries': {
-        const actions = forward(message, (at) => ({ do: 'store', entries: message, place: at }))
-        // What a document is being fetched for may be missing under these. The answer holds them too, and in order.
-        return message.through > 0 && phase !== 'ended' && isFetching(message.document) ? [] : actions
-      }
+      case 'digest':
+        return phase === 'comparing' && !cataloged ? digestPart(message) : outOfPlace(message)
+      case 'entries':
+        return ofStream(message, (at) => ({ do: 'store', entries: message, place: at }))
+      case 'piece':
+        return ofStream(message, (at) => ({ do: 'piece', piece: message, place: at }))
+      case 'tombstone':
+        return forward(message, (at) => ({ do: 'deleted', ref: pick(message), place: at }))
       case 'ack':
         return forward(message, (at) => ({ do: 'acknowledged', ack: message, place: at }))
       case 'stamped':
@@ -189,6 +152,8 @@ export function createSession(options: SessionOptions): Session {
         return [{ do: 'fetched', document: message.document }]
       case 'awareness':
         return [{ do: 'awareness', awareness: message }]
+      case 'content':
+        return [{ do: 'content', content: message }]
       default:
         return outOfPlace(message)
     }
@@ -209,14 +174,22 @@ export function createSession(options: SessionOptions): Session {
         return [{ do: 'open', open: message }]
       case 'close':
         return [{ do: 'close', ref: message }]
+      case 'digest':
+        return digestPart(message)
       case 'entries':
         return message.through === 0 ? [{ do: 'store', entries: message }] : outOfPlace(message)
+      case 'piece':
+        return message.through === 0 ? [{ do: 'piece', piece: message }] : outOfPlace(message)
+      case 'tombstone':
+        return message.through === 0 ? [{ do: 'deleted', ref: pick(message) }] : outOfPlace(message)
       case 'submit':
         return [{ do: 'submit', submit: message }]
       case 'vector':
         return [{ do: 'serve', vector: message }]
       case 'awareness':
         return [{ do: 'awareness', awareness: message }]
+      case 'content':
+        return [{ do: 'content', content: message }]
       default:
         return outOfPlace(message)
     }
@@ -233,6 +206,22 @@ export function createSession(options: SessionOptions): Session {
     phase = cataloged ? 'live' : 'comparing'
     settled = message.resumed
     return [{ do: 'welcomed', welcome: message }, ...settle()]
+  }
+
+  function digestPart(part: DigestPart): Action[] {
+    try {
+      const bytes = digestParts.add(part)
+      return bytes === undefined ? [] : [{ do: 'digest', bytes }]
+    } catch (error) {
+      const { code, message } = toRejoinError(error, 'protocol', 'a digest')
+      return end(code, message)
+    }
+  }
+
+  /** What a document is being fetched for may be missing under its stream. The answer holds that too, and in order. */
+  function ofStream(message: Entries | Piece, action: (place?: Place) => Action): Action[] {
+    const actions = forward(message, action)
+    return message.through > 0 && phase !== 'ended' && isFetching(message.document) ? [] : actions
   }
 
   /** A message of the other's log: `through` may only rise; 0 is outside of the log. */

@@ -6,7 +6,7 @@
 import type { UpdateLimits } from './limits.ts'
 import { cut, empty, type Piece, toPiece } from './piece.ts'
 import { addRanges, type RangeList } from './ranges.ts'
-import { STEP_STRUCTS, type Steps } from './steps.ts'
+import { STEP_BYTES, STEP_STRUCTS, type Steps } from './steps.ts'
 import { DELETED, GC, KIND_BITS, SKIP, STRING } from './struct.ts'
 import { startWalk, type UpdateVisitor, walkOn } from './walk.ts'
 
@@ -29,7 +29,7 @@ export function* readLog(
   for (const update of updates) {
     reading.bytes = update
     const walk = startWalk(update, limits)
-    while (!walkOn(walk, take, reading, STEP_STRUCTS)) yield
+    while (!walkOn(walk, take, reading, STEP_STRUCTS, STEP_BYTES)) yield
   }
   const deletes = new Map<number, RangeList>()
   for (const [client, ranges] of reading.deletions) deletes.set(client, joined(ranges))

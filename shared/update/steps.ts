@@ -6,6 +6,8 @@ export type Steps<Result> = Generator<void, Result>
 
 /** Structs in one step: some milliseconds. */
 export const STEP_STRUCTS = 16_384
+/** Bytes in one step, where structs are large: some milliseconds too. */
+export const STEP_BYTES = 1024 * 1024
 
 /** All steps at once. */
 export function finish<Result>(steps: Steps<Result>): Result {

@@ -61,15 +61,23 @@ export function startWalk(bytes: Uint8Array, limits: UpdateLimits): Walk {
   return { cursor, limits, seen: seenAmong(clientsLeft), clientsLeft, structsLeft: 0, client: 0, clock: 0 }
 }
 
-/** Goes on for up to `structs` structs; whether it got to the end. Raises what `walkUpdate` raises. */
-export function walkOn<Into>(walk: Walk, visitor: UpdateVisitor<Into>, into: Into, structs: number): boolean {
+/**
+ * Goes on for up to `structs` structs, a struct past `bytes` bytes at most; whether it got to the end. Raises what `walkUpdate`
+ * raises.
+ */
+export function walkOn<Into>(
+  walk: Walk,
+  visitor: UpdateVisitor<Into>,
+  into: Into,
+  structs: number,
+  bytes: number = Number.POSITIVE_INFINITY,
+): boolean {
+  const until = walk.cursor.at + bytes
   let left = structs
   while (walk.clientsLeft > 0 || walk.structsLeft > 0) {
-    if (left <= 0) return false
+    if (left <= 0 || walk.cursor.at >= until) return false
     if (walk.structsLeft === 0) walkIntoClient(walk)
-    const count = Math.min(left, walk.structsLeft)
-    walkStructs(walk, visitor, into, count)
-    left -= count
+    left -= walkStructs(walk, visitor, into, Math.min(left, walk.structsLeft), until)
   }
   walkDeletions(walk.cursor, walk.limits, visitor, into)
   if (walk.cursor.at !== walk.cursor.bytes.length) invalid('bytes follow its end')
@@ -99,10 +107,12 @@ function readClient(cursor: Cursor, seen: Set<number> | undefined): number {
   return client
 }
 
-function walkStructs<Into>(walk: Walk, visitor: UpdateVisitor<Into>, into: Into, count: number): void {
+/** Returns how many structs it walked: up to `count`, until one ends at or past `until`. */
+function walkStructs<Into>(walk: Walk, visitor: UpdateVisitor<Into>, into: Into, count: number, until: number): number {
   const { cursor, client } = walk
   let clock = walk.clock
-  for (let left = count; left > 0; left--) {
+  let walked = 0
+  for (; walked < count && cursor.at < until; walked++) {
     readStruct(cursor, head)
     checkOwnReferences(client, clock)
     if (clock + head.length > CLOCK_MAX) invalid('a clock is too high')
@@ -110,7 +120,8 @@ function walkStructs<Into>(walk: Walk, visitor: UpdateVisitor<Into>, into: Into,
     clock += head.length
   }
   walk.clock = clock
-  walk.structsLeft -= count
+  walk.structsLeft -= walked
+  return walked
 }
 
 /** A struct can only rest on earlier ones of its own client; Yjs throws at others. */

@@ -5,6 +5,7 @@
 import {
   createEncoder,
   type Encoder,
+  length as lengthOf,
   toUint8Array,
   writeBinaryEncoder,
   writeUint8,
@@ -15,7 +16,7 @@ import { EMPTY_LENGTH_MAX } from './limits.ts'
 import type { Log } from './log.ts'
 import { BACK, FRONT, hasCount, infoOf, type Piece } from './piece.ts'
 import type { RangeList } from './ranges.ts'
-import { STEP_STRUCTS, type Steps } from './steps.ts'
+import { STEP_BYTES, STEP_STRUCTS, type Steps } from './steps.ts'
 import { DELETED, GC, NONE, SKIP, STRING } from './struct.ts'
 
 /** U+FFFD, which stands for each half of a broken surrogate pair. */
@@ -37,6 +38,7 @@ function* writeClient(encoder: Encoder, client: number, pieces: readonly Piece[]
   const first = pieces[0] as Piece
   let clock = first.clock
   let count = 0
+  let paused = 0
   for (let from = 0; from < pieces.length; ) {
     const head = pieces[from] as Piece
     if (head.clock > clock) {
@@ -49,8 +51,10 @@ function* writeClient(encoder: Encoder, client: number, pieces: readonly Piece[]
     clock = last.clock + last.length
     writeRun(body, pieces, from, to, clock - head.clock)
     count++
-    if (count % STEP_STRUCTS === 0) yield
     from = to
+    if (count % STEP_STRUCTS !== 0 && lengthOf(body) - paused < STEP_BYTES) continue
+    paused = lengthOf(body)
+    yield
   }
   writeVarUint(encoder, count)
   writeVarUint(encoder, client)

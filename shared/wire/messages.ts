@@ -62,6 +62,14 @@ export interface CatalogEntry extends DocumentRef {
   fingerprint: Hash64
 }
 
+/** Part of a message of a digest session, in order; see `shared/digest`. */
+export interface DigestPart {
+  type: 'digest'
+  /** The last part of its message. */
+  last: boolean
+  bytes: Uint8Array
+}
+
 /** Asks for a document's awareness and, in scope `opened`, for its updates. */
 export interface Open extends DocumentRef {
   type: 'open'
@@ -83,6 +91,10 @@ export interface Vector extends DocumentRef {
   type: 'vector'
   vector: VersionVector
   reply: boolean
+  /** Yjs state vector of the log here: what it covers may be left out of a checkpoint that is sent in answer. */
+  stateVector?: Uint8Array
+  /** The first pieces of a transfer that was cut short: it may go on behind them. */
+  partial?: { id: Hash64; pieces: number }
 }
 
 /** Records that follow one another: `first`, first + 1, ... of one origin. */
@@ -102,12 +114,58 @@ export interface Entries extends DocumentRef {
   runs: readonly Run[]
 }
 
+/**
+ * One of the pieces that stand for many records, each a Yjs update that needs no more than the ones before it: a document's
+ * checkpoint, whole or without what the receiver's state vector covers, or some records of the log joined into one piece. When
+ * all are there the receiver holds, with what it held before, all that `vector` names.
+ */
+export interface Piece extends DocumentRef {
+  type: 'piece'
+  /** As in `entries`; 0 in all but the last. */
+  through: number
+  /** Names the transfer: the same id, the same pieces. */
+  id: Hash64
+  /** From 0 to count - 1. */
+  index: number
+  count: number
+  /** Bytes when inflated. */
+  size: number
+  /** The update, deflated (raw). */
+  bytes: Uint8Array
+  /** In the last piece, and only there. */
+  vector?: VersionVector
+  /**
+   * With `vector`: the heads here that the pieces continue, of origins that they do not hold from the first record on. Who holds
+   * another chain there has a fork; who holds less, or cannot tell, compares the document.
+   */
+  base?: VersionVector
+}
+
 /** The receiver's records up to (origin, seq) are durable here. Comes in the order of the log here. */
 export interface Ack extends DocumentRef, Dot {
   type: 'ack'
   /** As in `entries`; 0 where the record was held before. */
   through: number
   chain: Chain
+}
+
+/** The document was deleted: it is in this epoch now, in which nothing need be yet. What it was before is gone. */
+export interface Tombstone extends DocumentRef {
+  type: 'tombstone'
+  /** As in `entries`; 0 where it answers somebody in an older epoch, or comes from an outbox. */
+  through: number
+}
+
+/**
+ * Asks whether a document has the same content there, which equal versions promise; or answers that with what is here. Where it
+ * has not, each side sends all it has: the relay as pieces, the client as updates to be sealed.
+ */
+export interface Content extends DocumentRef {
+  type: 'content'
+  /** The version of the document, as digests name it, at which this is its content. Hashes are compared only where versions are equal. */
+  version: Hash64
+  /** The hash of the joined log. */
+  hash: Hash64
 }
 
 /** An update of a replica that has no origin of its own: the receiver seals it. */
@@ -158,11 +216,15 @@ export type Message =
   | Welcome
   | EpochMessage
   | Catalog
+  | DigestPart
+  | Content
   | Open
   | Close
   | Same
   | Vector
   | Entries
+  | Piece
+  | Tombstone
   | Ack
   | Submit
   | Stamped

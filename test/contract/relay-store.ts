@@ -1,10 +1,11 @@
 /** What every store of a relay promises. A store's test calls `testRelayStore` with a way to make one. */
 import { describe, expect, test } from 'vitest'
-import type { RelayStore, StoredDocument } from '../../server/storage/store.ts'
+import type { AnyEntry, Checkpoint, CommitBatch, Fold, RelayStore, StoredDocument } from '../../server/storage/store.ts'
 import { CHAIN_START } from '../../shared/causality/chain.ts'
 import { type DotRange, headOf } from '../../shared/causality/version-vector.ts'
 import { FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
 import { EPOCHS_KEPT_MAX } from '../../shared/sync/places.ts'
+import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import { type DocumentRef, seal, type UpdateRecord } from '../../shared/update/record.ts'
 
 export interface StoreUnderTest {
@@ -65,6 +66,14 @@ export function testRelayStore(name: string, open: () => StoreUnderTest): void {
       expect({ ...reopen().identity() }).toEqual({ replica, origin })
     })
 
+    test('keeps what it was handed, also where that changes afterwards', () => {
+      const { store } = open()
+      const vector = new Map([[ALICE, { seq: 1, chain: CHAIN_START }]])
+      store.commit({ documents: [{ ...refTo('note'), vector, bytes: 0 }], entries: [] })
+      vector.set(ALICE, { seq: 2, chain: CHAIN_START })
+      expect(store.document('note')?.vector.get(ALICE)?.seq).toBe(1)
+    })
+
     test('two stores are two replicas', () => {
       expect(open().store.identity().replica).not.toBe(open().store.identity().replica)
     })
@@ -121,9 +130,10 @@ export function testRelayStore(name: string, open: () => StoreUnderTest): void {
       expect(found({ origin: BOB, from: 5, to: 100 })).toEqual([50])
       expect(found({ origin: BOB, from: 6, to: 100 })).toEqual([])
       expect(found()).toEqual([])
-      expect(Array.from(store.history(refTo('note')), ({ bytes }) => bytes[0])).toEqual([
+      expect(Array.from(store.history(refTo('note')), ({ record }) => record.bytes[0])).toEqual([
         1, 10, 2, 20, 3, 30, 4, 40, 5, 50,
       ])
+      expect(Array.from(store.history(refTo('note'), 10), ({ offset }) => offset)).toEqual([12, 13, 15])
     })
 
     test('[P8] knows the chain of every record that it holds', () => {
@@ -160,6 +170,16 @@ export function testRelayStore(name: string, open: () => StoreUnderTest): void {
       expect(listed).toEqual([...ids].sort())
     })
 
+    test('counts its documents and their bytes', () => {
+      const { store, reopen } = open()
+      expect(store.totals()).toEqual({ documents: 0, bytes: 0 })
+      const scribe = createScribe(store)
+      scribe.write([refTo('note'), ALICE, bytesOf(1, 2)], [refTo('list'), BOB, bytesOf(3)])
+      scribe.write([refTo('note'), BOB, bytesOf(4, 5, 6)])
+      expect(store.totals()).toEqual({ documents: 2, bytes: 6 })
+      expect(reopen().totals()).toEqual({ documents: 2, bytes: 6 })
+    })
+
     test('keeps ids of any letters, epoch and gc as they are', () => {
       const { store, reopen } = open()
       const scribe = createScribe(store)
@@ -194,9 +214,177 @@ export function testRelayStore(name: string, open: () => StoreUnderTest): void {
       const { store, reopen } = open()
       const large = new Uint8Array(1024 * 1024).fill(7)
       createScribe(store).write([refTo('note'), ALICE, large])
-      const [entry] = [...reopen().read(0)]
-      expect(entry?.record.bytes.length).toBe(large.length)
-      expect(entry?.record.chain).not.toBe(CHAIN_START)
+      const { record } = reopen().entry(1)
+      expect(record.bytes.length).toBe(large.length)
+      expect(record.chain).not.toBe(CHAIN_START)
+    })
+
+    describe('checkpoints', () => {
+      const piece = (...bytes: number[]): PieceBytes => ({ size: bytes.length * 3, bytes: bytesOf(...bytes) })
+
+      function checkpointOf(id: number, pieces: number, through: number): Checkpoint {
+        const vector = new Map([[ALICE, { seq: through, chain: hex(through) }]])
+        return { id: hex(id), vector, through, pieces, bytes: 7, size: 21, compacted: 9, intervals: bytesOf(1, 0, id) }
+      }
+
+      const foldOf = (
+        id: number,
+        through: number,
+        keep: number,
+        pieces: PieceBytes[],
+        count = keep + pieces.length,
+      ): Fold => ({
+        where: refTo('note'),
+        checkpoint: checkpointOf(id, count, through),
+        keep,
+        pieces,
+      })
+
+      const only = (batch: Partial<CommitBatch>): CommitBatch => ({ documents: [], entries: [], ...batch })
+
+      test('there is none at first', () => {
+        const { store } = open()
+        createScribe(store).write([refTo('note'), ALICE, bytesOf(1)])
+        for (const document of ['note', 'list']) {
+          expect(store.checkpoint(refTo(document))).toBeUndefined()
+          expect([...store.pieces(refTo(document), 0)]).toEqual([])
+        }
+        expect(store.low()).toBe(0)
+      })
+
+      test('[P2] are kept with their pieces, replaced and appended to', () => {
+        const { store, reopen } = open()
+        createScribe(store).write([refTo('note'), ALICE, bytesOf(1)], [refTo('list'), ALICE, bytesOf(2)])
+        store.commit(only({ folds: [foldOf(1, 1, 0, [piece(1), piece(2, 2), piece(3)])] }))
+        expect(store.checkpoint(refTo('note'))).toEqual(checkpointOf(1, 3, 1))
+        store.commit(only({ folds: [foldOf(2, 1, 2, [piece(4)])] }))
+        store.commit(only({ folds: [foldOf(3, 2, 3, [piece(5), piece()])] }))
+        const expectAll = (each: RelayStore): void => {
+          expect(each.checkpoint(refTo('note'))).toEqual(checkpointOf(3, 5, 2))
+          const all = plainPieces([piece(1), piece(2, 2), piece(4), piece(5), piece()])
+          expect(plainPieces(each.pieces(refTo('note'), 0))).toEqual(all)
+          expect(plainPieces(each.pieces(refTo('note'), 3))).toEqual(all.slice(3))
+          expect(each.checkpoint(refTo('list'))).toBeUndefined()
+        }
+        expectAll(store)
+        expectAll(reopen())
+        // A reader that was left half-way is in nobody's way.
+        const again = reopen()
+        for (const _ of again.pieces(refTo('note'), 0)) break
+        again.commit(only({ folds: [foldOf(4, 2, 0, [])] }))
+        expect([...again.pieces(refTo('note'), 0)]).toEqual([])
+      })
+
+      test('come from outside by a transfer, which is no part of the document before it is whole', () => {
+        const { store, reopen } = open()
+        const next = (id: number, index: number, bytes: PieceBytes, at: number) =>
+          store.commit(only({ transfers: [{ where: refTo('note'), id: hex(id), index, piece: bytes, at }] }))
+        expect(store.transfer('note')).toBeUndefined()
+        next(1, 0, piece(9), 1_000)
+        next(2, 0, piece(1), 2_000)
+        next(2, 1, piece(2, 2), 3_000)
+        expect([...store.documents()]).toEqual([])
+        const again = reopen()
+        expect(again.transfer('note')).toEqual({
+          where: refTo('note'),
+          id: hex(2),
+          pieces: 2,
+          bytes: 3,
+          size: 9,
+          at: 3_000,
+        })
+        expect(plainPieces(again.transferPieces('note'))).toEqual(plainPieces([piece(1), piece(2, 2)]))
+        expect([...again.transfers()].map(({ id }) => id)).toEqual([hex(2)])
+        const vector = new Map([[ALICE, { seq: 1, chain: hex(1) }]])
+        again.commit({
+          documents: [{ ...refTo('note'), vector, bytes: 3 }],
+          entries: [{ offset: 1, where: refTo('note'), restored: true }],
+          folds: [{ ...foldOf(1, 1, 0, [piece(7)], 3), adopt: true }],
+        })
+        expect(plainPieces(again.pieces(refTo('note'), 0))).toEqual(plainPieces([piece(7), piece(1), piece(2, 2)]))
+        expect(again.transfer('note')).toBeUndefined()
+        expect([...again.transferPieces('note')]).toEqual([])
+        expect([...again.read(0)]).toEqual([{ offset: 1, where: refTo('note'), restored: true }])
+        expect([...again.history(refTo('note'))]).toEqual([])
+        expect(() => again.entry(1)).toThrow(expect.objectContaining({ code: 'corrupt' }))
+        expect(again.head()).toBe(1)
+      })
+
+      test('are dropped as transfers, one for all', () => {
+        const { store } = open()
+        for (const document of ['note', 'list']) {
+          store.commit(only({ transfers: [{ where: refTo(document), id: hex(1), index: 0, piece: piece(1), at: 5 }] }))
+        }
+        store.commit(only({ dropped: ['note', 'no such document'] }))
+        expect([...store.transfers()].map(({ where }) => where.document)).toEqual(['list'])
+        expect([...store.transferPieces('note')]).toEqual([])
+      })
+
+      test('let what they cover be trimmed, a bounded number at a time, and never the newest entry', () => {
+        const { store, reopen } = open()
+        const scribe = createScribe(store)
+        for (let i = 1; i <= 5; i++)
+          scribe.write([refTo('note'), ALICE, bytesOf(i, i)], [refTo('list'), ALICE, bytesOf(i)])
+        expect(store.trim(100, 100)).toEqual({ count: 0, bytes: new Map() })
+        expect(store.low()).toBe(0)
+        store.commit(only({ folds: [foldOf(1, 10, 0, [piece(1)])] }))
+        expect(store.trim(6, 2)).toEqual({ count: 2, bytes: new Map([['note', 4]]) })
+        expect(store.low()).toBe(3)
+        expect(store.document('note')?.bytes).toBe(6)
+        expect(store.trim(6, 2)).toEqual({ count: 1, bytes: new Map([['note', 2]]) })
+        expect(store.trim(6, 2).count).toBe(0)
+        const again = reopen()
+        expect(again.low()).toBe(5)
+        expect([...again.read(0)].map(({ offset }) => offset)).toEqual([2, 4, 6, 7, 8, 9, 10])
+        expect([...again.read(3)].map(({ offset }) => offset)).toEqual([4, 6, 7, 8, 9, 10])
+        expect(again.locate(refTo('note'), [{ origin: ALICE, from: 1, to: 5 }])).toEqual([7, 9])
+        expect(again.chain(refTo('note'), ALICE, 3)).toBeUndefined()
+        expect(again.chain(refTo('note'), ALICE, 4)).toBeDefined()
+        expect(() => again.entry(5)).toThrow(expect.objectContaining({ code: 'corrupt' }))
+        again.commit(only({ folds: [{ ...foldOf(2, 10, 0, []), where: refTo('list') }] }))
+        expect(again.trim(100, 100)).toEqual({
+          count: 6,
+          bytes: new Map([
+            ['note', 4],
+            ['list', 4],
+          ]),
+        })
+        expect(again.head()).toBe(10)
+        expect([...again.read(0)].map(({ offset }) => offset)).toEqual([10])
+        expect(again.totals()).toEqual({ documents: 2, bytes: 1 })
+      })
+
+      test('cover more with the next fold, which is trimmed as well', () => {
+        const { store } = open()
+        const scribe = createScribe(store)
+        for (let i = 1; i <= 4; i++) scribe.write([refTo('note'), ALICE, bytesOf(i)])
+        store.commit(only({ folds: [foldOf(1, 2, 0, [piece(1)])] }))
+        expect(store.trim(3, 100).count).toBe(2)
+        expect(store.trim(3, 100).count).toBe(0)
+        store.commit(only({ folds: [foldOf(2, 4, 1, [piece(2)])] }))
+        expect(store.trim(3, 100).count).toBe(1)
+        expect(store.low()).toBe(3)
+      })
+
+      test('marks tell how old the log is; trimming takes those it passes', () => {
+        const { store, reopen } = open()
+        const marks = [1, 2, 3, 4].map((n) => ({ offset: n * 10, at: n * 1_000, bytes: n * 100 }))
+        for (const mark of marks) store.commit(only({ mark }))
+        expect(store.marks()).toEqual(marks)
+        store.trim(20, 1)
+        expect(reopen().marks()).toEqual(marks.slice(1))
+      })
+
+      test('space is given back until there is none to give', () => {
+        const { store } = open()
+        const scribe = createScribe(store)
+        for (let i = 0; i < 50; i++) scribe.write([refTo('note'), ALICE, new Uint8Array(50_000)])
+        store.commit(only({ folds: [foldOf(1, 50, 0, [piece(1)])] }))
+        store.trim(49, 100)
+        let rounds = 0
+        while (store.shrink(100)) expect(++rounds).toBeLessThan(100)
+        expect([...store.read(0)].map(({ offset }) => offset)).toEqual([50])
+      })
     })
 
     test('closes twice', () => {
@@ -208,12 +396,13 @@ export function testRelayStore(name: string, open: () => StoreUnderTest): void {
 }
 
 /** Without what only tells where bytes came from, as Buffer or Uint8Array. */
-function plain(entries: Iterable<{ offset: number; where: DocumentRef; record: UpdateRecord }>): unknown[] {
-  return [...entries].map(({ offset, where, record }) => ({
-    offset,
-    where,
-    record: { ...record, bytes: [...record.bytes] },
-  }))
+function plain(entries: Iterable<AnyEntry>): unknown[] {
+  return [...entries].map((entry) =>
+    !('record' in entry) ? entry : { ...entry, record: { ...entry.record, bytes: [...entry.record.bytes] } },
+  )
 }
+
+const plainPieces = (pieces: Iterable<PieceBytes>): unknown[] =>
+  Array.from(pieces, ({ size, bytes }) => ({ size, bytes: [...bytes] }))
 
 const hex = (value: number): string => value.toString(16).padStart(16, '0')

@@ -1,14 +1,16 @@
 /** What every store of a client's replica promises. A store's test calls `testReplicaStore` with a way to make one. */
 import { describe, expect, test } from 'vitest'
-import type {
-  EditRow,
-  Key,
-  LogRow,
-  ReadTransaction,
-  ReplicaRow,
-  ReplicaStore,
-  WriteTransaction,
+import {
+  type EditRow,
+  type Key,
+  type LogRow,
+  type ReadTransaction,
+  type ReplicaRow,
+  type ReplicaStore,
+  TABLE_NAMES,
+  type WriteTransaction,
 } from '../../client/replica/store.ts'
+import { RejoinError } from '../../shared/errors.ts'
 
 export interface ReplicaStoreUnderTest {
   store: ReplicaStore
@@ -116,6 +118,8 @@ export function testReplicaStore(name: string, open: () => Promise<ReplicaStoreU
       expect(await found({ from: 9, limit: 2 })).toEqual([9, 10])
       expect(await found({ limit: 100 })).toEqual([1, 2, 3, 9, 10, 11])
       expect(await range(store, [], { limit: 1 })).toEqual([['note', 'a', 1]])
+      expect(await found({ limit: 0 })).toEqual([])
+      expect(await found({ from: 2, limit: 0 })).toEqual([])
     })
 
     test('deletes, also what is not there', async () => {
@@ -170,6 +174,37 @@ export function testReplicaStore(name: string, open: () => Promise<ReplicaStoreU
       expect(await readLog(store)).toEqual([1, 2])
     })
 
+    test('keeps bytes as they were put, whatever becomes of the array, and no more than them', async () => {
+      const { store } = await open()
+      const frame = new Uint8Array(1024).fill(9)
+      const view = frame.subarray(100, 103)
+      await store.write(['edits'], async (transaction) => {
+        transaction.put('edits', ['note', 'tab', 1], { ...edit(), bytes: view })
+        view.fill(1)
+      })
+      frame.fill(2)
+      const row = await store.read(['edits'], (transaction) => transaction.get('edits', ['note', 'tab', 1]))
+      expect(row?.bytes).toEqual(new Uint8Array([9, 9, 9]))
+      expect(row?.bytes.buffer.byteLength).toBeLessThan(frame.length)
+    })
+
+    test('[P5] rejects with a code, whatever its body throws; an error with a code comes as it is', async () => {
+      const { store } = await open()
+      for (const run of [store.read, store.write]) {
+        const failing = (error: unknown) =>
+          run(['log'], async () => {
+            throw error
+          })
+        await expect(failing(new Error('the body fails'))).rejects.toMatchObject({
+          name: 'RejoinError',
+          code: 'storage-failed',
+          message: expect.stringContaining('the body fails'),
+        })
+        const coded = new RejoinError('wrong-epoch', 'as it is')
+        await expect(failing(coded)).rejects.toBe(coded)
+      }
+    })
+
     test('[P3] writes run alone on their tables, reads see none or all of them', async () => {
       const { store } = await open()
       const append = () =>
@@ -218,6 +253,29 @@ export function testReplicaStore(name: string, open: () => Promise<ReplicaStoreU
       })
       const rows = await store.read(['edits'], (transaction) => transaction.range('edits', [id]))
       expect(rows.map(({ key, value }) => [[...key], value.bytes.length])).toEqual([[[id, 'tab', 1], large.length]])
+    })
+
+    test('has every table, each with rows of its own', async () => {
+      const { store } = await open()
+      const key = (table: string): Key => ['note', table, 1]
+      await store.write(TABLE_NAMES, async (transaction) => {
+        for (const table of TABLE_NAMES) transaction.put(table, key(table), edit(7) as never)
+      })
+      await store.read(TABLE_NAMES, async (transaction) => {
+        for (const table of TABLE_NAMES) expect(keysOf(await transaction.range(table, []))).toEqual([key(table)])
+      })
+    })
+
+    test('keeps every array of bytes of a row as it was put', async () => {
+      const { store } = await open()
+      const frame = new Uint8Array(1024).fill(9)
+      const row = { id: '0'.repeat(16), vector: [], pieces: [], bytes: 3, stateVector: frame.subarray(10, 12) }
+      await store.write(['checkpoints'], async (transaction) => {
+        transaction.put('checkpoints', ['note'], row)
+        frame.fill(1)
+      })
+      const kept = await store.read(['checkpoints'], (transaction) => transaction.get('checkpoints', ['note']))
+      expect(kept).toEqual({ ...row, stateVector: new Uint8Array([9, 9]) })
     })
 
     test('closed, it takes nothing more; twice is once', async () => {

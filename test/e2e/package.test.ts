@@ -50,7 +50,8 @@ describe('the tarball', () => {
 
   it('holds the license, the demo and the build, and nothing else', () => {
     expect([...paths]).toEqual(expect.arrayContaining(['LICENSE', 'package.json', 'README.md', 'dist/demo/index.html']))
-    const known = /^(dist\/(client|server|shared|demo)\/.+|package\.json|LICENSE|README\.md|CHANGELOG\.md)$/
+    const known =
+      /^(dist\/(client|server|shared|demo|test\/(sim|contract))\/.+|package\.json|LICENSE|README\.md|CHANGELOG\.md)$/
     expect([...paths].filter((path) => !known.test(path) || path.includes('.test.'))).toEqual([])
   })
 
@@ -91,6 +92,13 @@ describe('in an empty project', () => {
     expect(run(consumer, process.execPath, 'edit.js')).toBe('hello\n')
   })
 
+  it('simulates an app, in plain Node and as `npx rejoin simulate`', () => {
+    writeConsumer('simulation.js', simulationSource)
+    expect(run(consumer, process.execPath, 'simulation.js')).toBe('3 seeds, 0 failures\n')
+    const said = run(consumer, 'npx', 'rejoin', 'simulate', '--seeds', '3', '--faults', 'partition,crash')
+    expect(said).toMatch(/faults injected:\n[\s\S]*\n3 seeds, [\s\S]*\n0 failures\n$/)
+  })
+
   it('runs `npx rejoin relay`, which answers /healthz and serves the demo', async () => {
     const relay = startRelay()
     try {
@@ -129,9 +137,29 @@ export async function page(): Promise<string> {
 }
 `
 
+const simulationSource = `
+import { simulate } from 'rejoin/testing'
+
+const { runs, failures } = await simulate({
+  seeds: 3,
+  actions: { add: ({ doc }, chance) => doc.getArray('numbers').push([chance.below(9)]) },
+  content: ({ doc }) => doc.getArray('numbers').toArray().join(),
+})
+console.log(runs + ' seeds, ' + failures.length + ' failures')
+`
+
 const serverSource = `
 import { createServer } from 'node:http'
+import { type Action, simulate } from 'rejoin/testing'
 import { createRelay, type Relay } from 'rejoin/server'
+
+export async function fails(): Promise<boolean> {
+  const add: Action = ({ doc }, chance) => doc.getArray('numbers').push([chance.below(9)])
+  // @ts-expect-error there is no such fault: the types are not any
+  await simulate({ seeds: 1, faults: ['rain'] })
+  const { failures } = await simulate({ seeds: [17], actions: { add }, faults: ['partition'] })
+  return failures.length > 0
+}
 
 export async function serve(): Promise<number> {
   const relay: Relay = createRelay({ data: './data' })

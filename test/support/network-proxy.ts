@@ -15,6 +15,12 @@ export interface NetworkProxy {
   loseRequestsAfterGreeting(): void
   /** From now on clients hear nothing of what the relay sends; connections stay. */
   loseAnswers(): void
+  /** Lets so many more bytes through from clients (`up`) or from the relay (`down`), then ends every connection, once. */
+  cutAfter(direction: 'up' | 'down', bytes: number): void
+  /** Connections that `cutAfter` has ended. */
+  readonly cuts: number
+  /** Bytes that came through from the relay, and from clients. */
+  readonly carried: Readonly<Record<'up' | 'down', number>>
   /** Lets everything pass again; connections that may have lost something are ended. */
   mend(): void
 }
@@ -23,8 +29,27 @@ type Loss = 'nothing' | 'everything' | 'requests' | 'requests after greeting' | 
 
 export async function startNetworkProxy(relayPort: number): Promise<NetworkProxy> {
   const pairs = new Set<() => void>()
+  const endings = new Set<() => void>()
   let loss: Loss = 'nothing'
   let lostBytes = 0
+  let left: { direction: 'up' | 'down'; bytes: number } | undefined
+  let cuts = 0
+  const carried = { up: 0, down: 0 }
+
+  /** Sends on what is to pass; the rest of it is lost with the connections. */
+  function pass(direction: 'up' | 'down', to: Socket, bytes: Buffer): void {
+    const isCut = left?.direction === direction && bytes.length >= left.bytes
+    const passing = isCut ? bytes.subarray(0, left?.bytes) : bytes
+    carried[direction] += passing.length
+    to.write(passing)
+    if (left?.direction !== direction) return
+    left.bytes -= passing.length
+    if (!isCut) return
+    left = undefined
+    cuts++
+    // What was let through arrives.
+    for (const end of [...endings]) end()
+  }
 
   function carry(client: Socket): void {
     if (loss === 'everything') return void client.destroy()
@@ -34,16 +59,23 @@ export async function startNetworkProxy(relayPort: number): Promise<NetworkProxy
       client.destroy()
       relay.destroy()
       pairs.delete(end)
+      endings.delete(endGently)
+    }
+    const endGently = (): void => {
+      client.end()
+      relay.end()
+      endings.delete(endGently)
     }
     pairs.add(end)
+    endings.add(endGently)
     for (const socket of [client, relay]) socket.on('error', end).on('close', end)
     client.on('data', (bytes) => {
       if (loss === 'requests' || (loss === 'requests after greeting' && greeting.isOver())) lostBytes += bytes.length
-      else relay.write(bytes)
+      else pass('up', relay, bytes)
     })
     relay.on('data', (bytes) => {
       greeting.answered(bytes)
-      if (loss !== 'answers') client.write(bytes)
+      if (loss !== 'answers') pass('down', client, bytes)
     })
   }
 
@@ -77,6 +109,13 @@ export async function startNetworkProxy(relayPort: number): Promise<NetworkProxy
     loseAnswers() {
       loss = 'answers'
     },
+    cutAfter(direction, bytes) {
+      left = { direction, bytes }
+    },
+    get cuts() {
+      return cuts
+    },
+    carried,
     mend() {
       if (loss !== 'nothing') endAll()
       loss = 'nothing'

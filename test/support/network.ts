@@ -8,6 +8,10 @@ export interface Network {
   /** Bytes of payload since `resetCounts`. */
   readonly sentBytes: number
   readonly receivedBytes: number
+  /** Binary messages since then, and answers that a client waited for, one after the other. */
+  readonly sentMessages: number
+  readonly receivedMessages: number
+  readonly roundTrips: number
   resetCounts(): void
   /** Ends what is open; sockets dialled from now on hang. */
   cut(): void
@@ -29,6 +33,10 @@ export function createNetwork(): Network {
   let opened = 0
   let sentBytes = 0
   let receivedBytes = 0
+  let sentMessages = 0
+  let receivedMessages = 0
+  let roundTrips = 0
+  let hasAsked = false
 
   const dial: Dial = (url, handlers) => {
     if (down) {
@@ -44,6 +52,11 @@ export function createNetwork(): Network {
       received(data) {
         if (over || entry.deaf) return
         receivedBytes += data.length
+        if (typeof data !== 'string') {
+          receivedMessages++
+          if (hasAsked) roundTrips++
+          hasAsked = false
+        }
         handlers.received(data)
       },
       closed(code, reason) {
@@ -58,6 +71,10 @@ export function createNetwork(): Network {
       ...socket,
       send(data) {
         sentBytes += data.length
+        if (typeof data !== 'string') {
+          sentMessages++
+          hasAsked = true
+        }
         if (holding) held.push(() => socket.send(data))
         else socket.send(data)
       },
@@ -75,9 +92,22 @@ export function createNetwork(): Network {
     get receivedBytes() {
       return receivedBytes
     },
+    get sentMessages() {
+      return sentMessages
+    },
+    get receivedMessages() {
+      return receivedMessages
+    },
+    get roundTrips() {
+      return roundTrips
+    },
     resetCounts() {
       sentBytes = 0
       receivedBytes = 0
+      sentMessages = 0
+      receivedMessages = 0
+      roundTrips = 0
+      hasAsked = false
     },
     cut() {
       down = true

@@ -1,4 +1,5 @@
 /** A page with nothing on it: tests tell it what to do. */
+import * as Y from 'yjs'
 import { openPerson, type Person, type PersonOptions } from '../../support/person.ts'
 
 declare global {
@@ -8,6 +9,10 @@ declare global {
     me: Person
     /** Errors of the workspace that nobody waited for. */
     errors: string[]
+    /** Begins to look every few milliseconds whether the page can do something else; `gaps` begins anew. */
+    watchGaps(): void
+    /** The longest times in which it could not, in milliseconds; the longest of Yjs' own transactions. */
+    gaps: { page: number; yjs: number }
     /** Given by the test: takes note outside of the browser. */
     told?: (token: string) => void
     /** Given by a test that makes `me` write. */
@@ -19,4 +24,30 @@ window.errors = []
 window.begin = async (options) => {
   window.me = await openPerson(options)
   window.me.workspace.on('error', (error) => window.errors.push(String(error)))
+}
+
+const LOOK_EVERY_MS = 5
+
+window.watchGaps = () => {
+  const gaps = { page: 0, yjs: 0 }
+  window.gaps = gaps
+  let before = performance.now()
+  const look = (): void => {
+    const now = performance.now()
+    gaps.page = Math.max(gaps.page, now - before - LOOK_EVERY_MS)
+    before = now
+    if (window.gaps === gaps) setTimeout(look, LOOK_EVERY_MS)
+  }
+  look()
+}
+
+// Also of a Y.Doc that is being loaded, which nobody has yet.
+const { emit } = Y.Doc.prototype
+let begun = 0
+Y.Doc.prototype.emit = function (this: Y.Doc, name, args) {
+  if (name === 'beforeAllTransactions') begun = performance.now()
+  emit.call(this, name, args)
+  if (name === 'afterAllTransactions' && window.gaps !== undefined) {
+    window.gaps.yjs = Math.max(window.gaps.yjs, performance.now() - begun)
+  }
 }

@@ -108,4 +108,22 @@ describe('awareness', () => {
     await allSee([again, there], ['alice', 'bob'])
     awareness.destroy()
   })
+
+  test('the app’s own, made of another Y.Doc, keeps its own state without a connection', async () => {
+    const relay = await startRelay()
+    const [alice, bob] = [await startClient(relay), await startClient(relay)]
+    const doc = new Y.Doc()
+    const awareness = new Awareness(new Y.Doc())
+    awareness.setLocalStateField('name', 'alice')
+    const note = toNote(alice.workspace.open('note', { doc, awareness }))
+    const there = bob.open()
+    there.awareness.setLocalStateField('name', 'bob')
+    await allSee([note, there], ['alice', 'bob'])
+    alice.network.cut()
+    await allSee([note], ['alice'])
+    await allSee([there], ['bob'])
+    alice.network.mend()
+    await allSee([note, there], ['alice', 'bob'])
+    awareness.destroy()
+  })
 })

@@ -1,4 +1,5 @@
 /** Clients of a relay in this process, over real sockets, as the tests of the client use them. */
+import { expect } from 'vitest'
 import * as Y from 'yjs'
 import type { DocumentHandle } from '../../../client/document.ts'
 import type { ReplicaStore } from '../../../client/replica/store.ts'
@@ -8,6 +9,19 @@ import { type Environment, systemEnvironment } from '../../../shared/environment
 import { createNetwork, type Network } from '../../support/network.ts'
 import { createOwnStore } from '../../support/stores.ts'
 import { cleanUp, type RunningRelay, until } from '../server/support.ts'
+
+/** An error with this code. */
+export const coded = (code: string): unknown => expect.objectContaining({ name: 'RejoinError', code })
+
+/** Text that no compression makes much shorter, the same each time. */
+export function noise(length: number): string {
+  let state = 1
+  const next = (): string => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff
+    return String.fromCharCode(33 + ((state >> 16) % 90))
+  }
+  return Array.from({ length }, next).join('')
+}
 
 /** Tries again without a pause: chance gives ids of 8 bytes, and jitter of 4. */
 export const impatient: Environment = {
@@ -44,6 +58,8 @@ export async function startRelayAt(url: string, options: RelayOptions): Promise<
   return { relay, url, socketUrl: url.replace('http', 'ws'), errors }
 }
 
+let people = 0
+
 /** A client in the workspace `acme` of a relay. */
 export async function startClient(
   relay: RunningRelay | undefined,
@@ -51,6 +67,8 @@ export async function startClient(
 ): Promise<Client> {
   const network = createNetwork()
   const workspace = await openWorkspace({
+    // Tabs of one user share a channel: these are different people, unless a test says otherwise.
+    user: `person ${people++}`,
     id: 'acme',
     relays: relay === undefined ? [] : [relay.socketUrl],
     storage: createOwnStore(),

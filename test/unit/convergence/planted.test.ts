@@ -1,7 +1,7 @@
 /** Bugs put in on purpose: a suite that misses one would miss its like. */
 import { expect, test } from 'vitest'
-import { PLANTED } from '../../sim/planted.ts'
-import { runSeed } from '../../sim/simulate.ts'
+import { runSeed } from '../../sim/index.ts'
+import { PLANTED } from './planted/index.ts'
 
 const SEEDS_MAX = 200
 
@@ -9,8 +9,8 @@ test('there are 20 planted bugs and more', () => {
   expect(Object.keys(PLANTED).length).toBeGreaterThanOrEqual(20)
 })
 
-test.each(Object.entries(PLANTED))('finds: %s', async (_name, { bend, faults }) => {
-  const options = { seeds: 1, faults, durationMs: 30_000 }
+test.each(Object.entries(PLANTED))('finds: %s', async (_name, { bend, faults, world }) => {
+  const options = { faults, durationMs: 30_000, ...world }
   for (let seed = 1; seed <= SEEDS_MAX; seed++) {
     const { failure } = await runSeed(seed, { ...options, bend })
     if (failure === undefined) continue
@@ -24,6 +24,6 @@ test.each(Object.entries(PLANTED))('finds: %s', async (_name, { bend, faults }) 
 test('the canary: a world that loses edits on purpose never passes', async () => {
   const { bend } = PLANTED['lost delete-only update'] ?? {}
   for (let seed = 1; seed <= 10; seed++) {
-    expect((await runSeed(seed, { seeds: 1, faults: [], bend })).failure, `seed ${seed}`).toBeDefined()
+    expect((await runSeed(seed, { edits: ['edit'], faults: [], bend })).failure, `seed ${seed}`).toBeDefined()
   }
 })

@@ -3,11 +3,7 @@
 import { onTestFinished } from 'vitest'
 import { testRelayStore } from '../../contract/relay-store.ts'
 import { testReplicaStore } from '../../contract/replica-store.ts'
-import { createChance } from '../../sim/chance.ts'
-import { createClientDisk } from '../../sim/client-storage.ts'
-import { createClock } from '../../sim/clock.ts'
-import { createProcess } from '../../sim/process.ts'
-import { createRelayDisk } from '../../sim/relay-storage.ts'
+import { createChance, createClientDisk, createClock, createProcess, createRelayDisk } from '../../sim/index.ts'
 
 let seed = 1
 

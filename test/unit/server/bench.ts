@@ -1,7 +1,7 @@
 /** A relay without sockets and without time: both are the test's. */
 import type { Connection, ConnectionHandler } from '../../../server/relay/connection.ts'
-import { RELAY_LIMITS } from '../../../server/relay/limits.ts'
-import { createRelayCore } from '../../../server/relay/relay.ts'
+import { RELAY_LIMITS, type RelayLimits } from '../../../server/relay/limits.ts'
+import { createRelayCore, type RelayCoreOptions } from '../../../server/relay/relay.ts'
 import { createMemoryStore } from '../../../server/storage/memory.ts'
 import type { RelayStore } from '../../../server/storage/store.ts'
 
@@ -15,6 +15,12 @@ export interface Bench {
   commit(): void
   /** Lets time pass, in ticks of 5 s. */
   pass(ms: number): void
+  /** The clock moves on without a tick, as on a machine that slept. */
+  jump(ms: number): void
+  /** Lets one timer that is set run out; false if there is none. */
+  step(): boolean
+  /** Lets all timers run out, also those that are set meanwhile: what is done in the background is done then. */
+  rest(): void
   sync(workspace: string): Socket
   yWebsocket(workspace: string, document: string): Socket
 }
@@ -33,10 +39,16 @@ export interface Socket {
 }
 
 /** A relay with this way to open stores; memory, if none is given. */
-export function createBench(openStore: (workspace: string) => RelayStore = memoryStores()): Bench {
-  let now = 0
+export function createBench(
+  openStore: (workspace: string) => RelayStore = memoryStores(),
+  limits: Partial<RelayLimits> = {},
+  ttlMs?: RelayCoreOptions['ttlMs'],
+): Bench {
+  // Not 0, which stands for a time that is not known.
+  let now = 1
   let seed = 1
   const commits: (() => void)[] = []
+  const timers = new Set<() => void>()
   const reported: unknown[] = []
   const noted: string[] = []
   const core = createRelayCore({
@@ -44,13 +56,25 @@ export function createBench(openStore: (workspace: string) => RelayStore = memor
     environment: {
       now: () => now,
       randomBytes: (length) => Uint8Array.from({ length }, () => seed++ % 256),
-      setTimer: () => () => {},
+      setTimer(callback) {
+        timers.add(callback)
+        return () => timers.delete(callback)
+      },
     },
-    limits: RELAY_LIMITS,
+    limits: { ...RELAY_LIMITS, ...limits },
+    ttlMs,
     soon: (commit) => void commits.push(commit),
     report: (error) => void reported.push(error),
     noted: (event, workspace) => void noted.push(`${event}: ${workspace}`),
   })
+  function step(): boolean {
+    const [timer] = timers
+    if (timer === undefined) return false
+    timers.delete(timer)
+    timer()
+    return true
+  }
+
   return {
     core,
     reported,
@@ -63,6 +87,13 @@ export function createBench(openStore: (workspace: string) => RelayStore = memor
         now += 5_000
         core.tick()
       }
+    },
+    jump(ms) {
+      now += ms
+    },
+    step,
+    rest() {
+      for (let steps = 0; step(); steps++) if (steps > 100_000) throw new Error('the work has no end')
     },
     sync: (workspace) => createSocket((connection) => core.sync(workspace, connection)),
     yWebsocket: (workspace, document) => createSocket((connection) => core.yWebsocket(workspace, document, connection)),

@@ -1,12 +1,12 @@
 /** What a relay answers over plain HTTP, and at its doors. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createRelay } from '../../../server/index.ts'
 import { workspaceFileName } from '../../../server/runtime/data-folder.ts'
-import { cleanUp, converged, startRelay, stockClient, temporaryFolder } from './support.ts'
+import { cleanUp, converged, startRelay, stockClient, temporaryFolder, until } from './support.ts'
 
 const UPGRADE = {
   connection: 'Upgrade',
@@ -62,6 +62,23 @@ describe('HTTP', () => {
     expect([post.status, codeOf(await post.text())]).toEqual([404, 'not-found'])
     const plain = await ask(url, '/sync/acme')
     expect([plain.status, codeOf(plain.body)]).toEqual([426, 'upgrade-required'])
+  })
+
+  test('serves a demo that is built anew while the relay runs', async () => {
+    const demo = join(temporaryFolder(), 'demo')
+    mkdirSync(join(demo, 'assets'), { recursive: true })
+    writeFileSync(join(demo, 'index.html'), 'old')
+    writeFileSync(join(demo, 'assets', 'old.js'), 'export {}')
+    const { url, errors } = await startRelay({ demo })
+    const get = async (path: string): Promise<string> => (await fetch(url + path)).text()
+    expect(await get('/assets/old.js')).toBe('export {}')
+    rmSync(join(demo, 'assets', 'old.js'))
+    writeFileSync(join(demo, 'index.html'), 'new')
+    writeFileSync(join(demo, 'assets', 'new.js'), 'export default 1')
+    expect(await get('/')).toBe('new')
+    await until('the new file is seen', async () => (await get('/assets/new.js')) === 'export default 1')
+    expect((await fetch(`${url}/assets/old.js`)).status).toBe(404)
+    expect(errors).toEqual([])
   })
 
   test('serves the demo: types, caching, a content security policy, and nothing beside it', async () => {

@@ -13,9 +13,9 @@ function createLog() {
   const entries: LogEntry[] = []
   const log = {
     reads: 0,
-    *history({ document }: { document: string }) {
+    *content({ document }: { document: string }) {
       log.reads++
-      for (const { where, record } of entries) if (where.document === document) yield record
+      for (const { where, record } of entries) if (where.document === document) yield record.bytes
     },
     append(document: string, bytes: Uint8Array): LogEntry {
       const where = refTo(document)
@@ -70,7 +70,7 @@ describe('joined logs', () => {
         if (random() > 0.2) continue
         Y.applyUpdate(reader, logs.lacking(refTo('note'), Y.encodeStateVector(reader)))
         const whole = new Y.Doc()
-        for (const { bytes } of log.history(refTo('note'))) Y.applyUpdate(whole, bytes)
+        for (const update of log.content(refTo('note'))) Y.applyUpdate(whole, update)
         const newcomer = new Y.Doc()
         Y.applyUpdate(newcomer, logs.lacking(refTo('note'), Y.encodeStateVector(newcomer)))
         for (const doc of [reader, newcomer]) {

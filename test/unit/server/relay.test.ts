@@ -36,6 +36,19 @@ describe('a relay', () => {
     expect(bench.noted).toHaveLength(3)
   })
 
+  test('[P11] opens a workspace without a look at each of its documents', () => {
+    const store = createMemoryStore()
+    store.documents = () => {
+      throw new Error('it reads every document')
+    }
+    const bench = createBench(() => store)
+    const alice = bench.yWebsocket('acme', 'note')
+    alice.send(edit('hello'))
+    bench.commit()
+    expect(alice.closedWith).toBeUndefined()
+    expect(bench.reported).toEqual([])
+  })
+
   test('[P2] commits what waits before it closes a workspace', () => {
     const store = createMemoryStore()
     const bench = createBench(() => store)

@@ -63,6 +63,34 @@ describe('sockets', () => {
     expect(sockets.size).toBe(3)
   })
 
+  test('[P7] of those who send large messages in bits the one that holds the most is cut', async () => {
+    const limits = { ...RELAY_LIMITS, yUnfinishedBytesMax: 1_000_000 }
+    const { core } = createBench()
+    const errors: Error[] = []
+    const sockets = createSockets({ core, limits, now: () => 0, broken: (error) => errors.push(error) })
+    const server = createServer()
+    server.on('upgrade', (request, socket, head) => {
+      const target = parseTarget(request.url ?? '')
+      if (target !== undefined) sockets.accept(request, socket, head, target)
+    })
+    const url = await listening(server)
+    const [small, large, whole] = await Promise.all([1, 2, 3].map(() => opened(`${url}/y/acme/note`)))
+    // What is whole is not held: it counts no more.
+    for (let i = 0; i < 20; i++) whole?.send(new Uint8Array([3]))
+    small?.send(new Uint8Array(300_000), { fin: false })
+    large?.send(new Uint8Array(600_000), { fin: false })
+    await until('all of it has come', async () => sockets.size === 3)
+    large?.send(new Uint8Array(200_000), { fin: false })
+    await until('the largest is cut', () => large?.readyState === Ws.CLOSED)
+    expect(errors).toMatchObject([{ code: 'overloaded' }])
+    expect([small, whole].map((socket) => socket?.readyState)).toEqual([Ws.OPEN, Ws.OPEN])
+    small?.send(new Uint8Array(300_000), { fin: false })
+    const echo = new Promise((resolve) => whole?.once('message', resolve))
+    whole?.send(new Uint8Array([0, 0, 1, 0]))
+    await echo
+    expect(sockets.size).toBe(2)
+  })
+
   test('[P7] a Rejoin client that pauses is not cut and misses nothing: it is fed again when it reads', async () => {
     const { socketUrl, errors } = await startRelay()
     const reader = await greeted(socketUrl)

@@ -1,5 +1,7 @@
 /** The end of a relay: by kill -9, by a signal, by `close`. */
 import { connect } from 'node:net'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { systemEnvironment } from '../../../shared/environment.ts'
@@ -212,5 +214,50 @@ describe('the command', () => {
     const bob = stockClient(`${relay.socketUrl}/y/acme`, 'note')
     await pause(200)
     expect(bob.provider.wsconnected).toBe(false)
+  })
+})
+
+describe('rejoin compact', () => {
+  test('[P1] makes the data of a stopped relay small, and changes nothing of it', async () => {
+    const data = temporaryFolder()
+    const first = await startRelay({ data })
+    const alice = stockClient(`${first.socketUrl}/y/acme`, 'note')
+    await synced(alice)
+    for (let i = 0; i < 3_000; i++) alice.text.insert((i * 7) % (alice.text.length + 1), String(i % 10))
+    await converged([alice, stockClient(`${first.socketUrl}/y/acme`, 'note')])
+    const text = alice.text.toString()
+    expect((await rejoin(['compact', data]).ended).stderr).toMatch(/another relay uses the data folder/)
+    alice.leave()
+    await first.relay.close()
+    const { code, stdout } = await rejoin(['compact', data]).ended
+    expect(code).toBe(0)
+    const [, before, after] = /^acme: 1 documents, (\d+) bytes before, (\d+) after\n$/.exec(stdout) ?? []
+    expect(Number(after)).toBeLessThan(Number(before) / 3)
+    const second = await startRelay({ data })
+    await converged([stockClient(`${second.socketUrl}/y/acme`, 'note')], text)
+    expect(second.errors).toEqual([])
+  })
+
+  test('[P5] leaves what is damaged as it is, says so, and ends with 1', async () => {
+    const data = temporaryFolder()
+    const { relay, socketUrl } = await startRelay({ data })
+    const [alice, bob] = [stockClient(`${socketUrl}/y/acme`, 'good'), stockClient(`${socketUrl}/y/acme`, 'bad')]
+    for (const client of [alice, bob]) client.type('hello')
+    await converged(
+      [alice, bob, stockClient(`${socketUrl}/y/acme`, 'good'), stockClient(`${socketUrl}/y/acme`, 'bad')],
+      'hello',
+    )
+    for (const client of [alice, bob]) client.leave()
+    await relay.close()
+    const file = join(data, 'workspaces', 'acme.sqlite')
+    const database = new DatabaseSync(file)
+    database.exec("UPDATE log SET bytes = x'00' WHERE document = (SELECT number FROM documents WHERE id = 'bad')")
+    database.close()
+    const { code, stdout, stderr } = await rejoin(['compact', data]).ended
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/acme: "bad": record .* does not match its checksum/)
+    expect(stderr).toMatch(/1 documents are damaged/)
+    const again = await startRelay({ data })
+    await converged([stockClient(`${again.socketUrl}/y/acme`, 'good')], 'hello')
   })
 })

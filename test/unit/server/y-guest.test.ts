@@ -10,7 +10,8 @@ import {
 } from '../../../server/relay/y-protocol.ts'
 import { createMemoryStore } from '../../../server/storage/memory.ts'
 import type { RelayStore } from '../../../server/storage/store.ts'
-import { SEND_BUFFER_BYTES_HIGH, SEND_BUFFER_BYTES_MAX } from '../../../shared/limits.ts'
+import { SEND_BUFFER_BYTES_HIGH, SEND_BUFFER_BYTES_MAX, UPDATE_BYTES_MAX } from '../../../shared/limits.ts'
+import { refTo } from '../../contract/relay-store.ts'
 import { createBench, type Socket } from './bench.ts'
 
 /** What a socket was sent of one kind. */
@@ -37,7 +38,8 @@ function createStored() {
   return { store, bench: createBench(() => store) }
 }
 
-const updatesOf = (store: RelayStore): Uint8Array[] => [...store.read(0)].map(({ record }) => record.bytes)
+const updatesOf = (store: RelayStore): Uint8Array[] =>
+  [...store.history(refTo('note'))].map(({ record }) => record.bytes)
 
 describe('a stock client', () => {
   test('is asked for what is missing at once, and answered what it lacks', () => {
@@ -166,8 +168,8 @@ describe('a stock client', () => {
     ['a length beyond the end', new Uint8Array([0, 2, 200, 1, 1]), 1007],
     ['a length without end', new Uint8Array([0, 2, ...Array(12).fill(255)]), 1007],
     ['bytes behind the message', new Uint8Array([0, 2, 2, 0, 0, 1]), 1007],
-    ['a state vector cut short', encodeStep1(new Uint8Array([2, 1, 1])), 1008],
-    ['7 bytes that claim 33 million structs', encodeUpdate(new Uint8Array([1, 255, 255, 255, 15, 1, 0])), 1008],
+    ['a state vector cut short', encodeStep1(new Uint8Array([2, 1, 1])), 4422],
+    ['7 bytes that claim 33 million structs', encodeUpdate(new Uint8Array([1, 255, 255, 255, 15, 1, 0])), 4422],
     ['awareness that is no JSON', encodeAwareness(new Uint8Array([1, 1, 1, 1, 123])), 1007],
   ])('[P9] that sends %s is closed with a code, and nobody else', (_, data, code) => {
     const { bench, store } = createStored()
@@ -217,6 +219,50 @@ describe('a stock client', () => {
     bench.commit()
     expect(bob.closedWith).toBeUndefined()
     expect(received(bob, 'update')).toHaveLength(1)
+  })
+
+  test('[P7] that was handed more than a reader may be behind may take its time for that, too', () => {
+    const bench = createBench()
+    const [alice, bob] = [bench.yWebsocket('acme', 'note'), bench.yWebsocket('acme', 'note')]
+    bob.reads = false
+    const { updates, doc } = typing(...Array.from({ length: 30 }, () => 'x'.repeat(100_000)))
+    alice.send(encodeStep2(Y.encodeStateAsUpdate(doc)))
+    bench.commit()
+    expect(bob.unread).toBeGreaterThan(2 * SEND_BUFFER_BYTES_MAX)
+    doc.getText('text').insert(0, 'y')
+    alice.send(encodeUpdate(updates.at(-1) as Uint8Array))
+    bench.commit()
+    expect(bob.closedWith).toBeUndefined()
+  })
+
+  test('[P7] whose document is larger than a record has it sealed in several, and in order', () => {
+    const { bench, store } = createStored()
+    const alice = bench.yWebsocket('acme', 'note')
+    const text = Array.from({ length: 3 * UPDATE_BYTES_MAX }, (_, i) => String.fromCharCode(97 + (i % 26))).join('')
+    const { doc } = typing(text)
+    doc.getText('text').delete(100, 1_000)
+    alice.send(encodeStep2(Y.encodeStateAsUpdate(doc)))
+    bench.commit()
+    expect(alice.closedWith).toBeUndefined()
+    expect(store.head()).toBeGreaterThan(2)
+    for (const update of updatesOf(store)) expect(update.length).toBeLessThanOrEqual(UPDATE_BYTES_MAX)
+    expect(textOf(updatesOf(store))).toBe(doc.getText('text').toString())
+    const head = store.head()
+    alice.send(encodeStep2(Y.encodeStateAsUpdate(doc)))
+    bench.commit()
+    expect(store.head()).toBe(head)
+  })
+
+  test('[P5] whose update cannot be cut to what a record takes is closed for good, and the log says so', () => {
+    const { bench, store } = createStored()
+    const alice = bench.yWebsocket('acme', 'note')
+    const doc = new Y.Doc()
+    doc.getMap('map').set('picture', new Uint8Array(UPDATE_BYTES_MAX + 1))
+    alice.send(encodeStep2(Y.encodeStateAsUpdate(doc)))
+    bench.commit()
+    expect(alice.closedWith).toBe(4413)
+    expect(bench.noted.at(-1)).toBe('stock client turned away: acme')
+    expect(store.head()).toBe(0)
   })
 
   test('[P7] that asks again and again for everything is answered as fast as it reads, and within a budget', () => {

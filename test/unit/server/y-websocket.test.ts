@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
+import * as Y from 'yjs'
 import { workspaceFileName } from '../../../server/runtime/data-folder.ts'
 import { cleanUp, converged, pause, startRelay, stockClient, synced, temporaryFolder, until } from './support.ts'
 
@@ -218,14 +219,32 @@ describe('stock y-websocket clients', () => {
     expect(bob.doc.getMap('parts').toJSON()).toEqual(alice.doc.getMap('parts').toJSON())
   })
 
-  test('[P5] an update larger than the relay takes is told by the close code', async () => {
-    const { socketUrl } = await startRelay({ limits: { updateBytesMax: 10_000 } })
-    const alice = stockClient(`${socketUrl}/y/acme`, 'note')
+  test('[P1] a document made offline that is larger than a record comes whole', async () => {
+    const { socketUrl, errors } = await startRelay()
+    const doc = new Y.Doc()
+    for (let i = 0; i < 40; i++) doc.getText('text').insert(0, `${i % 10}`.repeat(100_000))
+    const alice = stockClient(`${socketUrl}/y/acme`, 'large', doc)
     const codes: number[] = []
     alice.provider.on('connection-close', (event) => codes.push(event?.code ?? 0))
+    const bob = stockClient(`${socketUrl}/y/acme`, 'large')
+    await converged([alice, bob], doc.getText('text').toString())
+    alice.type('!')
+    await until('an edit follows it', () => bob.text.length === alice.text.length)
+    expect(codes).toEqual([])
+    expect(errors).toEqual([])
+  })
+
+  test('[P5] a document larger than a message may be is told by a close code that is final', async () => {
+    const { socketUrl } = await startRelay({ limits: { yMessageBytesMax: 20_000 } })
+    const alice = stockClient(`${socketUrl}/y/acme`, 'note')
+    const closed: number[] = []
+    alice.provider.on('closed', ({ code }) => closed.push(code))
     await synced(alice)
-    alice.type('x'.repeat(20_000))
-    await until('it is told', () => codes.includes(1009))
+    alice.type('x'.repeat(30_000))
+    await until('it is told for good', () => closed.includes(4413))
+    await pause(300)
+    expect(closed).toEqual([4413])
+    expect(alice.provider.wsconnected).toBe(false)
   })
 })
 

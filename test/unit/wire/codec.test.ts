@@ -11,6 +11,7 @@ import { commonVersion, PROTOCOL_VERSION } from '../../../shared/wire/version.ts
 const hex8 = fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => Buffer.from(bytes).toString('hex'))
 const count = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: 2 ** 40 }))
 const seq = count.map((n) => n + 1)
+const seq20 = fc.nat(2 ** 20 - 2 ** 12)
 const document = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 40 })
   // biome-ignore lint/suspicious/noControlCharactersInRegex: ids hold none
@@ -63,10 +64,29 @@ const messages: fc.Arbitrary<Message>[] = [
     },
     false,
   ),
+  of('tombstone', { through: count }),
+  of('digest', { last: fc.boolean(), bytes }, false),
+  of('content', { version: hex8, hash: hex8 }),
   of('open', { fingerprint: fc.option(hex8, { nil: undefined }) }),
   of('close', {}),
   of('same', {}),
-  of('vector', { vector: asVector, reply: fc.boolean() }),
+  of('vector', {
+    vector: asVector,
+    reply: fc.boolean(),
+    stateVector: fc.option(bytes, { nil: undefined }),
+    partial: fc.option(fc.record({ id: hex8, pieces: seq }), { nil: undefined }),
+  }),
+  of('piece', { through: count, id: hex8, index: fc.nat(6), count: fc.constant(8), size: fc.nat(1000), bytes }),
+  of('piece', {
+    through: count,
+    id: hex8,
+    index: fc.constant(7),
+    count: fc.constant(8),
+    size: seq20,
+    bytes,
+    vector: asVector,
+    base: asVector,
+  }),
   of('entries', { through: count, runs: fc.array(run, { maxLength: 3 }) }),
   of('ack', { origin: hex8, seq, chain: hex8, through: count }),
   of('submit', { request: seq, kind: fc.constant('yjs-v1'), bytes }),

@@ -1,0 +1,52 @@
+/**
+ * `npm run bench`: what Rejoin costs beside y-websocket's server in the same run, and beside what we want to reach.
+ *
+ *   npm run bench                      all rows
+ *   npm run bench -- trace kill        some of them
+ *   npm run bench -- reconnect 5000    coming back with so many documents
+ *   npm run bench -- digest 1000000    digests of up to a million documents
+ *   npm run bench -- --update          writes the deterministic counts to baseline.json
+ */
+import { spawnSync } from 'node:child_process'
+import { availableParallelism, platform } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { printCounts } from './rows/counts.ts'
+import { printFanOut } from './rows/fan-out.ts'
+import { printKill } from './rows/kill.ts'
+import { printReconnect } from './rows/reconnect.ts'
+import { printTrace } from './rows/trace.ts'
+
+const DIGEST = fileURLToPath(new URL('./digest.ts', import.meta.url))
+/** Documents of the largest digest where all rows are printed; more take a minute. */
+const DIGEST_DOCUMENTS = '100000'
+
+const rows: Record<string, (args: readonly string[]) => Promise<void> | void> = {
+  counts: () => printCounts(false),
+  trace: printTrace,
+  'fan-out': printFanOut,
+  kill: printKill,
+  reconnect: printReconnect,
+  digest: ([documents = DIGEST_DOCUMENTS]) => {
+    console.log('\ndigests of many documents')
+    const { status } = spawnSync(process.execPath, [DIGEST, documents], { stdio: 'inherit' })
+    if (status !== 0) process.exitCode = 1
+  },
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const isUpdate = args.includes('--update')
+  if (isUpdate) return printCounts(true)
+  const named = args.filter((arg) => arg in rows)
+  const others = args.filter((arg) => !(arg in rows))
+  if (others.some((arg) => !/^\d+$/.test(arg))) {
+    console.error(`There is no row ${others.join(' ')}; rows are ${Object.keys(rows).join(', ')}`)
+    process.exitCode = 2
+    return
+  }
+  console.log(`Node ${process.version}, ${availableParallelism()} cores, ${platform()}`)
+  for (const name of named.length > 0 ? named : Object.keys(rows)) await rows[name]?.(others)
+}
+
+// so that servers end with the bench, however it ends
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+await main(process.argv.slice(2))

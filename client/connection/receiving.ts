@@ -1,0 +1,157 @@
+/**
+ * What comes from the relay on its way into the log: records of others, acknowledgements and refusals. What came in together is
+ * stored in one transaction with the place it ends at, and only then shown; what does not fit is compared and mended.
+ */
+import { isFinal } from '../../shared/errors.ts'
+import type { DocumentId } from '../../shared/ids.ts'
+import type { Action } from '../../shared/sync/session.ts'
+import { inflatePiece } from '../../shared/update/piece-bytes.ts'
+import type { DocumentRef } from '../../shared/update/record.ts'
+import type { Refused } from '../../shared/wire/messages.ts'
+import type { Incoming, Taken } from '../replica/update-log.ts'
+import type { Comparing } from './comparing.ts'
+import type { Talk } from './host.ts'
+import { unlessFull } from './progress.ts'
+import type { Sending } from './sending.ts'
+
+/** What is stored together with others of its kind. */
+export type TakenAction = Extract<Action, { do: 'store' | 'piece' | 'deleted' | 'acknowledged' | 'stamped' }>
+
+const TAKEN: ReadonlySet<Action['do']> = new Set<TakenAction['do']>([
+  'store',
+  'piece',
+  'deleted',
+  'acknowledged',
+  'stamped',
+])
+
+export const isTaken = (action: Action): action is TakenAction => TAKEN.has(action.do)
+
+export interface Receiving {
+  take(actions: readonly TakenAction[]): Promise<void>
+  refused(message: Refused): Promise<void>
+}
+
+export function createReceiving(talk: Talk, sending: Sending, comparing: Comparing): Receiving {
+  const { log, host, session, offers, progress, perform } = talk
+  /** What was refused as it lacks something, by document. */
+  const refusals = new Map<DocumentId, Set<string>>()
+  /** Forks that were dealt with: answers that were on their way meanwhile tell of them again. */
+  const forks = new Set<string>()
+
+  async function take(actions: readonly TakenAction[]): Promise<void> {
+    const incoming = actions.flatMap(toIncoming)
+    const taken = await unlessFull(log.take(incoming, progress.note()))
+    host.storing(taken !== undefined)
+    if (taken === undefined) return passOn(incoming)
+    // Until what did not fit is fetched there is no place to go on from.
+    if (taken.unfit.length > 0) {
+      talk.unsettle()
+      progress.place = undefined
+    }
+    show(taken)
+    for (const document of [...taken.arrived.keys(), ...taken.pieces.keys()]) refusals.delete(document)
+    for (const ref of taken.outdated) talk.put({ type: 'tombstone', ...ref, through: 0 })
+    await mend(taken.unfit)
+    // What was stamped beyond what is here is told again when that is fetched.
+    for (const { where } of taken.unfit) sending.want(where.document)
+    comparing.reached()
+    if (progress.sending) await sending.send()
+  }
+
+  function show({ arrived, pieces, progress: transfers, deleted, documents }: Taken): void {
+    for (const { ref, empty, branch } of deleted) {
+      offers.forget(ref.document)
+      sending.forget(ref.document)
+      host.deleted(ref, empty, branch)
+    }
+    for (const [document, records] of arrived) host.arrived(document, records)
+    for (const [document, those] of pieces) for (const each of those) host.arrivedPieces(document, each)
+    for (const each of transfers) host.progress(each.document, each.pieces, each.count)
+    host.changed(documents)
+  }
+
+  /** There is no room to store it: shown now, and fetched again by a later conversation, as the place stays before it. */
+  async function passOn(incoming: readonly Incoming[]): Promise<void> {
+    progress.lose(talk.environment.now())
+    for (const each of incoming) {
+      if (each.type === 'piece') host.passed(each.piece.document, progress.relay, [inflatePiece(each.piece)])
+      if (each.type !== 'entries') continue
+      const updates = each.entries.runs.flatMap((run) => run.updates.map(({ bytes }) => bytes))
+      host.passed(each.entries.document, progress.relay, updates)
+    }
+    if (progress.sending) await sending.send()
+  }
+
+  function toIncoming(action: TakenAction): Incoming[] {
+    if (action.place !== undefined) progress.place = action.place
+    switch (action.do) {
+      case 'store':
+        return [{ type: 'entries', entries: action.entries }]
+      case 'piece':
+        return [{ type: 'piece', piece: action.piece }]
+      case 'deleted':
+        offers.settleTombstone(action.ref.document)
+        return [{ type: 'deleted', ref: action.ref }]
+      case 'acknowledged':
+        offers.settle(action.ack.document, action.ack.origin, action.ack.seq)
+        return [{ type: 'ack', ack: action.ack }]
+      case 'stamped': {
+        const submit = sending.answered(action.stamped.request)
+        if (submit === undefined) return []
+        submit.relayed?.()
+        return [{ type: 'stamped', stamped: action.stamped, edits: submit.edits, bytes: submit.bytes }]
+      }
+    }
+  }
+
+  async function mend(unfit: Taken['unfit']): Promise<void> {
+    for (const { where, origin, code } of unfit) {
+      if (code === 'fork') await forked(where, origin)
+      await talk.differAgain(where)
+    }
+  }
+
+  async function forked(where: DocumentRef, origin: string): Promise<void> {
+    const name = `${where.document}\u0000${origin}`
+    if (forks.has(name)) return
+    forks.add(name)
+    const held = await log.unseal(where.document, origin)
+    offers.forget(where.document)
+    host.forked(where.document, origin)
+    if (held !== undefined) host.changed([held])
+    sending.want(where.document)
+  }
+
+  async function refused(message: Refused): Promise<void> {
+    const submit = sending.answered(message.request)
+    const { document, origin, code } = message
+    switch (code) {
+      case 'gap':
+      case 'dependency':
+        if (isHopeless(message)) return
+        if (submit !== undefined) sending.want(document)
+        return mend([{ where: message, origin, code: 'gap' }])
+      case 'fork':
+        return mend([{ where: message, origin, code }])
+      default:
+        if (!isFinal(code)) return void perform(session.end(code, message.detail))
+        return sending.refuse(document, code, message.detail)
+    }
+  }
+
+  /** Refused again as it was, although all that is here has been offered: it waits until something new is known (P7). */
+  function isHopeless({ document, origin, seq, code, detail }: Refused): boolean {
+    const key = `${origin}/${seq}/${code}`
+    const known = refusals.get(document) ?? new Set()
+    refusals.set(document, known)
+    if (!known.has(key)) {
+      known.add(key)
+      return false
+    }
+    host.hopeless(document, code, detail)
+    return true
+  }
+
+  return { take, refused }
+}

@@ -1,0 +1,66 @@
+/** What an app says when it opens a workspace or a document, and what of it must be right. */
+import type { Awareness } from 'y-protocols/awareness'
+import type * as Y from 'yjs'
+import type { Environment } from '../shared/environment.ts'
+import { RejoinError } from '../shared/errors.ts'
+import type { Scope } from '../shared/wire/messages.ts'
+import type { Dial } from './connection/socket.ts'
+import { openIndexedDbStore } from './replica/indexeddb.ts'
+import { createMemoryReplicaStore } from './replica/memory.ts'
+import type { ReplicaStore } from './replica/store.ts'
+
+/** How a workspace is opened. */
+export interface WorkspaceOptions {
+  /** The workspace: 1 to 80 bytes of text without slashes and control characters; neither `.` nor `..`. */
+  id: string
+  /** Whose replica this is: each user of a browser has a database of their own. One nameless user by default. */
+  user?: string
+  /**
+   * Addresses of relays, `ws:` or `wss:` (`http:` and `https:` are taken for them), tried in turn. Without any the workspace
+   * stays on this device.
+   */
+  relays?: readonly string[]
+  /** Permission for the relay, at most 8 KiB; a function is asked at every connection, and again later where it throws. */
+  token?: string | (() => string | Promise<string>)
+  /** `indexeddb` (the default), `memory` (gone with the tab), or a store of your own. */
+  storage?: 'indexeddb' | 'memory' | ReplicaStore
+  /**
+   * Which documents are kept up to date here: `all` of the workspace (the default with durable storage), or those `opened`,
+   * for as long as they are open. What was typed here is sent in any case.
+   */
+  sync?: Scope
+  /** `false`: stay offline until `connect()`. `true` by default. */
+  connect?: boolean
+  /** Clock, chance and timers; for tests. */
+  environment?: Environment
+  /** How a socket is opened; for tests and platforms without WebSocket. */
+  dial?: Dial
+}
+
+/** How a document is opened; what is given matters for its first handle only, but for `doc`, which has to be the same one. */
+export interface OpenOptions {
+  /** Your own Y.Doc; what it holds becomes part of the document. It is not destroyed with the handle. */
+  doc?: Y.Doc
+  /** Your own awareness of it; it goes on without the handle. */
+  awareness?: Awareness
+  /** Yjs' setting, fixed when the document is created; that of `doc`, or `true`, by default. */
+  gc?: boolean
+}
+
+export async function openStore(storage: 'indexeddb' | 'memory' | ReplicaStore, name: string): Promise<ReplicaStore> {
+  if (storage === 'memory') return createMemoryReplicaStore()
+  return storage === 'indexeddb' ? openIndexedDbStore(name) : storage
+}
+
+/** The address of a workspace at a relay. Raises `bad-option` for what is no `ws:` or `wss:` (or `http(s):`) address. */
+export function syncUrl(relay: string, workspace: string): string {
+  const url = URL.canParse(relay) ? new URL(relay) : undefined
+  if (url === undefined || !/^(ws|http)s?:$/.test(url.protocol)) {
+    throw new RejoinError(
+      'bad-option',
+      `${JSON.stringify(relay)} is no address of a relay such as wss://relay.example.com`,
+    )
+  }
+  url.protocol = url.protocol.replace('http', 'ws')
+  return `${url.href.replace(/\/$/, '')}/sync/${encodeURIComponent(workspace)}`
+}

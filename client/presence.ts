@@ -1,0 +1,83 @@
+/**
+ * Who is in a document: its awareness, fed by the relay and told to it. Nobody is seen without a connection. It is never
+ * stored.
+ */
+import * as encoding from 'lib0/encoding'
+import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness'
+import type * as Y from 'yjs'
+import { STORED } from './reading.ts'
+
+export interface Presence {
+  /** Made at first use. */
+  readonly awareness: Awareness
+  /** The relay knows that the document is open here. */
+  connected(): void
+  disconnected(): void
+  received(bytes: Uint8Array): void
+  /** Leaves the document; awareness of the app's own goes on without it. */
+  close(): void
+}
+
+export function createPresence(doc: Y.Doc, own: Awareness | undefined, send: (bytes: Uint8Array) => void): Presence {
+  let awareness: Awareness | undefined
+  let forget: (() => void) | undefined
+
+  function made(): Awareness {
+    awareness ??= listen(own ?? new Awareness(doc))
+    return awareness
+  }
+
+  function listen(to: Awareness): Awareness {
+    type Change = Record<'added' | 'updated' | 'removed', number[]>
+    const moved = ({ added, updated, removed }: Change, origin: unknown): void => {
+      // The relay thought that this client had gone, as after a reconnect; its clock is past that now.
+      const missed = origin === STORED && removed.includes(to.clientID) && to.getLocalState() !== null
+      if (missed) send(encodeAwarenessUpdate(to, [to.clientID]))
+      if (origin !== STORED) send(encodeAwarenessUpdate(to, [...added, ...updated, ...removed]))
+    }
+    to.on('update', moved)
+    forget = () => to.off('update', moved)
+    return to
+  }
+  if (own !== undefined) made()
+
+  /** Clocks go too: the relay will send the states of the others as they were. */
+  function forgetOthers(): void {
+    if (awareness === undefined) return
+    // Not the client id of the Y.Doc: an app may bring an awareness that it made of another one.
+    const { clientID, meta } = awareness
+    const others = [...awareness.getStates().keys()].filter((client) => client !== clientID)
+    removeAwarenessStates(awareness, others, STORED)
+    for (const client of meta.keys()) if (client !== clientID) meta.delete(client)
+  }
+
+  return {
+    get awareness() {
+      return made()
+    },
+    connected() {
+      const state = awareness?.getLocalState()
+      // Set anew, its clock rises: others have dropped it with the last connection, and would take the same clock for an echo.
+      if (state != null) awareness?.setLocalState(state)
+    },
+    disconnected: forgetOthers,
+    received: (bytes) => applyAwarenessUpdate(made(), bytes, STORED),
+    close() {
+      if (awareness === undefined) return
+      forgetOthers()
+      if (own === undefined) awareness.destroy()
+      else send(encodeGone(awareness))
+      forget?.()
+    },
+  }
+}
+
+/** What tells others that this client has left, although its awareness goes on: it is the app's. */
+function encodeGone({ clientID, meta }: Awareness): Uint8Array {
+  const encoder = encoding.createEncoder()
+  encoding.writeVarUint(encoder, 1)
+  encoding.writeVarUint(encoder, clientID)
+  encoding.writeVarUint(encoder, (meta.get(clientID)?.clock ?? 0) + 1)
+  encoding.writeVarString(encoder, 'null')
+  return encoding.toUint8Array(encoder)
+}

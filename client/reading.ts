@@ -1,0 +1,230 @@
+/**
+ * From the update log into a Y.Doc: what this device holds when the document is opened, and what arrives later. What the Y.Doc
+ * has been given is counted, so that nothing is read twice and a gap is noticed. Nothing here throws into Yjs.
+ */
+import * as Y from 'yjs'
+import type { VersionVector } from '../shared/causality/version-vector.ts'
+import type { Environment } from '../shared/environment.ts'
+import { toRejoinError } from '../shared/errors.ts'
+import type { OriginId } from '../shared/ids.ts'
+import { joinUpdates } from '../shared/update/join.ts'
+import type { DocumentRef } from '../shared/update/record.ts'
+import { backoff } from './connection/backoff.ts'
+import type { Waiting } from './replica/store.ts'
+import type { Arrived, ArrivedPieces, HeldDocument, LoadedDocument, UpdateLog } from './replica/update-log.ts'
+
+/** Origin of transactions in which stored updates are applied. */
+export const STORED = Symbol('rejoin')
+
+/** Bytes that are applied at a time: some tens of milliseconds of Yjs on a phone. */
+const APPLIED_BYTES_TARGET = 256 * 1024
+
+export interface ReadingOptions {
+  where: DocumentRef
+  doc: Y.Doc
+  log: UpdateLog
+  environment: Environment
+  /** So many transactions in the log are not acknowledged. */
+  counted(unacknowledged: number): void
+  /** Whether the store answers. */
+  storage(works: boolean): void
+  report(error: unknown): void
+}
+
+export interface Reading {
+  /** Whether the Y.Doc was given any record. */
+  readonly isEmpty: boolean
+  /** Tries again for as long as the store fails: what is typed meanwhile is kept and shown as degraded (P5, P6). */
+  load(): Promise<LoadedDocument>
+  /** All that the log holds, for as long as it takes the store to give it. */
+  readAll(): Promise<LoadedDocument>
+  /** Records that have just been stored. */
+  arrived(records: readonly Arrived[]): void
+  /** Pieces that have just been stored; where the Y.Doc lacks what was there before them, all of it is read. */
+  arrivedPieces(pieces: ArrivedPieces): void
+  /** Updates that are not stored. */
+  passed(updates: readonly Uint8Array[]): void
+  /** Edits have become records: their content is known. */
+  sealed(records: readonly Waiting[]): void
+  /** An edit of this tab was stored under this number. */
+  wrote(n: number): void
+  /** The replica's view of the document has changed. */
+  changed(held: HeldDocument): void
+  /** Under this origin the log may hold other records than the Y.Doc was given. */
+  forget(origin: OriginId): void
+  /** The log may hold more than the Y.Doc was given. */
+  catchUp(): Promise<void>
+  /** What the Y.Doc is being given, or is to be; `undefined`: nothing. */
+  readonly whenCaughtUp: Promise<void> | undefined
+  /** Nothing is applied any more. */
+  end(): void
+  /** Nothing is waited for any more. */
+  hurry(): void
+}
+
+export function createReading(options: ReadingOptions): Reading {
+  const { where, doc, log, environment, report } = options
+  const seenVector = new Map<OriginId, number>()
+  const seenEdits = new Map<string, number>()
+  let loaded = false
+  let ended = false
+  let hurried = false
+  let hurryLoad: () => void = () => {}
+  let catching: Promise<void> | undefined
+  /** There was more to read while the log was read. */
+  let again = false
+  /** Pieces are being applied: what rests on them waits. */
+  let isApplying = false
+  /** Origins that were forgotten while the log was read: what was read of them may be of before. */
+  const forgotten = new Set<OriginId>()
+
+  async function load(): Promise<LoadedDocument> {
+    forgotten.clear()
+    const held = await loadHeld()
+    await applyAll(held.updates)
+    see(held.seen)
+    loaded = true
+    if (forgotten.size > 0) void catchUp()
+    return held
+  }
+
+  async function loadHeld(): Promise<LoadedDocument> {
+    for (let failed = 0; ; failed++) {
+      try {
+        await log.ensure(where)
+        const held = await log.load(where.document)
+        options.storage(true)
+        return held
+      } catch (error) {
+        const { code } = toRejoinError(error, 'storage-failed', 'the document does not load')
+        if (hurried || (code !== 'storage-failed' && code !== 'storage-full')) throw error
+        options.storage(false)
+        if (failed === 0) report(error)
+        await new Promise<void>((resolve) => {
+          hurryLoad = resolve
+          environment.setTimer(resolve, backoff(environment, failed, 0))
+        })
+      }
+    }
+  }
+
+  /** `areChecked`: a Y.Doc is safe from them. */
+  function apply(updates: readonly Uint8Array[], areChecked = false): void {
+    const [only] = updates
+    if (only === undefined || ended) return
+    try {
+      Y.applyUpdate(doc, areChecked && updates.length === 1 ? only : joinUpdates(updates), STORED)
+      // Batches that need each other can stick; the doc's own state, applied once more, frees them.
+      if (doc.store.pendingStructs !== null) Y.applyUpdate(doc, Y.encodeStateAsUpdate(doc), STORED)
+    } catch (error) {
+      report(error)
+    }
+  }
+
+  /** Much at a time would keep the page from everything else. */
+  async function applyAll(updates: readonly Uint8Array[], areChecked = false): Promise<void> {
+    let batch: Uint8Array[] = []
+    let bytes = 0
+    for (const update of updates) {
+      if (bytes > 0 && bytes + update.length > APPLIED_BYTES_TARGET) {
+        apply(batch, areChecked)
+        batch = []
+        bytes = 0
+        await new Promise<void>((resolve) => environment.setTimer(resolve, 0))
+      }
+      batch.push(update)
+      bytes += update.length
+    }
+    apply(batch, areChecked)
+  }
+
+  function see(seen: LoadedDocument['seen']): void {
+    for (const [origin, seq] of seen.vector) if (!forgotten.has(origin)) seenVector.set(origin, seq)
+    for (const [tab, n] of seen.edits) seenEdits.set(tab, Math.max(n, seenEdits.get(tab) ?? 0))
+  }
+
+  function catchUp(): Promise<void> {
+    if (!loaded || hurried) return Promise.resolve()
+    if (catching !== undefined) {
+      again = true
+      return catching
+    }
+    again = false
+    forgotten.clear()
+    return alone(
+      log.load(where.document, { vector: seenVector, edits: seenEdits }).then(async (held) => {
+        await applyAll(held.updates)
+        see(held.seen)
+        options.counted(held.unacknowledged)
+      }),
+    )
+  }
+
+  /** One thing at a time gives the Y.Doc more than a few records. */
+  function alone(work: Promise<void>): Promise<void> {
+    catching = work.catch(report).finally(() => {
+      catching = undefined
+      isApplying = false
+      if (again || forgotten.size > 0) return catchUp()
+    })
+    return catching
+  }
+
+  const hasSeen = (vector: VersionVector): boolean =>
+    [...vector].every(([origin, { seq }]) => seq <= (seenVector.get(origin) ?? 0))
+
+  return {
+    get isEmpty() {
+      return seenVector.size === 0
+    },
+    load,
+    readAll: loadHeld,
+    catchUp,
+    get whenCaughtUp() {
+      return catching
+    },
+    arrived(records) {
+      if (!loaded) return
+      if (isApplying) return void catchUp()
+      const connected = records.every(({ origin, seq }, index) => {
+        const before = records.slice(0, index).findLast((each) => each.origin === origin)?.seq
+        return seq === (before ?? seenVector.get(origin) ?? 0) + 1
+      })
+      if (!connected) return void catchUp()
+      apply(records.filter(({ own }) => !own).map(({ bytes }) => bytes))
+      for (const { origin, seq } of records) seenVector.set(origin, seq)
+    },
+    arrivedPieces({ updates, vector, before }) {
+      if (!loaded || hurried || catching !== undefined || !hasSeen(before)) return void catchUp()
+      for (const [origin, { seq }] of vector) seenVector.set(origin, Math.max(seq, seenVector.get(origin) ?? 0))
+      forgotten.clear()
+      isApplying = true
+      void alone(applyAll(updates, true))
+    },
+    passed(updates) {
+      if (loaded) apply(updates)
+    },
+    sealed(records) {
+      for (const { origin, seq, edits } of records) {
+        const all = edits.every(({ tab, to }) => (seenEdits.get(tab) ?? -1) >= to)
+        if (all && seq === (seenVector.get(origin) ?? 0) + 1) seenVector.set(origin, seq)
+      }
+    },
+    wrote: (n) => void seenEdits.set(log.tab, n),
+    changed({ vector, unacknowledged }) {
+      if (loaded && !hasSeen(vector)) void catchUp()
+      options.counted(unacknowledged)
+    },
+    forget(origin) {
+      seenVector.delete(origin)
+      forgotten.add(origin)
+    },
+    end() {
+      ended = true
+    },
+    hurry() {
+      hurried = true
+      hurryLoad()
+    },
+  }
+}

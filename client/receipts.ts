@@ -1,0 +1,87 @@
+/** Waiting for receipts: who asked for one is told when everything typed before is as safe as asked for (P2). */
+import type { DocumentId } from '../shared/ids.ts'
+import type { Outstanding, UpdateLog } from './replica/update-log.ts'
+
+/** How far `saved` waits: written to this device, or acknowledged by a relay, which has it durably. */
+export type SavedLevel = 'device' | 'relay'
+
+export interface Receipts {
+  /** Resolves when this many edits are stored, and those acknowledged where asked for. */
+  saved(edits: number, level: SavedLevel, signal?: AbortSignal): Promise<void>
+  /** Something may have come true. */
+  look(): void
+  /** Whoever waits, or will, is told so. */
+  end(error: Error): void
+}
+
+export function createReceipts(
+  document: DocumentId,
+  log: UpdateLog,
+  edits: { readonly stored: number; readonly safe: number },
+): Receipts {
+  const waiters = new Set<() => void>()
+  let ended: Error | undefined
+  /** Settled when all who waited for receipts of relays have theirs: one after the other, as each look reads the store (P7). */
+  let relayReceipts: Promise<unknown> = Promise.resolve()
+
+  /** Waits until `test` holds, looking again at every change, and when `turn` comes. */
+  function until(test: () => boolean | Promise<boolean>, signal?: AbortSignal, turn?: Promise<unknown>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let looking = false
+      let again = false
+      const settle = (finish: () => void): void => {
+        waiters.delete(look)
+        signal?.removeEventListener('abort', look)
+        finish()
+      }
+      const look = (): void => {
+        if (signal?.aborted) return settle(() => reject(signal.reason))
+        if (ended !== undefined) return settle(() => reject(ended))
+        if (looking) {
+          again = true
+          return
+        }
+        looking = true
+        again = false
+        Promise.resolve(test()).then(
+          (done) => {
+            looking = false
+            if (done) settle(resolve)
+            else if (again) look()
+          },
+          (error) => settle(() => reject(error)),
+        )
+      }
+      waiters.add(look)
+      signal?.addEventListener('abort', look)
+      void turn?.then(look)
+      look()
+    })
+  }
+
+  async function saved(count: number, level: SavedLevel, signal?: AbortSignal): Promise<void> {
+    if (level === 'device') return until(() => edits.stored >= count, signal)
+    await until(() => edits.safe >= count, signal)
+    const outstanding: Outstanding = await log.outstanding(document)
+    let first = false
+    const before = relayReceipts.then(() => {
+      first = true
+    })
+    const mine = until(() => first && log.isAcknowledged(document, outstanding), signal, before)
+    relayReceipts = Promise.allSettled([before, mine])
+    await mine
+  }
+
+  const look = (): void => {
+    for (const waiter of [...waiters]) waiter()
+  }
+
+  return {
+    saved,
+    look,
+    end(error) {
+      ended ??= error
+      look()
+    },
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * Damaged rows are taken out (P5). What relays hold is fetched again. What was only here is lost; what rests on it becomes a
+ * branch, as no relay would take it, and everything else goes on.
+ */
+import { type Head, headOf } from '../../shared/causality/version-vector.ts'
+import type { DocumentId, OriginId } from '../../shared/ids.ts'
+import { givenUp, putBranch, type Reason } from './branches.ts'
+import { coveredBy, dropCheckpoint, inflateAll, readPieces, shrunk } from './checkpoints.ts'
+import { summariesOf, withoutGround } from './content.ts'
+import { type Mover, sealAgain } from './moving.ts'
+import { forgetPlaces } from './peers.ts'
+import { cutOrigin, dotOf, firstWaiting, inOrder, leaveOrigin, readRecord, rowsOf, toRecord, vectorOf } from './rows.ts'
+import { type Bad, isSound, isSoundEdit, isSoundRow } from './soundness.ts'
+import type { BranchRow, DocumentRow, Row, WriteTransaction } from './store.ts'
+
+/** What was found; a row is found once, whichever tab looks. */
+export interface Damage {
+  rows: number
+  branch?: BranchRow
+  /** Something is gone that no relay is known to have. */
+  isLost?: boolean
+}
+
+export const NO_DAMAGE: Damage = { rows: 0 }
+
+const LOST: Reason = { code: 'corrupt', detail: 'what they rest on was damaged on this device' }
+
+/** Takes out the records that are `bad`, and the damaged edits of the document. */
+export async function takeOutDamaged(
+  transaction: WriteTransaction,
+  document: DocumentId,
+  bad: readonly Bad[],
+  mover: Mover,
+): Promise<Damage> {
+  const row = await transaction.get('documents', [document])
+  if (row === undefined) return NO_DAMAGE
+  const edits = await transaction.range('edits', [document])
+  const lost = edits.filter(({ value }) => !isSoundEdit(row, value))
+  const { first, gone, spare } = await firstDamaged(transaction, row, bad)
+  const pieces = await takeOutPieces(transaction, row, bad, first)
+  if (lost.length === 0 && first.size === 0) return { rows: spare + pieces }
+  for (const { key } of lost) transaction.delete('edits', key)
+  if (first.size > 0) await forgetPlaces(transaction)
+
+  const vector = vectorOf(row)
+  const cut = await cutAway(transaction, row, vector, first)
+  // What is not there at all is as lost as what is spoilt.
+  for (const dot of gone) cut[row.waiting.some((each) => dotOf(each) === dot) ? 'lostOwn' : 'lostOthers']++
+  cut.lostOthers += pieces
+  const left = edits.filter((each) => !lost.includes(each))
+  const isLost = lost.length > 0 || cut.lostOwn > 0
+  const given = isLost ? await groundless(transaction, row, cut, left) : new Set<Held>()
+  for (const each of left) if (given.has(each)) transaction.delete('edits', each.key)
+
+  const kept = cut.own.filter((each) => !given.has(each))
+  const waiting = cut.moves ? await sealAgain(transaction, row, vector, kept, mover) : row.waiting
+  // Dots that waited may have reached a relay: they are never given to anything else.
+  if (cut.moves && waiting.length === 0) await leaveOrigin(transaction, mover.environment)
+  const taken = first.size > 0 ? await shrunk(transaction, row) : row
+  const now = { ...taken, vector: rowsOf(vector), waiting }
+  transaction.put('documents', [document], isLost ? givenUp(now, LOST) : now)
+  const rows = lost.length + cut.lostOwn + cut.lostOthers + spare
+  if (given.size === 0) return { rows, isLost }
+  const updates = [...inOrder(cut.own), ...left].filter((each) => given.has(each)).map(({ value }) => value.bytes)
+  const branch = await putBranch(transaction, row, updates, LOST, undefined, mover.environment)
+  return { rows, branch, isLost }
+}
+
+type Held = Row<'records'> | Row<'edits'>
+
+/** Records that were cut away, from the first damaged one of each origin on. */
+interface Cut {
+  /** Records that waited are among them; then all that wait are, as one may rest on the other. */
+  moves: boolean
+  /** Sound ones that waited, and sound ones that a relay has. */
+  own: Row<'records'>[]
+  others: Row<'records'>[]
+  /** How many damaged ones waited, and how many a relay has. */
+  lostOwn: number
+  lostOthers: number
+}
+
+async function cutAway(
+  transaction: WriteTransaction,
+  row: DocumentRow,
+  vector: Map<OriginId, Head>,
+  first: ReadonlyMap<OriginId, number>,
+): Promise<Cut> {
+  const waits = new Set(row.waiting.map(dotOf))
+  const isOwn = ({ key, value }: Row<'records'>): boolean => waits.has(dotOf(toRecord(key, value)))
+  const gone: Row<'records'>[] = []
+  const cutFrom = async (from: ReadonlyMap<OriginId, number>): Promise<void> => {
+    for (const [origin, seq] of from) gone.push(...(await cutOrigin(transaction, row.document, vector, origin, seq)))
+  }
+  await cutFrom(first)
+  const moves = row.waiting.some(({ origin, seq }) => seq >= (first.get(origin) ?? Number.POSITIVE_INFINITY))
+  if (moves) await cutFrom(firstWaiting(row.waiting))
+  const own = gone.filter(isOwn)
+  const others = gone.filter((each) => !isOwn(each))
+  const sound = (rows: readonly Row<'records'>[]) => rows.filter((each) => isSoundRow(row, each))
+  const [soundOwn, soundOthers] = [sound(own), sound(others)]
+  return {
+    moves,
+    own: soundOwn,
+    others: soundOthers,
+    lostOwn: own.length - soundOwn.length,
+    lostOthers: others.length - soundOthers.length,
+  }
+}
+
+/** What rests on the lost. What a relay has comes again, and what rests on that cannot be told from it: then it is nothing. */
+async function groundless(
+  transaction: WriteTransaction,
+  row: DocumentRow,
+  { own, others, lostOthers }: Cut,
+  edits: readonly Row<'edits'>[],
+): Promise<ReadonlySet<Held>> {
+  if (lostOthers > 0) return new Set()
+  const { document } = row
+  const checkpoint = await transaction.get('checkpoints', [document])
+  const ground = [
+    ...inflateAll(await readPieces(transaction, row, checkpoint?.pieces ?? [])),
+    ...[...(await transaction.range('records', [document])), ...others].map(({ value }) => value.bytes),
+  ]
+  return withoutGround<Held>(summariesOf(ground), [...own, ...edits])
+}
+
+/** What of the records that were found bad is so still: another tab may have taken one out, and a relay given it again. */
+async function firstDamaged(
+  transaction: WriteTransaction,
+  row: DocumentRow,
+  bad: readonly Bad[],
+): Promise<{ first: Map<OriginId, number>; gone: string[]; spare: number }> {
+  const first = new Map<OriginId, number>()
+  const gone: string[] = []
+  let spare = 0
+  const covered = coveredBy(await transaction.get('checkpoints', [row.document]))
+  const vector = vectorOf(row)
+  for (const { origin, seq, piece } of bad) {
+    if (piece !== undefined || seq > headOf(vector, origin).seq) continue
+    const isCovered = seq <= headOf(covered, origin).seq
+    const record = await readRecord(transaction, row, origin, seq)
+    if (record === undefined ? isCovered : isSound(row, record)) continue
+    if (isCovered) {
+      // What it says is in a piece as well.
+      transaction.delete('records', [row.document, origin, seq])
+      spare++
+      continue
+    }
+    if (record === undefined) gone.push(dotOf({ origin, seq }))
+    first.set(origin, Math.min(seq, first.get(origin) ?? seq))
+  }
+  return { first, gone, spare }
+}
+
+/**
+ * Where pieces are damaged the checkpoint goes: an origin stays that is there in records from its first one on. Returns how many
+ * are damaged.
+ */
+async function takeOutPieces(
+  transaction: WriteTransaction,
+  row: DocumentRow,
+  bad: readonly Bad[],
+  first: Map<OriginId, number>,
+): Promise<number> {
+  const { document } = row
+  const checkpoint = await transaction.get('checkpoints', [document])
+  if (checkpoint === undefined || !bad.some(({ piece }) => piece !== undefined)) return 0
+  const damaged = (await readPieces(transaction, row, checkpoint.pieces)).filter(({ isSound: sound }) => !sound).length
+  if (damaged === 0) return 0
+  await dropCheckpoint(transaction, document)
+  for (const { origin, seq } of checkpoint.vector) {
+    const rows = await transaction.range('records', [document, origin], { limit: seq })
+    const isWhole = rows.length === seq && rows.every((each) => isSoundRow(row, each))
+    if (!isWhole) first.set(origin, 1)
+  }
+  return damaged
+}

@@ -1,0 +1,110 @@
+/** Edits: what was typed here and is not sealed yet, and how it becomes records, or is handed over to be named by a relay. */
+import { headOf } from '../../shared/causality/version-vector.ts'
+import type { Environment } from '../../shared/environment.ts'
+import { type DocumentId, randomId } from '../../shared/ids.ts'
+import { joinUpdates } from '../../shared/update/join.ts'
+import { type DocumentRef, seal } from '../../shared/update/record.ts'
+import { splitUpdate } from '../../shared/update/split.ts'
+import { alive } from './deletion.ts'
+import type { Unsent } from './log-types.ts'
+import { putRecord, readSelf, refOf, rowsOf, vectorOf } from './rows.ts'
+import { editChecksum } from './soundness.ts'
+import type { EditRange, EditRow, Row, Waiting, WriteTransaction } from './store.ts'
+
+/** Bytes of one record: well below what every relay accepts. Only what cannot be cut is larger. */
+export const RECORD_BYTES_TARGET = 512 * 1024
+
+export const toEdit = (where: DocumentRef, bytes: Uint8Array, count: number): EditRow => ({
+  bytes,
+  count,
+  checksum: editChecksum(where, bytes),
+})
+
+/**
+ * Seals all edits of a document; they must be sound. They are joined first and then cut, as edits of one tab may build on those
+ * of another, whichever comes first by key.
+ */
+export async function sealEdits(transaction: WriteTransaction, document: DocumentId, tab: string): Promise<Waiting[]> {
+  const self = await readSelf(transaction)
+  const row = await transaction.get('documents', [document])
+  const edits = await transaction.range('edits', [document])
+  if (row === undefined || edits.length === 0) return []
+  const vector = vectorOf(row)
+  const { origin } = self
+  const ranges = rangesOf(edits)
+  const parts = cut(joinUpdates(edits.map(({ value }) => value.bytes)))
+  const sealed = parts.map((bytes, index): Waiting => {
+    const previous = headOf(vector, origin)
+    const record = seal(row, { origin, seq: previous.seq + 1, kind: 'yjs-v1', bytes }, previous.chain)
+    putRecord(transaction, document, record, self.head + 1 + index, { tab })
+    vector.set(origin, { seq: record.seq, chain: record.chain })
+    return { origin, seq: record.seq, count: countOfPart(edits, index, parts.length), edits: ranges }
+  })
+  for (const { key } of edits) transaction.delete('edits', key)
+  const waiting = [...row.waiting, ...sealed]
+  transaction.put('documents', [document], { ...alive(row), vector: rowsOf(vector), waiting })
+  transaction.put('meta', ['replica'], { ...self, head: self.head + sealed.length })
+  return sealed
+}
+
+/** What of the edits is submitted next; `undefined` where they are too much for one update and are to be cut first. */
+export function nextUnsent(where: DocumentRef, edits: readonly Row<'edits'>[]): Unsent | undefined {
+  const made = edits.find(({ value }) => value.of !== undefined)
+  const next = made === undefined ? edits : [made]
+  const bytes = joinUpdates(next.map(({ value }) => value.bytes))
+  if (made === undefined && bytes.length > RECORD_BYTES_TARGET && !isOnePart(bytes)) return undefined
+  return { where: refOf(where), edits: [...next], bytes, more: next.length < edits.length }
+}
+
+/** Puts parts that a relay takes in the place of edits that are too much for one update. */
+export function cutEdits(
+  transaction: WriteTransaction,
+  where: DocumentRef,
+  edits: readonly Row<'edits'>[],
+  environment: Environment,
+): void {
+  for (const { key } of edits) transaction.delete('edits', key)
+  const bytes = joinUpdates(edits.map(({ value }) => value.bytes))
+  putMade(transaction, where, bytes, rangesOf(edits), sumOf(edits), environment)
+}
+
+/** Puts edits made of others, or of records, under a name that no tab counts under, so that they take the place of none. */
+export function putMade(
+  transaction: WriteTransaction,
+  where: DocumentRef,
+  bytes: Uint8Array,
+  of: readonly EditRange[],
+  count: number,
+  environment: Environment,
+): void {
+  const name = randomId(environment)
+  const parts = cut(bytes)
+  for (const [index, part] of parts.entries()) {
+    const edit = toEdit(where, part, index === parts.length - 1 ? count : 0)
+    transaction.put('edits', [where.document, name, index], { ...edit, of })
+  }
+}
+
+const cut = (bytes: Uint8Array): Uint8Array[] => splitUpdate(bytes, RECORD_BYTES_TARGET)
+
+const isOnePart = (bytes: Uint8Array): boolean => cut(bytes).length === 1
+
+const sumOf = (edits: readonly Row<'edits'>[]): number => edits.reduce((sum, { value }) => sum + value.count, 0)
+
+/** They wait until the last part is acknowledged. */
+const countOfPart = (edits: readonly Row<'edits'>[], index: number, parts: number): number =>
+  index === parts - 1 ? sumOf(edits) : 0
+
+/** The edits in rows: their own numbers, or what they were made of. */
+function rangesOf(edits: readonly Row<'edits'>[]): EditRange[] {
+  const ranges = new Map<string, EditRange>()
+  const add = ({ tab, from, to }: EditRange): void => {
+    const known = ranges.get(tab)
+    ranges.set(tab, known ? { tab, from: Math.min(known.from, from), to: Math.max(known.to, to) } : { tab, from, to })
+  }
+  for (const { key, value } of edits) {
+    const n = Number(key[2])
+    for (const range of value.of ?? [{ tab: String(key[1]), from: n, to: n }]) add(range)
+  }
+  return [...ranges.values()]
+}

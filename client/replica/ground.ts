@@ -1,0 +1,143 @@
+/**
+ * What updates rest on, by Yjs client and clock: which records may be folded, and whether a transfer has its ground. What waits
+ * for a relay is never folded, as it may have to leave the document; so neither is what rests on it.
+ */
+import { type Head, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
+import type { OriginId } from '../../shared/ids.ts'
+import { type Clocks, decodeClocks, raiseClocks } from '../../shared/update/fold.ts'
+import type { StructRange, UpdateSummary } from '../../shared/update/inspect.ts'
+import { coveredBy, readBeyond } from './checkpoints.ts'
+import { summaryOf } from './content.ts'
+import { dotOf, inOrder, toRecord } from './rows.ts'
+import { type Bad, isSoundRow } from './soundness.ts'
+import type { CheckpointRow, DocumentRow, Grounding, ReadTransaction, Row } from './store.ts'
+
+/** What of a document's records may become pieces. */
+export interface Foldable {
+  /** In the order of the log. */
+  records: Row<'records'>[]
+  /** What the checkpoint covers, with them in it. */
+  vector: Map<OriginId, Head>
+  /** What it holds then. */
+  clocks: Clocks
+  /** Clocks of what is not folded. */
+  apart: Clocks
+  /** Acknowledged records are among what is not folded, as they rest on what waits. */
+  isPart: boolean
+  /** Records that are damaged or gone: nothing is to be folded before that is mended. */
+  bad: Bad[]
+}
+
+/** Finds what may be folded of the records that the checkpoint does not cover yet. */
+export async function readFoldable(
+  transaction: ReadTransaction,
+  row: DocumentRow,
+  vector: VersionVector,
+  checkpoint: CheckpointRow | undefined,
+): Promise<Foldable> {
+  const rows = inOrder(await readBeyond(transaction, row.document, vector, checkpoint))
+  const foldable: Foldable = {
+    records: [],
+    vector: new Map(coveredBy(checkpoint)),
+    clocks: checkpoint === undefined ? new Map() : decodeClocks(checkpoint.stateVector),
+    apart: new Map(),
+    isPart: false,
+    bad: findBad(row, vector, checkpoint, rows),
+  }
+  if (foldable.bad.length > 0) return foldable
+  const waits = new Set(row.waiting.map(dotOf))
+  const stopped = new Set<OriginId>()
+  for (const each of rows) {
+    const { origin, seq, chain } = toRecord(each.key, each.value)
+    const summary = summaryOf(each.value.bytes)
+    const isWaiting = waits.has(dotOf({ origin, seq }))
+    if (isWaiting || stopped.has(origin) || (summary !== undefined && rests(needsOf(summary), foldable))) {
+      stopped.add(origin)
+      for (const range of summary?.structs ?? []) raise(foldable.apart, range)
+      foldable.isPart ||= !isWaiting
+      continue
+    }
+    foldable.vector.set(origin, { seq, chain })
+    // What is no update says nothing, whatever its dot.
+    if (summary === undefined) continue
+    foldable.records.push(each)
+    raiseClocks(foldable.clocks, summary.structs)
+  }
+  return foldable
+}
+
+/** Whether something rests on what is not folded. */
+export const rests = (
+  needs: Iterable<readonly [client: number, clock: number]>,
+  { clocks, apart }: Pick<Foldable, 'clocks' | 'apart'>,
+): boolean =>
+  [...needs].some(([client, clock]) => {
+    const known = clocks.get(client) ?? 0
+    return clock > known && (apart.get(client) ?? 0) > known
+  })
+
+/** The grounding of updates, with one more behind them. */
+export function grounded(before: Grounding, summary: UpdateSummary): Grounding {
+  const holds = [...before.holds]
+  for (const { client, clock, length } of summary.structs) {
+    const at = holds.findIndex(([of, , to]) => of === client && to === clock)
+    const joined = holds[at]
+    if (joined === undefined) holds.push([client, clock, clock + length])
+    else holds[at] = [client, joined[1], clock + length]
+  }
+  const needs = new Map(before.needs)
+  for (const [client, clock] of needsOf(summary)) {
+    const within = holds.find(([of, from, to]) => of === client && from < clock && clock <= to)
+    const need = within === undefined ? clock : within[1]
+    if (need > (needs.get(client) ?? 0)) needs.set(client, need)
+  }
+  return { holds, needs: [...needs] }
+}
+
+export const NO_GROUND: Grounding = { holds: [], needs: [] }
+
+/** Raises clocks by what a transfer holds. */
+export function raiseByGrounding(clocks: Clocks, { holds }: Grounding): void {
+  raiseClocks(
+    clocks,
+    holds.toSorted((a, b) => a[1] - b[1]).map(([client, clock, to]) => ({ client, clock, length: to - clock })),
+  )
+}
+
+/** Clocks below which everything is to be known: what it builds on, and what it deletes of others. */
+function needsOf({ structs, dependencies, deletes }: UpdateSummary): Clocks {
+  const needs: Clocks = new Map(dependencies)
+  const ends: Clocks = new Map()
+  for (const range of structs) raise(ends, range)
+  for (const { client, clock, length } of deletes) {
+    const end = clock + length
+    if (end > (ends.get(client) ?? 0) && end > (needs.get(client) ?? 0)) needs.set(client, end)
+  }
+  return needs
+}
+
+function raise(clocks: Clocks, { client, clock, length }: StructRange): void {
+  clocks.set(client, Math.max(clocks.get(client) ?? 0, clock + length))
+}
+
+/** Records that do not match their checksums, and the first one of an origin that is not there although it is held. */
+function findBad(
+  row: DocumentRow,
+  vector: VersionVector,
+  checkpoint: CheckpointRow | undefined,
+  rows: readonly Row<'records'>[],
+): Bad[] {
+  const { document } = row
+  const bad: Bad[] = []
+  const byOrigin = Map.groupBy(rows, ({ key }) => String(key[1]))
+  const covered = coveredBy(checkpoint)
+  for (const [origin, head] of vector) {
+    let expected = headOf(covered, origin).seq + 1
+    for (const each of byOrigin.get(origin) ?? []) {
+      if (Number(each.key[2]) !== expected || !isSoundRow(row, each)) break
+      expected++
+    }
+    if (expected <= head.seq) bad.push({ document, origin, seq: expected })
+  }
+  return bad
+}

@@ -1,0 +1,172 @@
+/** What comes from a relay becomes part of the replica: records, pieces, acknowledgements, dots for what was submitted. */
+import { headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
+import type { Environment } from '../../shared/environment.ts'
+import { toRejoinError } from '../../shared/errors.ts'
+import type { DocumentId } from '../../shared/ids.ts'
+import { connect, fromRun } from '../../shared/sync/runs.ts'
+import { type DocumentRef, seal, type UpdateRecord } from '../../shared/update/record.ts'
+import type { Ack, Piece, Run, Stamped } from '../../shared/wire/messages.ts'
+import { chainAt, coveredBy, inflateAll, readPieces } from './checkpoints.ts'
+import { summariesOf, summaryOf } from './content.ts'
+import { alive } from './deletion.ts'
+import type { HeldDocument, Incoming, PeerNote, Taken } from './log-types.ts'
+import { writePeer } from './peers.ts'
+import { readHeld, readSelf, refOf, rowsOf } from './rows.ts'
+import type { Bad } from './soundness.ts'
+import type { WriteTransaction } from './store.ts'
+import type { Told } from './telling.ts'
+import { type Opened, takePiece } from './transfers.ts'
+import { type Entered, enter, settle, takeRecord, type Work } from './work.ts'
+
+export interface Intake {
+  incoming: readonly Incoming[]
+  /** Its pieces, looked into. */
+  opened: ReadonlyMap<Piece, Opened>
+  peer: PeerNote
+  /** What relays were last told of a document, by this log. */
+  told: ReadonlyMap<DocumentId, Told>
+  environment: Environment
+}
+
+export async function takeAll(
+  transaction: WriteTransaction,
+  { incoming, opened, peer, told, environment }: Intake,
+): Promise<{ taken: Taken; round: number | undefined; bad: Bad[] }> {
+  const self = await readSelf(transaction)
+  const taken: Taken = {
+    arrived: new Map(),
+    pieces: new Map(),
+    progress: [],
+    deleted: [],
+    outdated: [],
+    documents: [],
+    unfit: [],
+  }
+  const work: Work = {
+    transaction,
+    environment,
+    self: { ...self },
+    rows: new Map(),
+    taken,
+    from: peer.replica,
+    bad: [],
+  }
+  for (const each of incoming) {
+    if (each.type === 'entries') for (const run of each.entries.runs) await takeRun(work, each.entries, run)
+    else if (each.type === 'ack') await takeAck(work, each.ack)
+    else if (each.type === 'held') await takeHeld(work, each.where, each.vector)
+    else if (each.type === 'deleted') await takeDeleted(work, each.ref)
+    else if (each.type === 'piece') {
+      const piece = opened.get(each.piece)
+      const entered = await enter(work, each.piece)
+      if (piece && entered) await takePiece(work, entered, each.piece, piece, told.get(each.piece.document))
+    } else await takeStamped(work, each)
+  }
+  for (const { row, vector } of work.rows.values()) {
+    const now = vector.size > 0 ? alive(row) : row
+    transaction.put('documents', [row.document], { ...now, vector: rowsOf(vector) })
+    taken.documents.push((await readHeld(transaction, row.document)) as HeldDocument)
+  }
+  const { head, origin } = work.self
+  if (head !== self.head || origin !== self.origin) transaction.put('meta', ['replica'], work.self)
+  // The place must not pass what did not fit: if mending is cut short, the next conversation starts before it.
+  const held = taken.unfit.length > 0 ? { ...peer, place: undefined } : peer
+  return { taken, round: await writePeer(transaction, held, environment), bad: work.bad }
+}
+
+async function takeRun(work: Work, where: DocumentRef, run: Run): Promise<void> {
+  const entered = await enter(work, where)
+  if (entered === undefined) return
+  const records = fromRun(entered.row, run)
+  const held = headOf(entered.vector, run.origin)
+  const last = run.first + records.length - 1
+  const known = await knownAt(work, entered, run.origin, last)
+  // It lies in what was folded and trimmed, which is not to be compared any more.
+  if (last < held.seq && known === undefined && last <= (await coveredSeq(work, entered, run.origin))) return
+  let fresh: UpdateRecord[]
+  try {
+    fresh = connect(held, records, () => known)
+  } catch (error) {
+    const { code } = toRejoinError(error, 'corrupt', 'a run')
+    if (code !== 'gap' && code !== 'fork') throw error
+    work.taken.unfit.push({ where: refOf(where), origin: run.origin, code })
+    return
+  }
+  for (const record of fresh) takeRecord(work, entered, record, false)
+  // A relay that sends our own record holds it: its acknowledgement was lost on the way.
+  settle(entered, run.origin, last)
+}
+
+/** The chain at a dot that is held, as far as it is known. */
+async function knownAt(work: Work, { row, vector }: Entered, origin: string, seq: number) {
+  if (headOf(vector, origin).seq <= seq)
+    return headOf(vector, origin).seq === seq ? headOf(vector, origin).chain : undefined
+  const checkpoint = await work.transaction.get('checkpoints', [row.document])
+  return chainAt(work.transaction, row.document, vector, checkpoint, origin, seq)
+}
+
+async function coveredSeq(work: Work, { row }: Entered, origin: string): Promise<number> {
+  return headOf(coveredBy(await work.transaction.get('checkpoints', [row.document])), origin).seq
+}
+
+async function takeAck(work: Work, ack: Ack): Promise<void> {
+  const entered = await enter(work, ack)
+  if (entered === undefined) return
+  const held = headOf(entered.vector, ack.origin)
+  const chain = await knownAt(work, entered, ack.origin, ack.seq)
+  // A receipt needs an equal chain: otherwise the relay holds something else under this name, or something gone here.
+  if (chain === ack.chain) return settle(entered, ack.origin, ack.seq)
+  // What was folded waits for nothing.
+  if (chain === undefined && ack.seq <= (await coveredSeq(work, entered, ack.origin))) return
+  // Under an origin that this replica has left, what is beyond its log is another's, or of a branch: it is fetched.
+  const left = held.seq < ack.seq && work.self.origin !== ack.origin
+  work.taken.unfit.push({ where: refOf(ack), origin: ack.origin, code: left ? 'gap' : 'fork' })
+}
+
+async function takeHeld(work: Work, where: DocumentRef, vector: VersionVector): Promise<void> {
+  const entered = await enter(work, where)
+  if (entered === undefined) return
+  for (const origin of new Set(entered.row.waiting.map((waiting) => waiting.origin))) {
+    const theirs = headOf(vector, origin)
+    // Another chain is a fork, which the relay tells of by itself.
+    if ((await knownAt(work, entered, origin, theirs.seq)) === theirs.chain) settle(entered, origin, theirs.seq)
+  }
+}
+
+/** The relay has the document in this epoch: that is the receipt of a tombstone that was sent there. */
+async function takeDeleted(work: Work, ref: DocumentRef): Promise<void> {
+  const entered = await enter(work, ref)
+  if (entered === undefined) return
+  const { untold: _, ...told } = entered.row
+  entered.row = told
+}
+
+async function takeStamped(work: Work, incoming: Extract<Incoming, { type: 'stamped' }>): Promise<void> {
+  const { stamped, edits, bytes } = incoming
+  const entered = await enter(work, stamped)
+  if (entered === undefined) return
+  const held = headOf(entered.vector, stamped.origin)
+  if (stamped.seq > held.seq) {
+    const record = seal(entered.row, { origin: stamped.origin, seq: stamped.seq, kind: 'yjs-v1', bytes }, held.chain)
+    if (stamped.seq !== held.seq + 1 || record.chain !== stamped.chain) return fetchStamped(work, stamped)
+    takeRecord(work, entered, record, true)
+  } else if (stamped.seq === 0 && edits.length > 0 && !(await isHeld(work, entered, bytes))) {
+    return fetchStamped(work, stamped)
+  }
+  for (const { key } of edits) work.transaction.delete('edits', key)
+}
+
+/** The relay has it, and not this replica: until it is fetched the edits stay, as the next ones rest on them at any relay. */
+function fetchStamped(work: Work, stamped: Stamped): void {
+  work.taken.unfit.push({ where: refOf(stamped), origin: stamped.origin, code: 'gap' })
+}
+
+/** Whether records and pieces that are here hold all of an update. */
+async function isHeld({ transaction }: Work, { row }: Entered, bytes: Uint8Array): Promise<boolean> {
+  const { document } = row
+  const summary = summaryOf(bytes)
+  const checkpoint = await transaction.get('checkpoints', [document])
+  const records = await transaction.range('records', [document])
+  const pieces = inflateAll(await readPieces(transaction, row, checkpoint?.pieces ?? []))
+  return summary === undefined || !summariesOf([...pieces, ...records.map(({ value }) => value.bytes)]).adds(summary)
+}

@@ -1,0 +1,100 @@
+/** What a Y.Doc is given of a document: the pieces of its checkpoint, the records beside it, and edits. */
+import { covers, headOf } from '../../shared/causality/version-vector.ts'
+import { RejoinError } from '../../shared/errors.ts'
+import type { DocumentId } from '../../shared/ids.ts'
+import { coveredBy, type FoundPiece, inflateAll, readPieces } from './checkpoints.ts'
+import type { LoadedDocument, Seen } from './log-types.ts'
+import { inOrder, seqsOf, toHeld, vectorOf } from './rows.ts'
+import { type Bad, firstMissing, isSoundEdit, isSoundRow } from './soundness.ts'
+import type { DocumentRow, ReadTransaction, ReplicaStore, Row } from './store.ts'
+
+export const NOTHING_SEEN: Seen = { vector: new Map(), edits: new Map() }
+
+/** Bytes of pieces that are checked or inflated before others run: some milliseconds. */
+const STEP_BYTES = 1024 * 1024
+
+/** What of a document is not seen yet, as it is stored. */
+interface Found {
+  row: DocumentRow
+  pieces: FoundPiece[]
+  records: Row<'records'>[]
+  edits: Row<'edits'>[]
+  /** The first one of an origin's records that is not there although it is held. */
+  missing: Bad[]
+}
+
+/** Reads what is not `seen` yet; `bad` and `lost` are damaged records and pieces, and how many damaged edits there are. */
+export async function load(
+  store: ReplicaStore,
+  document: DocumentId,
+  seen: Seen,
+  pause: () => Promise<void>,
+): Promise<{ loaded: LoadedDocument; bad: Bad[]; lost: number }> {
+  const { row, pieces, records, edits, missing } = await store.read(
+    ['documents', 'records', 'edits', 'checkpoints', 'pieces'],
+    (transaction) => find(transaction, document, seen),
+  )
+  const bad: Bad[] = [...missing]
+  await inSteps(pieces, pause, ({ id, index, isSound }) => {
+    if (!isSound) bad.push({ document, origin: '', seq: 0, piece: { id, index } })
+  })
+  for (const each of records) {
+    if (!isSoundRow(row, each)) bad.push({ document, origin: String(each.key[1]), seq: Number(each.key[2]) })
+  }
+  const updates: Uint8Array[] = []
+  if (bad.length === 0) await inSteps(pieces, pause, (piece) => updates.push(...inflateAll([piece])))
+  for (const { value } of inOrder(records)) updates.push(value.bytes)
+  const seenEdits = new Map(seen.edits)
+  let lost = 0
+  for (const { key, value } of edits) {
+    const tab = String(key[1])
+    const n = Number(key[2])
+    if (n <= (seen.edits.get(tab) ?? -1)) continue
+    if (isSoundEdit(row, value)) updates.push(value.bytes)
+    else lost++
+    seenEdits.set(tab, Math.max(n, seenEdits.get(tab) ?? 0))
+  }
+  const held = toHeld(
+    row,
+    edits.reduce((sum, { value }) => sum + value.count, 0),
+  )
+  // An origin that the log has left counts from 0 again.
+  const vector = new Map([...[...seen.vector.keys()].map((origin) => [origin, 0] as const), ...seqsOf(held.vector)])
+  return { loaded: { ...held, updates, seen: { vector, edits: seenEdits } }, bad, lost }
+}
+
+async function find(transaction: ReadTransaction, document: DocumentId, seen: Seen): Promise<Found> {
+  const row = await transaction.get('documents', [document])
+  if (row === undefined) throw new RejoinError('closed', `there is no document ${JSON.stringify(document)} here`)
+  const checkpoint = await transaction.get('checkpoints', [document])
+  const covered = coveredBy(checkpoint)
+  const seenHeads = new Map([...seen.vector].map(([origin, seq]) => [origin, { seq, chain: '' }]))
+  const isNews = !covers(seenHeads, covered)
+  const pieces = isNews ? await readPieces(transaction, row, checkpoint?.pieces ?? []) : []
+  const records: Row<'records'>[] = []
+  const missing: Bad[] = []
+  for (const [origin, { seq: to }] of vectorOf(row)) {
+    const from = 1 + Math.max(seen.vector.get(origin) ?? 0, isNews ? headOf(covered, origin).seq : 0)
+    if (from > to) continue
+    const found = await transaction.range('records', [document, origin], { from, limit: to - from + 1 })
+    records.push(...found)
+    const gone = firstMissing(document, { origin, from, to }, found)
+    if (gone !== undefined) missing.push(gone)
+  }
+  return { row, pieces, records, edits: await transaction.range('edits', [document]), missing }
+}
+
+async function inSteps(
+  pieces: readonly FoundPiece[],
+  pause: () => Promise<void>,
+  look: (piece: FoundPiece) => void,
+): Promise<void> {
+  let bytes = 0
+  for (const piece of pieces) {
+    look(piece)
+    bytes += piece.row?.size ?? 0
+    if (bytes < STEP_BYTES) continue
+    await pause()
+    bytes = 0
+  }
+}

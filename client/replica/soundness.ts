@@ -1,0 +1,56 @@
+/** Checksums of what is stored: how damaged rows are told from sound ones. */
+import type { DotRange } from '../../shared/causality/version-vector.ts'
+import type { Hash64 } from '../../shared/hash.ts'
+import type { DocumentId, OriginId } from '../../shared/ids.ts'
+import { type DocumentRef, recordChecksum, type UpdateRecord, verify } from '../../shared/update/record.ts'
+import { toRecord } from './rows.ts'
+import type { EditRow, Row } from './store.ts'
+
+/** A record that is not what was sealed, or that is not there although it is held; or a piece. */
+export interface Bad {
+  document: DocumentId
+  /** Empty, and 0, of a piece. */
+  origin: OriginId
+  seq: number
+  piece?: { id: Hash64; index: number }
+}
+
+/** Edits have no dot yet; their checksum covers document, epoch and bytes. */
+export const editChecksum = (where: DocumentRef, bytes: Uint8Array): Hash64 =>
+  recordChecksum(where, { origin: '0'.repeat(16), seq: 0, kind: 'yjs-v1', bytes })
+
+export const isSoundEdit = (where: DocumentRef, { bytes, checksum }: EditRow): boolean =>
+  editChecksum(where, bytes) === checksum
+
+export function isSound(where: DocumentRef, record: UpdateRecord): boolean {
+  try {
+    verify(where, record)
+    return true
+  } catch {
+    return false
+  }
+}
+
+export const isSoundRow = (where: DocumentRef, { key, value }: Row<'records'>): boolean =>
+  isSound(where, toRecord(key, value))
+
+/** The first record of a range that is not among `rows`, which are of this range, in order; a store may lose what it was given. */
+export function firstMissing(
+  document: DocumentId,
+  { origin, from, to }: DotRange,
+  rows: readonly Row<'records'>[],
+): Bad | undefined {
+  if (rows.length === to - from + 1) return undefined
+  const at = rows.findIndex(({ key }, index) => Number(key[2]) !== from + index)
+  return { document, origin, seq: from + (at < 0 ? rows.length : at) }
+}
+
+/** Whether a record may be sent: it is sound, and does not follow one of its origin that is not. Notes those that are not. */
+export function isFit(where: DocumentRef, record: UpdateRecord, bad: Bad[]): boolean {
+  const { document } = where
+  const { origin, seq } = record
+  if (bad.some((each) => each.document === document && each.origin === origin && each.seq < seq)) return false
+  if (isSound(where, record)) return true
+  bad.push({ document, origin, seq })
+  return false
+}

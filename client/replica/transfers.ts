@@ -1,0 +1,202 @@
+/**
+ * Pieces that come from a relay. They are kept as they come, and become part of the document with the last one, in one
+ * transaction: the checkpoint then holds what it held, the records beside it, and them (P2, P3). They say what their sender
+ * holds beyond what it was told is here; so they are dropped, and asked for again, where that is not so any more.
+ */
+import { covers, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
+import { type OriginId, randomId } from '../../shared/ids.ts'
+import { jointsOf } from '../../shared/sync/joint.ts'
+import { encodeClocks, joinToPieces } from '../../shared/update/fold.ts'
+import { inspectUpdate, type UpdateSummary } from '../../shared/update/inspect.ts'
+import { inflatePiece } from '../../shared/update/piece-bytes.ts'
+import type { Piece } from '../../shared/wire/messages.ts'
+import { chainAt, countPieces, dropPartial, inflateAll, putPieces, readPieces } from './checkpoints.ts'
+import { type Foldable, grounded, NO_GROUND, raiseByGrounding, readFoldable, rests } from './ground.ts'
+import type { Incoming } from './log-types.ts'
+import { refOf, rowsOf } from './rows.ts'
+import type { CheckpointRow, Grounding, PartialRow, PieceRange } from './store.ts'
+import type { Told } from './telling.ts'
+import { type Entered, settle, type Work } from './work.ts'
+
+/** Inflated bytes of a transfer that are handed to open documents at once; who wants more reads it from the store. */
+const ARRIVED_BYTES_MAX = 1024 * 1024
+
+/** A piece that was looked into. */
+export interface Opened {
+  update: Uint8Array
+  summary: UpdateSummary
+}
+
+/** Inflates and checks pieces, before any transaction. Raises `invalid-update` or `too-big`. */
+export function openPieces(incoming: readonly Incoming[]): Map<Piece, Opened> {
+  const opened = new Map<Piece, Opened>()
+  for (const each of incoming) {
+    if (each.type !== 'piece') continue
+    const update = inflatePiece(each.piece)
+    opened.set(each.piece, { update, summary: inspectUpdate(update) })
+  }
+  return opened
+}
+
+/** Takes one piece. `told`: what the relay was last told of the document, by this log. */
+export async function takePiece(
+  work: Work,
+  entered: Entered,
+  piece: Piece,
+  opened: Opened,
+  told: Told | undefined,
+): Promise<void> {
+  const { transaction, taken, environment } = work
+  const { document } = piece
+  const before = await transaction.get('partials', [document])
+  // The same transfer from its start: its sender does not have the rest of the one that was begun.
+  if (piece.index === 0) await dropPartial(transaction, document)
+  const partial = piece.index === 0 ? undefined : before
+  const isNext = piece.index === 0 || (partial?.id === piece.id && partial.pieces === piece.index)
+  const isAnswer = (entered.row.shrunk ?? 0) <= (told?.shrunk ?? 0)
+  if (!isNext || !isAnswer || (partial !== undefined && partial.count !== piece.count)) return dismiss(work, piece)
+  const ground = grounded(partial ?? NO_GROUND, opened.summary)
+  if (piece.vector === undefined) {
+    const row = partial ?? begin(work, piece, told)
+    putPieces(transaction, piece, row.as, [piece], piece.index)
+    const bytes = row.bytes + piece.size
+    const next = { ...row, ...ground, bytes, pieces: piece.index + 1, touchedAt: environment.now() }
+    transaction.put('partials', [document], next)
+    taken.progress.push({ document, pieces: next.pieces, count: piece.count })
+    return
+  }
+  const mends = told?.mends === true
+  await complete(work, entered, { piece, vector: piece.vector, opened, partial, ground, mends })
+}
+
+/** A set that is complete. */
+interface Complete {
+  piece: Piece
+  vector: VersionVector
+  opened: Opened
+  partial: PartialRow | undefined
+  ground: Grounding
+  mends: boolean
+}
+
+const begin = (
+  { environment, from: relay }: Work,
+  { id, count }: Piece,
+  told: Told | undefined,
+): Omit<PartialRow, 'touchedAt' | 'pieces'> => ({
+  id,
+  as: randomId(environment),
+  count,
+  bytes: 0,
+  relay,
+  told: told?.stateVector,
+  ...NO_GROUND,
+})
+
+/** The transfer is not taken, and is asked for again by what is here then. */
+async function dismiss(work: Work, piece: Piece): Promise<void> {
+  await dropPartial(work.transaction, piece.document)
+  work.taken.unfit.push({ where: refOf(piece), origin: '', code: 'gap' })
+}
+
+async function complete(work: Work, entered: Entered, set: Complete): Promise<void> {
+  const { transaction } = work
+  const { piece, vector } = set
+  const { document } = piece
+  const checkpoint = await transaction.get('checkpoints', [document])
+  const { forks, isComparable } = await compareJoints(work, entered, set, checkpoint)
+  if (forks.length > 0) {
+    await dropPartial(transaction, document)
+    for (const origin of forks) work.taken.unfit.push({ where: refOf(piece), origin, code: 'fork' })
+    return
+  }
+  if (!isComparable) return dismiss(work, piece)
+  for (const [origin, { seq }] of vector) settle(entered, origin, seq)
+  if (covers(entered.vector, vector) && !set.mends) return dropPartial(transaction, document)
+  const foldable = await readFoldable(transaction, entered.row, entered.vector, checkpoint)
+  work.bad.push(...foldable.bad)
+  // What rests on something that waits comes again when that is acknowledged: its sender holds it.
+  const isGrounded = !foldable.isPart && !rests(set.ground.needs, foldable)
+  if (foldable.bad.length > 0 || !isGrounded) return dismiss(work, piece)
+  await note(work, entered, set)
+  // Nothing is here of what was sealed under it before: whoever has that seals on, if it is a copy.
+  const { origin } = work.self
+  if (headOf(vector, origin).seq > headOf(entered.vector, origin).seq) work.self.origin = randomId(work.environment)
+  fold(work, entered, set, checkpoint, foldable)
+}
+
+/**
+ * Origins under which the sender has something else than is here (P8); what goes on beyond this replica's own log was sealed by a
+ * copy of it. Not comparable: it cannot be told whether the pieces continue what is here.
+ */
+async function compareJoints(
+  work: Work,
+  { row, vector }: Entered,
+  { piece, vector: theirs }: Complete,
+  checkpoint: CheckpointRow | undefined,
+): Promise<{ forks: OriginId[]; isComparable: boolean }> {
+  const own = new Set([work.self.origin, ...row.waiting.map(({ origin }) => origin)])
+  const isOurs = (origin: OriginId): boolean => own.has(origin) && headOf(vector, origin).seq > 0
+  const { joints, gaps } = jointsOf(vector, theirs, piece.base ?? new Map())
+  const forks = gaps.filter(isOurs)
+  let isComparable = forks.length === gaps.length
+  for (const { origin, seq, chain, continues } of joints) {
+    const known = await chainAt(work.transaction, row.document, vector, checkpoint, origin, seq)
+    if ((continues && isOurs(origin)) || (known !== undefined && known !== chain)) forks.push(origin)
+    else if (continues && known === undefined) isComparable = false
+  }
+  return { forks, isComparable }
+}
+
+/** Notes what open documents are to be given. */
+async function note(work: Work, entered: Entered, { piece, vector, opened, partial }: Complete): Promise<void> {
+  const { transaction, taken } = work
+  const { document } = piece
+  const ranges = partial === undefined ? [] : [{ id: partial.as, from: 0, count: partial.pieces }]
+  if ((partial?.bytes ?? 0) + piece.size > ARRIVED_BYTES_MAX) return
+  const before = inflateAll(await readPieces(transaction, piece, ranges))
+  if (before.length < countPieces(ranges)) return
+  const arrived = { updates: [...before, opened.update], vector, before: new Map(entered.vector) }
+  taken.pieces.set(document, [...(taken.pieces.get(document) ?? []), arrived])
+}
+
+/** Pieces stay where they lie: only records that were not folded yet are written anew. */
+function fold(
+  work: Work,
+  entered: Entered,
+  { piece, vector, partial, ground, mends }: Complete,
+  checkpoint: CheckpointRow | undefined,
+  { records, vector: covered, clocks }: Foldable,
+): void {
+  const { transaction, from, environment } = work
+  const { document } = piece
+  const id = randomId(environment)
+  const folded = joinToPieces(records.map(({ value }) => value.bytes))
+  const held: PieceRange[] = [...(checkpoint?.pieces ?? []), ...putPieces(transaction, piece, id, folded)]
+  let came: PieceRange[]
+  if (partial === undefined) came = putPieces(transaction, piece, id, [piece], folded.length)
+  else {
+    putPieces(transaction, piece, partial.as, [piece], piece.index)
+    came = [{ id: partial.as, from: 0, count: piece.count }]
+    transaction.delete('partials', [document])
+  }
+  // What was lost may be what the rest is built on.
+  const pieces = mends ? [...came, ...held] : [...held, ...came]
+  raiseByGrounding(clocks, ground)
+  for (const [origin, head] of vector) {
+    if (head.seq > headOf(covered, origin).seq) covered.set(origin, head)
+    if (head.seq > headOf(entered.vector, origin).seq) entered.vector.set(origin, head)
+  }
+  const bytes = [...folded, piece].reduce(
+    (sum, { size }) => sum + size,
+    (checkpoint?.bytes ?? 0) + (partial?.bytes ?? 0),
+  )
+  if (checkpoint?.logged !== undefined) transaction.delete('log', [checkpoint.logged.offset])
+  work.self.head++
+  // What came from two relays is news to each of them.
+  const relay = checkpoint?.logged === undefined || checkpoint.logged.relay === from ? from : ''
+  const logged = { offset: work.self.head, relay }
+  transaction.put('log', [work.self.head], { document, origin: '', seq: 0, from: { relay }, kind: 'checkpoint' })
+  const stateVector = encodeClocks(clocks)
+  transaction.put('checkpoints', [document], { id, vector: rowsOf(covered), pieces, bytes, stateVector, logged })
+}

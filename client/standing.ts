@@ -1,0 +1,152 @@
+/** Where a workspace stands: what connection, documents and storage say, put together for its status and theirs. */
+import type { Environment } from '../shared/environment.ts'
+import type { DocumentId } from '../shared/ids.ts'
+import type { Scope } from '../shared/wire/messages.ts'
+import type { OpenDocument } from './document.ts'
+import { type Connection, createStatus, type Readable, type WorkspaceStatus } from './status.ts'
+
+/** How old `lastSyncedAt` may be while the relay is heard. */
+const HEARD_EVERY_MS = 1_000
+
+export interface StandingOptions {
+  environment: Environment
+  scope: Scope
+  durable: boolean
+  opened(): readonly OpenDocument[]
+}
+
+export interface Standing {
+  readonly status: Readable<WorkspaceStatus>
+  /** Ids of the documents that this device knows, sorted. */
+  readonly documents: Readable<readonly DocumentId[]>
+  readonly connection: Connection
+  /** Whether everything that the relay had when it greeted has arrived. */
+  readonly caughtUp: boolean
+  /** So many transactions of a document are not acknowledged; known documents are counted, with 0 too. */
+  count(document: DocumentId, unacknowledged: number): void
+  know(document: DocumentId): void
+  /** Documents of which something is not acknowledged, and how many transactions. */
+  waiting(): [document: DocumentId, unacknowledged: number][]
+  /** It is not there any more; `untold`: and no relay has heard of that yet. */
+  forget(document: DocumentId, untold?: boolean): void
+  connect(connection: Connection, error?: WorkspaceStatus['error']): void
+  /** The relay has let this replica in. */
+  greet(): void
+  /** The relay gave a sign of life. */
+  heard(): void
+  catchUp(): void
+  /** Whether what comes from the relay can be stored; says whether that is news. */
+  storing(works: boolean): boolean
+  /** Tells what has changed. */
+  show(): void
+}
+
+export function createStanding(options: StandingOptions): Standing {
+  const { environment, scope, durable, opened } = options
+  const unacknowledged = new Map<DocumentId, number>()
+  const ids = createStatus<{ ids: readonly DocumentId[] }>({ ids: [] })
+  const well = durable ? 'ok' : 'memory'
+  const status = createStatus<WorkspaceStatus>({
+    connection: 'offline',
+    unacknowledged: 0,
+    storage: well,
+    lastSyncedAt: 0,
+  })
+  const untoldDeletions = new Set<DocumentId>()
+  let known = 0
+  let connection: Connection = 'offline'
+  let greeted = false
+  let caughtUp = false
+  let full = false
+  let error: WorkspaceStatus['error']
+
+  function show(): void {
+    if (unacknowledged.size !== known) {
+      known = unacknowledged.size
+      ids.set({ ids: [...unacknowledged.keys()].sort() })
+    }
+    let total = untoldDeletions.size
+    for (const count of unacknowledged.values()) total += count
+    let unstored = false
+    let degraded = full
+    const all = opened()
+    for (const document of all) {
+      const { receipt, storage } = document.status.get()
+      unstored ||= receipt === 'memory' && durable
+      degraded ||= storage === 'degraded'
+    }
+    const settled = scope === 'opened' ? greeted && all.every((document) => document.isFetched) : caughtUp
+    const synced = connection === 'syncing' && settled && total === 0 && !unstored
+    const storage = degraded ? 'degraded' : well
+    status.set({ ...moved(status, synced), unacknowledged: total, storage, error })
+    for (const document of all) {
+      const waiting = document.status.get().unacknowledged > 0
+      document.status.set(moved(document.status, connection === 'syncing' && document.isFetched && !waiting))
+    }
+  }
+
+  function moved(from: Readable<{ connection: Connection; lastSyncedAt: number }>, synced: boolean) {
+    const { connection: before, lastSyncedAt } = from.get()
+    const now: Connection = synced ? 'synced' : connection
+    return { connection: now, lastSyncedAt: synced && before !== 'synced' ? environment.now() : lastSyncedAt }
+  }
+
+  /** Whatever was in sync still is. */
+  function heard(): void {
+    const now = environment.now()
+    for (const each of [status, ...opened().map((document) => document.status)]) {
+      const { connection: of, lastSyncedAt } = each.get()
+      if (of === 'synced' && Math.abs(now - lastSyncedAt) >= HEARD_EVERY_MS) each.setQuietly({ lastSyncedAt: now })
+    }
+  }
+
+  return {
+    status,
+    documents: {
+      get: () => ids.get().ids,
+      subscribe: (listener) => ids.subscribe(({ ids: now }) => listener(now)),
+    },
+    get connection() {
+      return connection
+    },
+    get caughtUp() {
+      return caughtUp
+    },
+    count(document, count) {
+      unacknowledged.set(document, count)
+      // What is written in the new epoch tells of it.
+      untoldDeletions.delete(document)
+    },
+    know(document) {
+      if (!unacknowledged.has(document)) unacknowledged.set(document, 0)
+    },
+    waiting: () => [...unacknowledged].filter(([, count]) => count > 0),
+    forget(document, untold = false) {
+      unacknowledged.delete(document)
+      if (untold) untoldDeletions.add(document)
+      else untoldDeletions.delete(document)
+    },
+    connect(now, stopped) {
+      connection = now
+      error = stopped
+      if (now !== 'offline') return
+      greeted = false
+      caughtUp = false
+    },
+    greet() {
+      greeted = true
+      show()
+    },
+    heard,
+    storing(works) {
+      if (full === !works) return false
+      full = !works
+      show()
+      return true
+    },
+    catchUp() {
+      caughtUp = true
+    },
+    show,
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * From a Y.Doc into the update log: what is typed is kept in memory at once, and stored a few milliseconds later. What cannot
+ * be stored is kept, shown as degraded, and tried again (P5, P6).
+ */
+import * as Y from 'yjs'
+import type { Environment } from '../shared/environment.ts'
+import { type ErrorCode, toRejoinError } from '../shared/errors.ts'
+import type { ReplicaId } from '../shared/ids.ts'
+import { inspectUpdate } from '../shared/update/inspect.ts'
+import { createIntervalIndex } from '../shared/update/intervals.ts'
+import { joinUpdates } from '../shared/update/join.ts'
+import type { DocumentRef } from '../shared/update/record.ts'
+import { backoff } from './connection/backoff.ts'
+import type { BranchRow } from './replica/store.ts'
+import type { UpdateLog } from './replica/update-log.ts'
+
+/** Edits of this long share a transaction of the store. */
+const APPEND_AFTER_MS = 4
+
+export interface WritingOptions {
+  /** The document as the log knows it; asked for from `begin` on. */
+  where(): DocumentRef
+  log: UpdateLog
+  environment: Environment
+  /** Something was typed, or stored. */
+  changed(): void
+  /** So many Yjs transactions were stored as this tab's nth edit. */
+  stored(count: number, n: number): void
+  /** Whether what was last typed could be stored. */
+  storage(works: boolean): void
+  /** What was typed belongs to a document that was deleted: it is kept as these. */
+  buried(branches: readonly BranchRow[]): void
+  /** Something is waiting that the store refuses. */
+  stuck(): void
+  report(error: unknown): void
+}
+
+/** An update that is not stored yet. */
+interface Held {
+  bytes: Uint8Array
+  /** Transactions of this tab in it. */
+  count: 0 | 1
+  /** Who has it. */
+  relays: Set<ReplicaId>
+}
+
+/** What could not be stored, for a relay to keep. */
+export interface Unstored {
+  bytes: Uint8Array
+  /** A relay has it: no receipt of this device, but one of a relay. */
+  relayed(): void
+}
+
+export interface Writing {
+  /** Yjs transactions that were typed, so far. */
+  readonly typed: number
+  /** How many of them are in the log. */
+  readonly stored: number
+  /** How many of them are in the log, or were handed to a relay without. */
+  readonly safe: number
+  /** What the store refuses and this relay does not have. */
+  unstored(relay: ReplicaId): Unstored | undefined
+  type(update: Uint8Array): void
+  /** Keeps what a relay sent and the store refuses: what is typed may rest on it, and takes it along. */
+  pass(update: Uint8Array, relay: ReplicaId): void
+  /** Takes what the Y.Doc holds, of before or of what was lost, as an edit, as far as these updates do not have it. */
+  adopt(state: Uint8Array, held: readonly Uint8Array[]): void
+  /** The document is known to the log: what is typed can be stored. */
+  begin(): void
+  /** Stores what is typed; resolves to the number of edits until then. */
+  flush(): Promise<number>
+  /** What fails from now on is not tried again. */
+  end(): void
+}
+
+export function createWriting(options: WritingOptions): Writing {
+  const { where, log, environment, report } = options
+  /** What is not stored yet, in its order. */
+  let waiting: Held[] = []
+  let typed = 0
+  let stored = 0
+  let relayed = 0
+  let numbers = 0
+  let tries = 0
+  let begun = false
+  let ended = false
+  /** Why the store refused last; told once for as long as it does. */
+  let trouble: ErrorCode | undefined
+  let storing = false
+  let storingNow: Promise<void> = Promise.resolve()
+  let cancelAppend: (() => void) | undefined
+
+  function appendSoon(): void {
+    if (storing || cancelAppend !== undefined) return
+    cancelAppend = environment.setTimer(() => {
+      cancelAppend = undefined
+      void append()
+    }, APPEND_AFTER_MS)
+  }
+
+  function append(): Promise<void> {
+    if (!storing && waiting.length > 0) storingNow = appendWaiting()
+    return storingNow
+  }
+
+  async function appendWaiting(): Promise<void> {
+    storing = true
+    const held = waiting
+    const count = held.reduce((sum, each) => sum + each.count, 0)
+    waiting = []
+    try {
+      const n = ++numbers
+      const branches = await log.append([
+        { where: where(), n, bytes: joinUpdates(held.map(({ bytes }) => bytes)), count },
+      ])
+      if (branches.length > 0) options.buried(branches)
+      stored += count
+      tries = 0
+      trouble = undefined
+      options.storage(true)
+      options.stored(count, n)
+    } catch (error) {
+      waiting = [...held, ...waiting]
+      options.storage(false)
+      const { code } = toRejoinError(error, 'storage-failed', 'edits cannot be stored')
+      if (code !== trouble) report(error)
+      trouble = code
+      options.stuck()
+      if (!ended) environment.setTimer(appendSoon, backoff(environment, tries++, 0))
+    } finally {
+      storing = false
+    }
+    options.changed()
+    if (waiting.length > 0 && trouble === undefined) appendSoon()
+  }
+
+  return {
+    get typed() {
+      return typed
+    },
+    get stored() {
+      return stored
+    },
+    get safe() {
+      return Math.max(stored, relayed)
+    },
+    unstored(relay) {
+      const all = typed
+      const fresh = waiting.filter(({ relays }) => !relays.has(relay))
+      if (trouble === undefined || storing || fresh.length === 0) return undefined
+      return {
+        bytes: joinUpdates(fresh.map(({ bytes }) => bytes)),
+        relayed() {
+          for (const { relays } of fresh) relays.add(relay)
+          relayed = Math.max(relayed, all)
+          options.changed()
+        },
+      }
+    },
+    type(update) {
+      waiting.push({ bytes: update, count: 1, relays: new Set() })
+      typed++
+      options.changed()
+      if (begun) appendSoon()
+    },
+    pass(update, relay) {
+      waiting.push({ bytes: update, count: 0, relays: new Set([relay]) })
+      if (begun) appendSoon()
+    },
+    adopt(state, held) {
+      const index = createIntervalIndex()
+      for (const update of held) index.add(inspectUpdate(update))
+      if (!index.adds(inspectUpdate(state))) return
+      waiting.unshift({ bytes: Y.diffUpdate(state, index.stateVector()), count: 1, relays: new Set() })
+      typed++
+      if (begun) appendSoon()
+    },
+    begin() {
+      begun = true
+      if (waiting.length > 0) appendSoon()
+    },
+    async flush() {
+      cancelAppend?.()
+      cancelAppend = undefined
+      await storingNow
+      await append()
+      return typed
+    },
+    end() {
+      ended = true
+    },
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * The digest of a workspace: a summary of its documents' versions under a secret key, kept up to date with each commit, from
+ * which a client that comes without a valid place learns what differs. It is loaded or made when it is first asked for, and
+ * stored with the workspace, so that a relay that starts again need not read every document (P11).
+ */
+import { createDigestConversation, type DigestConversation } from '../../shared/digest/conversation.ts'
+import type { DigestElement } from '../../shared/digest/element.ts'
+import { type FrozenScope, freezeScope } from '../../shared/digest/frozen.ts'
+import { createResponder } from '../../shared/digest/reconcile.ts'
+import {
+  changeSummary,
+  createSummary,
+  type DigestSummary,
+  decodeSummary,
+  encodeSummary,
+} from '../../shared/digest/summary.ts'
+import type { Environment } from '../../shared/environment.ts'
+import type { Hash64, HashKey } from '../../shared/hash.ts'
+import type { DocumentId } from '../../shared/ids.ts'
+import type { RelayStore } from '../storage/store.ts'
+import { versionOf } from './documents.ts'
+
+/** What a digest needs of its workspace's store. */
+export type DigestStore = Pick<RelayStore, 'head' | 'documents' | 'summary' | 'commit'>
+
+export interface WorkspaceDigest {
+  /** A document is durable in another version; `before` where it was there, `after` where it is. */
+  changed(id: DocumentId, before: Hash64 | undefined, after: Hash64 | undefined): void
+  /** Begins a session with somebody about what is durable now; `over` it is to be told. */
+  respond(): DigestConversation & { over(): void }
+  /** Stores the summary, where it has changed and the log has grown by so many entries since. Call it when nothing waits. */
+  keep(every: number): void
+}
+
+export function createWorkspaceDigest(
+  store: DigestStore,
+  randomBytes: Environment['randomBytes'],
+  report: (error: unknown) => void,
+): WorkspaceDigest {
+  const sessions = new Set<FrozenScope>()
+  let summary: DigestSummary | undefined
+  let isKept = true
+  let keptAt = store.head()
+
+  function* elements(): Iterable<DigestElement> {
+    for (const stored of store.documents()) {
+      const version = versionOf(stored, stored.vector)
+      if (version !== undefined) yield { id: stored.document, fingerprint: version }
+    }
+  }
+
+  function loaded(): DigestSummary | undefined {
+    const kept = store.summary()
+    if (kept === undefined || kept.head !== store.head()) return undefined
+    try {
+      return decodeSummary(kept.bytes)
+    } catch (error) {
+      report(error)
+      return undefined
+    }
+  }
+
+  function made(): DigestSummary {
+    const fresh = createSummary(randomKey(randomBytes))
+    for (const { id, fingerprint } of elements()) changeSummary(fresh, id, undefined, fingerprint)
+    isKept = false
+    return fresh
+  }
+
+  return {
+    changed(id, before, after) {
+      for (const session of sessions) session.changed(id, before)
+      if (summary === undefined) return
+      changeSummary(summary, id, before, after)
+      isKept = false
+    },
+    respond() {
+      summary ??= loaded() ?? made()
+      const scope = freezeScope(summary, elements)
+      sessions.add(scope)
+      const responder = createResponder({ summary: scope.summary, elements: () => scope.elements(), randomBytes })
+      return { ...createDigestConversation(responder), over: () => sessions.delete(scope) }
+    },
+    keep(every) {
+      const head = store.head()
+      if (summary === undefined || isKept || head - keptAt < every) return
+      isKept = true
+      keptAt = head
+      try {
+        store.commit({ documents: [], entries: [], summary: { head, bytes: encodeSummary(summary) } })
+      } catch (error) {
+        // It can be made anew.
+        report(error)
+      }
+    },
+  }
+}
+
+function randomKey(randomBytes: Environment['randomBytes']): HashKey {
+  const view = new DataView(randomBytes(16).slice().buffer)
+  return [view.getUint32(0), view.getUint32(4), view.getUint32(8), view.getUint32(12)]
+}

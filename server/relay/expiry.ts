@@ -1,0 +1,85 @@
+/**
+ * What goes with time: documents whose time to live is over are deleted, as anybody would delete them, and tombstones that all
+ * have had the time to hear of leave catalogs and digests.
+ */
+import type { Environment } from '../../shared/environment.ts'
+import { type DocumentId, nextEpoch } from '../../shared/ids.ts'
+import type { DocumentRef } from '../../shared/update/record.ts'
+import type { Steps } from '../../shared/update/steps.ts'
+import { type RelayStore, type StoredDocument, TOMBSTONE_EXPIRED } from '../storage/store.ts'
+import type { Background } from './background.ts'
+import type { WorkspaceDigest } from './digests.ts'
+import { type LiveDocuments, refOf, versionOf } from './documents.ts'
+
+export interface Expiry {
+  /** Time has passed; call it every few seconds. */
+  tick(): void
+  close(): void
+}
+
+export interface ExpiryOptions {
+  store: RelayStore
+  live: LiveDocuments
+  digest: WorkspaceDigest
+  environment: Environment
+  background: Background
+  /** Milliseconds after its last edit at which a document is deleted; `undefined`: never. */
+  ttlMs?: (document: DocumentId) => number | undefined
+  /** The document begins this epoch. */
+  beginEpoch(where: DocumentRef): void
+  /** Commits what waits. Raises `storage-failed`. */
+  commitFirst(): void
+  report(error: unknown): void
+}
+
+/** How often documents are looked at, while their workspace is in use; first when that begins. */
+const LOOK_EVERY_MS = 60 * 60_000
+/** Documents in one step: some milliseconds. */
+const STEP_DOCUMENTS = 256
+/** Who has been away for longer hears of a deletion when it next writes, not before. */
+const TOMBSTONE_MS = 90 * 24 * 60 * 60_000
+
+export function createExpiry(options: ExpiryOptions): Expiry {
+  const { store, live, digest, environment, background, ttlMs, beginEpoch, commitFirst, report } = options
+  let cancel = (): void => {}
+  let lookedAt = Number.NEGATIVE_INFINITY
+
+  function* look(): Steps<void> {
+    try {
+      let count = 0
+      for (const stored of store.documents()) {
+        expire(stored, environment.now())
+        if (++count % STEP_DOCUMENTS === 0) yield
+      }
+    } catch (error) {
+      report(error)
+    }
+  }
+
+  function expire(stored: StoredDocument, now: number): void {
+    const { document, deleted, touched = now } = stored
+    if (deleted === undefined) {
+      const ttl = ttlMs?.(document)
+      if (ttl === undefined || now - touched <= ttl) return
+      beginEpoch({ ...refOf(stored), epoch: nextEpoch(stored.epoch, environment) })
+    } else if (deleted !== TOMBSTONE_EXPIRED && now - deleted > TOMBSTONE_MS) {
+      commitFirst()
+      // Somebody may have written it anew just now.
+      const current = store.document(document)
+      if (current?.deleted !== deleted) return
+      store.commit({ documents: [{ ...current, deleted: TOMBSTONE_EXPIRED }], entries: [] })
+      live.drop(document)
+      digest.changed(document, versionOf(current, current.vector), undefined)
+    }
+  }
+
+  return {
+    tick() {
+      if (Math.abs(environment.now() - lookedAt) < LOOK_EVERY_MS) return
+      lookedAt = environment.now()
+      cancel()
+      cancel = background.run(look)
+    },
+    close: () => cancel(),
+  }
+}

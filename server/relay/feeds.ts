@@ -1,0 +1,154 @@
+/**
+ * What a subscriber is owed beside the log, a message at a time: the catalog of a workspace, and the answers to version
+ * vectors. A feed is read as fast as the socket takes it, in turn with the log and other feeds (P7).
+ */
+import { covers, type DotRange, lacking, type VersionVector } from '../../shared/causality/version-vector.ts'
+import { RejoinError } from '../../shared/errors.ts'
+import { FRAME_BYTES_TARGET, PIECE_BYTES_TARGET } from '../../shared/limits.ts'
+import { baseOf } from '../../shared/sync/joint.ts'
+import { cutPiece, transferId } from '../../shared/update/fold.ts'
+import { EMPTY_UPDATE } from '../../shared/update/join.ts'
+import { deflatePiece } from '../../shared/update/piece-bytes.ts'
+import type { DocumentRef } from '../../shared/update/record.ts'
+import type { CatalogEntry, Message, Piece, Vector } from '../../shared/wire/messages.ts'
+import type { Checkpoint, LogEntry } from '../storage/store.ts'
+import { refOf, versionOf } from './documents.ts'
+import { JOIN_RECORDS_MIN, recordMessages } from './fan-out.ts'
+import { ENTRIES_READ_MAX, JOINED_READ_MAX } from './limits.ts'
+import type { RelayWorkspace } from './workspace.ts'
+
+export type Feed = Iterator<Message, void>
+
+/** Documents in one part of a catalog: about 30 bytes each. */
+const CATALOG_PART = 1024
+
+/** All documents with their fingerprints. */
+export function* catalog(workspace: RelayWorkspace): Feed {
+  let documents: CatalogEntry[] = []
+  for (const stored of workspace.documents()) {
+    const version = versionOf(stored, stored.vector)
+    if (version !== undefined) documents.push({ ...refOf(stored), fingerprint: version })
+    if (documents.length < CATALOG_PART) continue
+    yield { type: 'catalog', documents, last: false }
+    documents = []
+  }
+  yield { type: 'catalog', documents, last: true }
+}
+
+/**
+ * What a version vector lacks, then this relay's own. Records where they are held and not too many came since the beginning;
+ * otherwise the checkpoint, and the records after it. The end is taken in one step: nothing can be committed between the last
+ * of it and the vector that says it is all, so the live stream joins without a gap. Raises `corrupt` where something is lost.
+ */
+export function* answer(workspace: RelayWorkspace, message: Vector): Generator<Message, void> {
+  const theirs = new Map(message.vector)
+  const ref = refOf(message)
+  for (;;) {
+    const stored = workspace.document(message.document)
+    if (stored !== undefined && stored.epoch > ref.epoch) return yield* newer(workspace, message, refOf(stored))
+    const vector: VersionVector = stored?.epoch === ref.epoch ? stored.vector : new Map()
+    const ranges = lacking(theirs, vector)
+    if (ranges.length === 0) {
+      if (message.reply) yield reply(workspace, message, vector)
+      return
+    }
+    const offsets = workspace.locate(ref, ranges)
+    const isWhole = offsets.length === countOf(ranges)
+    const checkpoint = workspace.checkpoint(ref)
+    if (checkpoint !== undefined && (!isWhole || theirs.size === 0) && !covers(theirs, checkpoint.vector)) {
+      const { stateVector, partial } = message
+      const base = baseOf(checkpoint.vector, theirs, (origin, seq) => workspace.chain(ref, origin, seq))
+      const cut = theirs.size === 0 ? { partial, base } : { stateVector, partial, base }
+      const isSent = yield* checkpointPieces(workspace, ref, checkpoint, 0, cut)
+      if (isSent) advance(theirs, checkpoint.vector)
+    } else if (isWhole) {
+      yield* records(workspace, ref, offsets, theirs)
+    } else {
+      throw new RejoinError(
+        'corrupt',
+        `records of ${JSON.stringify(ref.document)} are neither held nor in its checkpoint`,
+      )
+    }
+  }
+}
+
+/** The document was deleted: what the other holds of it counts no more. */
+function* newer(workspace: RelayWorkspace, { reply }: Vector, ref: DocumentRef): Generator<Message, void> {
+  yield { type: 'tombstone', ...ref, through: 0 }
+  yield* answer(workspace, { type: 'vector', ...ref, vector: new Map(), reply })
+}
+
+/** What is held here; and where the other has what is not, what of it need not be sent. */
+function reply(workspace: RelayWorkspace, { vector: theirs, ...message }: Vector, vector: VersionVector): Vector {
+  const ref = refOf(message)
+  const plain: Vector = { type: 'vector', ...ref, vector, reply: false }
+  if (covers(vector, theirs)) return plain
+  const stateVector = vector.size === 0 ? undefined : workspace.stateVector(ref)
+  return { ...plain, stateVector, partial: workspace.partial(ref) }
+}
+
+/** Up to there, or until entries are trimmed: then some of these may be gone. */
+function* records(
+  workspace: RelayWorkspace,
+  ref: DocumentRef,
+  offsets: readonly number[],
+  theirs: Map<string, { seq: number; chain: string }>,
+): Generator<Message, void> {
+  const trims = workspace.trims()
+  const isLong = offsets.length > JOIN_RECORDS_MIN
+  const [count, bytes] = isLong ? [JOINED_READ_MAX, PIECE_BYTES_TARGET] : [ENTRIES_READ_MAX, FRAME_BYTES_TARGET]
+  for (let at = 0; at < offsets.length && workspace.trims() === trims; ) {
+    const entries = upTo(bytes, offsets.slice(at, at + count), workspace.entry)
+    for (const { record } of entries) theirs.set(record.origin, record)
+    at += entries.length
+    yield* recordMessages(ref, entries, false, isLong ? workspace.chain : undefined)
+  }
+}
+
+/**
+ * The pieces of a checkpoint, the last one with `through`: from where a transfer of them was cut, without what a state vector
+ * covers, and with the heads at the receiver that they continue, where it told of any. False where the checkpoint was replaced meanwhile: what was sent is no use then.
+ */
+export function* checkpointPieces(
+  workspace: RelayWorkspace,
+  ref: DocumentRef,
+  checkpoint: Checkpoint,
+  through: number,
+  { stateVector, partial, base }: Pick<Vector, 'stateVector' | 'partial'> & Pick<Piece, 'base'>,
+): Generator<Piece, boolean> {
+  const id = transferId(checkpoint.id, stateVector)
+  const count = checkpoint.pieces
+  let index = partial?.id === id && partial.pieces < count ? partial.pieces : 0
+  for (; index < count; index++) {
+    if (workspace.checkpoint(ref)?.id !== checkpoint.id) return false
+    const [stored] = workspace.pieces(ref, index)
+    if (stored === undefined)
+      throw new RejoinError('corrupt', `piece ${index} of ${JSON.stringify(ref.document)} is lost`)
+    // To leave out what is empty all of it would have to be read before the first piece is sent.
+    const { size, bytes } = stateVector === undefined ? stored : (cutPiece(stored, stateVector) ?? EMPTY_PIECE)
+    const isLast = index === count - 1
+    const end = isLast ? { through, vector: checkpoint.vector, base: base ?? new Map() } : { through: 0 }
+    yield { type: 'piece', ...ref, id, index, count, size, bytes, ...end }
+  }
+  return true
+}
+
+const EMPTY_PIECE = deflatePiece(EMPTY_UPDATE)
+
+function advance(theirs: Map<string, { seq: number; chain: string }>, vector: VersionVector): void {
+  for (const [origin, head] of vector) if (head.seq > (theirs.get(origin)?.seq ?? 0)) theirs.set(origin, head)
+}
+
+const countOf = (ranges: readonly DotRange[]): number => ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0)
+
+function upTo(bytesMax: number, offsets: readonly number[], read: (offset: number) => LogEntry): LogEntry[] {
+  const entries: LogEntry[] = []
+  let bytes = 0
+  for (const offset of offsets) {
+    const entry = read(offset)
+    if (bytes > 0 && bytes + entry.record.bytes.length > bytesMax) break
+    entries.push(entry)
+    bytes += entry.record.bytes.length
+  }
+  return entries
+}

@@ -1,0 +1,200 @@
+/**
+ * Checkpoints that come from outside, a piece at a time: somebody brings what this relay lacks and has no records of it any
+ * more. Pieces are judged and made durable as they come, so that a transfer that was cut goes on; they become part of their
+ * document with the last one, in one transaction, which takes one offset of the log.
+ */
+import { covers, type Dot, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
+import type { Environment } from '../../shared/environment.ts'
+import { RejoinError } from '../../shared/errors.ts'
+import { type OriginId, randomId } from '../../shared/ids.ts'
+import { inspectUpdate } from '../../shared/update/inspect.ts'
+import { inflatePiece } from '../../shared/update/piece-bytes.ts'
+import type { DocumentRef } from '../../shared/update/record.ts'
+import { finish } from '../../shared/update/steps.ts'
+import type { Piece, Vector } from '../../shared/wire/messages.ts'
+import type { Fold, RelayStore, TransferPiece } from '../storage/store.ts'
+import type { Commits, Subscriber } from './commits.ts'
+import { copyIndex, type LiveDocument, type LiveTransfer } from './documents.ts'
+import { foldSteps } from './folding.ts'
+import type { Judge } from './judge.ts'
+
+export interface Transfers {
+  /**
+   * Takes a piece; `peer` is the origin that its sender would like to be told of. Raises `gap` (the sender is to compare),
+   * `dependency`, `invalid-update`, `too-big`, `overloaded` (somebody else is sending this document), `storage-full`, `storage-failed`.
+   */
+  take(from: Subscriber, document: LiveDocument, piece: Piece, peer: OriginId): void
+  /** What has come of a transfer of a document and is durable, where one is under way. */
+  progress(where: DocumentRef): Vector['partial']
+}
+
+export interface TransfersOptions {
+  store: RelayStore
+  judge: Judge
+  commits: Commits
+  environment: Environment
+  /** Commits what waits. Raises `storage-failed`. */
+  commitFirst: () => void
+}
+
+/** Who was sending a document and has not sent a piece for so long does not keep others from it. */
+export const TRANSFER_IDLE_MS = 30_000
+/** A transfer that has not gone on for so long is dropped when its workspace opens. */
+export const TRANSFER_KEPT_MS = 24 * 60 * 60_000
+/** Transfers under way in a workspace: each holds its pieces in the store, and an index in memory. */
+export const TRANSFERS_MAX = 64
+
+export function createTransfers({ store, judge, commits, environment, commitFirst }: TransfersOptions): Transfers {
+  drop([...store.transfers()].filter(({ at }) => environment.now() - at > TRANSFER_KEPT_MS))
+
+  function drop(transfers: readonly { where: { document: string } }[]): void {
+    if (transfers.length === 0) return
+    store.commit({ documents: [], entries: [], dropped: transfers.map(({ where }) => where.document) })
+  }
+
+  function take(from: Subscriber, document: LiveDocument, piece: Piece, peer: OriginId): void {
+    const { vector } = piece
+    if (vector !== undefined && covers(document.vector, vector)) {
+      // Held already, as somebody else brought it.
+      const dot = dotOf(document.vector, vector, peer)
+      return commits.queue({ from, where: document.ref, dot, request: 0 })
+    }
+    if (piece.count === 1) return takeOnly(from, document, piece, peer)
+    const transfer = place(document, piece, peer)
+    if (transfer === undefined) return
+    judge.takePiece(document, transfer, piece)
+    Object.assign(transfer, grown(transfer, piece), { at: environment.now(), peer })
+    document.transfer = transfer
+    const { id, index, size, bytes } = piece
+    const kept = { where: document.ref, id, index, piece: { size, bytes: new Uint8Array(bytes) }, at: transfer.at }
+    const dot = { origin: peer, seq: 0, chain: '' }
+    if (vector === undefined) commits.queue({ from, where: document.ref, dot, request: 0, piece: kept })
+    else restore(from, document, transfer, kept, vector, peer)
+  }
+
+  /** What comes in one piece is not kept before, and is in nobody's way. */
+  function takeOnly(from: Subscriber, document: LiveDocument, piece: Piece, peer: OriginId): void {
+    const whole = begin(document, piece)
+    const summary = judge.takePiece(document, whole, piece)
+    document.transfer?.index.add(summary)
+    Object.assign(whole, grown(whole, piece))
+    if (piece.vector !== undefined) restore(from, document, whole, undefined, piece.vector, peer, piece)
+  }
+
+  /** The transfer that a piece goes on; `undefined` where it came before. */
+  function place(document: LiveDocument, piece: Piece, peer: OriginId): LiveTransfer | undefined {
+    const current = document.transfer ?? load(document)
+    if (current?.id === piece.id) {
+      if (piece.index < current.pieces) return undefined
+      if (piece.index === current.pieces) return current
+    } else if (current !== undefined && current.peer !== peer && environment.now() - current.at < TRANSFER_IDLE_MS) {
+      throw new RejoinError('overloaded', 'somebody else is sending this document')
+    }
+    if (piece.index > 0) throw new RejoinError('gap', `piece ${piece.index}, and the ones before it are not here`)
+    makeRoom(document)
+    return begin(document, piece)
+  }
+
+  const begin = (document: LiveDocument, { id }: Piece): LiveTransfer => ({
+    id,
+    pieces: 0,
+    bytes: 0,
+    size: 0,
+    index: copyIndex(document.index()),
+    at: environment.now(),
+  })
+
+  /** Raises `overloaded` where too many others are under way. */
+  function makeRoom(document: LiveDocument): void {
+    commitFirst()
+    const others = [...store.transfers()].filter(({ where }) => where.document !== document.ref.document)
+    if (others.length < TRANSFERS_MAX) return
+    const idle = others.filter(({ at }) => environment.now() - at >= TRANSFER_IDLE_MS)
+    if (idle.length === 0) throw new RejoinError('overloaded', `${others.length} documents are being sent`)
+    drop(idle)
+  }
+
+  /** What the store has of a transfer. */
+  function load(document: LiveDocument): LiveTransfer | undefined {
+    const { document: name, epoch } = document.ref
+    const stored = store.transfer(name)
+    if (stored === undefined || stored.where.epoch !== epoch) return undefined
+    const index = copyIndex(document.index())
+    for (const piece of store.transferPieces(name)) index.add(inspectUpdate(inflatePiece(piece)))
+    const { id, pieces, bytes, size, at } = stored
+    document.transfer = { id, pieces, bytes, size, at, index }
+    return document.transfer
+  }
+
+  /**
+   * All is there: what the document held before and what came become its checkpoint. `last` is the piece that is not kept yet;
+   * `only` stands for all of them.
+   */
+  function restore(
+    from: Subscriber,
+    document: LiveDocument,
+    whole: LiveTransfer,
+    last: TransferPiece | undefined,
+    vector: VersionVector,
+    peer: OriginId,
+    only?: Piece,
+  ): void {
+    commitFirst()
+    const held = heldFold(document)
+    const { ref } = document
+    for (const [origin, head] of vector) {
+      if (head.seq > headOf(document.vector, origin).seq) document.vector.set(origin, head)
+    }
+    const before = store.checkpoint(ref)?.bytes ?? 0
+    const checkpoint = {
+      ...held.checkpoint,
+      vector: document.vector,
+      pieces: held.checkpoint.pieces + whole.pieces,
+      bytes: held.checkpoint.bytes + whole.bytes,
+      size: held.checkpoint.size + whole.size,
+      intervals: whole.index.encode(),
+    }
+    judge.grow(document, checkpoint.bytes - before)
+    document.setIndex(whole.index)
+    document.tail = { records: 0, bytes: 0 }
+    if (last !== undefined) document.transfer = undefined
+    const added = only === undefined ? [] : [{ size: only.size, bytes: new Uint8Array(only.bytes) }]
+    const fold = { where: ref, keep: held.keep, pieces: [...held.pieces, ...added], adopt: last !== undefined }
+    const firstNewPiece = held.checkpoint.pieces
+    commits.queue(
+      { from, where: ref, dot: dotOf(document.vector, vector, peer), request: 0, piece: last, firstNewPiece },
+      { restored: (offset) => ({ ...fold, checkpoint: { ...checkpoint, through: offset } }) },
+    )
+    // At once: the next transfer of this document begins in a commit after this one.
+    commits.commit()
+  }
+
+  /** What the document holds now, as pieces; nothing changes but their form. */
+  function heldFold({ ref }: LiveDocument): Fold {
+    const id = randomId(environment)
+    const fold = finish(foldSteps(store, ref, id, 'append', Number.POSITIVE_INFINITY))
+    if (fold !== undefined) return fold
+    const vector = new Map()
+    const none = { id, vector, through: 0, pieces: 0, bytes: 0, size: 0, compacted: 0, intervals: new Uint8Array() }
+    return { where: ref, checkpoint: none, keep: 0, pieces: [] }
+  }
+
+  return {
+    take,
+    progress({ document, epoch }) {
+      const stored = store.transfer(document)
+      return stored?.where.epoch === epoch ? { id: stored.id, pieces: stored.pieces } : undefined
+    },
+  }
+}
+
+function grown({ pieces, bytes, size }: LiveTransfer, piece: Piece): Pick<LiveTransfer, 'pieces' | 'bytes' | 'size'> {
+  return { pieces: pieces + 1, bytes: bytes + piece.bytes.length, size: size + piece.size }
+}
+
+/** Of all that is held now the dot that says most to the sender. */
+function dotOf(held: VersionVector, came: VersionVector, peer: OriginId): Dot & { chain: string } {
+  const [first] = came.keys()
+  const origin = came.has(peer) ? peer : (first ?? peer)
+  return { origin, ...headOf(held, origin) }
+}

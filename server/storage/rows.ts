@@ -1,0 +1,108 @@
+/** Rows of the SQLite tables as what they stand for, checked. */
+import type { VersionVector } from '../../shared/causality/version-vector.ts'
+import { RejoinError } from '../../shared/errors.ts'
+import { fromHex, toHex } from '../../shared/hash.ts'
+import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
+import { type DocumentRef, UPDATE_KINDS, type UpdateRecord, verify } from '../../shared/update/record.ts'
+import { decodeVector, encodeVector } from '../../shared/wire/codec.ts'
+import { checkpointChecksum, pieceChecksum, verifyCheckpoint, verifyPiece } from './checksums.ts'
+import { RESTORED_KIND, TOMBSTONE_KIND } from './schema.ts'
+import type { AnyEntry, Checkpoint, StoredDocument, Transfer } from './store.ts'
+
+export type Row = Record<string, unknown>
+
+const NOTHING = new Uint8Array()
+
+const toRef = (row: Row): DocumentRef => ({ document: String(row.id), epoch: String(row.epoch), gc: row.gc === 1 })
+
+export function toDocument(row: Row): StoredDocument {
+  const vector: VersionVector = decodeVector(row.vector as Uint8Array)
+  const { touched, deleted } = row
+  return {
+    ...toRef(row),
+    vector,
+    bytes: Number(row.bytes),
+    touched: Number(touched) || undefined,
+    deleted: Number(deleted) || undefined,
+  }
+}
+
+/** Raises `corrupt`. */
+export function toEntry(row: Row): AnyEntry {
+  const where = toRef(row)
+  const offset = Number(row.offset)
+  if (row.kind === RESTORED_KIND) return { offset, where, restored: true }
+  if (row.kind === TOMBSTONE_KIND) return { offset, where, tombstone: true }
+  return { offset, where, record: toRecord(where, row) }
+}
+
+/** Raises `corrupt`. */
+export function toRecord(where: DocumentRef, row: Row): UpdateRecord {
+  const kind = UPDATE_KINDS[Number(row.kind)]
+  if (kind === undefined) throw new RejoinError('corrupt', `a record of ${JSON.stringify(where.document)} has no kind`)
+  const record: UpdateRecord = {
+    origin: toHex(row.origin as Uint8Array),
+    seq: Number(row.seq),
+    kind,
+    bytes: row.bytes as Uint8Array,
+    checksum: toHex(row.checksum as Uint8Array),
+    chain: toHex(row.chain as Uint8Array),
+  }
+  verify(where, record)
+  return record
+}
+
+/** The columns of a log entry from `origin` on. */
+export function fromEntry(entry: AnyEntry): [Uint8Array, number, number, ...Uint8Array[]] {
+  // Without an origin no dot is like it; with the offset in place of a seq no two are alike.
+  if ('restored' in entry) return [NOTHING, entry.offset, RESTORED_KIND, NOTHING, NOTHING, NOTHING]
+  if ('tombstone' in entry) return [NOTHING, entry.offset, TOMBSTONE_KIND, NOTHING, NOTHING, NOTHING]
+  const { origin, seq, kind, bytes, checksum, chain } = entry.record
+  return [fromHex(origin), seq, UPDATE_KINDS.indexOf(kind), bytes, fromHex(checksum), fromHex(chain)]
+}
+
+/** Raises `corrupt`. */
+export function toCheckpoint(where: DocumentRef, row: Row): Checkpoint {
+  const checkpoint: Checkpoint = {
+    id: toHex(row.id as Uint8Array),
+    vector: decodeVector(row.vector as Uint8Array),
+    through: Number(row.through),
+    pieces: Number(row.pieces),
+    bytes: Number(row.bytes),
+    size: Number(row.size),
+    compacted: Number(row.compacted),
+    intervals: row.intervals as Uint8Array,
+  }
+  verifyCheckpoint(where, checkpoint, toHex(row.checksum as Uint8Array))
+  return checkpoint
+}
+
+/** The columns of a checkpoint from `id` to `checksum`. */
+export function fromCheckpoint(where: DocumentRef, checkpoint: Checkpoint): (Uint8Array | number)[] {
+  const { id, vector, through, pieces, bytes, size, compacted, intervals } = checkpoint
+  const checksum = fromHex(checkpointChecksum(where, checkpoint))
+  return [fromHex(id), encodeVector(vector), through, pieces, bytes, size, compacted, intervals, checksum]
+}
+
+/** Raises `corrupt`. */
+export function toPiece(where: DocumentRef, row: Row): PieceBytes {
+  const piece = { size: Number(row.size), bytes: row.bytes as Uint8Array }
+  verifyPiece(where, piece, toHex(row.checksum as Uint8Array))
+  return piece
+}
+
+/** The columns of a piece from `size` on. */
+export function fromPiece(where: DocumentRef, piece: PieceBytes): [number, Uint8Array, Uint8Array] {
+  return [piece.size, piece.bytes, fromHex(pieceChecksum(where, piece))]
+}
+
+export function toTransfer(row: Row): Transfer {
+  return {
+    where: { document: String(row.document), epoch: String(row.epoch), gc: row.gc === 1 },
+    id: toHex(row.id as Uint8Array),
+    pieces: Number(row.pieces),
+    bytes: Number(row.bytes),
+    size: Number(row.size),
+    at: Number(row.at),
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * What must hold after every step: logs are well formed, version vectors, places, watermarks and receipts only move forward
+ * and stand for what they say, one dot is one content, every bound is kept, and what was acknowledged is somewhere. A
+ * breach is told once, at once.
+ */
+import { RejoinError } from '../../../shared/errors.ts'
+import { createIntervalIndex, type IntervalIndex } from '../../../shared/update/intervals.ts'
+import type { ClientDisk } from '../storage/client-disk.ts'
+import { createBounds } from './bounds.ts'
+import { createClientLogs } from './client-logs.ts'
+import { createDots } from './dots.ts'
+import { createRelayLogs } from './relay-logs.ts'
+import { summaryOf } from './summaries.ts'
+import { type Allowances, type Checkers, dotOf, type Safety, vectorOf, type WrittenEdit } from './types.ts'
+
+export interface CheckersOptions {
+  now(): number
+  /** Name of the relay with this replica id. */
+  relayOf(replicaId: string): string | undefined
+  isRelay(name: string): boolean
+  /** All that a relay's disk holds of a document. */
+  updatesAt(relay: string, document: string): readonly Uint8Array[]
+  fail(what: string): void
+}
+
+const RANK: Record<Safety, number> = { nowhere: 0, device: 1, relay: 2 }
+
+export function createCheckers(options: CheckersOptions): Checkers {
+  const { now, relayOf, isRelay, updatesAt, fail } = options
+  const edits: WrittenEdit[] = []
+  const allowed: Allowances = { forks: false, regress: false }
+  const dots = createDots(() => allowed.forks, fail)
+  const relays = createRelayLogs({ dots, updatesAt, fail })
+  const clients = createClientLogs({ dots, relays, allowed, relayOf, fail })
+
+  function told(those: readonly WrittenEdit[], safety: Safety): void {
+    for (const edit of those) {
+      if (RANK[edit.safety] >= RANK[safety]) continue
+      edit.safety = safety
+      if (safety !== 'relay' || edit.excused || allowed.regress || allowed.forks) continue
+      if (relays.hold(edit.document, edit.summary)) continue
+      fail(`[P2] ${edit.replica} was told that an edit of ${edit.document} is at a relay, but none has it`)
+    }
+  }
+
+  async function excuse(disks: readonly ClientDisk[]): Promise<void> {
+    const missing = edits.filter(
+      ({ safety, excused, document, summary }) => safety !== 'nowhere' && !excused && !relays.hold(document, summary),
+    )
+    if (missing.length === 0) return
+    const indexes = await indexesOf(disks, new Set(missing.map(({ document }) => document)))
+    for (const edit of missing) edit.excused = indexes.get(edit.document)?.adds(edit.summary) !== false
+  }
+
+  return {
+    edits,
+    allowed,
+    bounds: createBounds(now, fail),
+    wrote: (edit) => void edits.push(edit),
+    relayCommitted: (relay, batch) => relays.committed(relay, batch),
+    relayRestored: (relay, batches) => relays.restored(relay, batches),
+    clientCommitted: (replica, writes) => clients.committed(replica, writes),
+    clientRestored: (replica, writes) => clients.restored(replica, writes),
+    told,
+    excuse,
+    vector: (name, document) => vectorOf(isRelay(name) ? relays.of(name) : clients.of(name), document),
+    outbox(replica, relayReplica) {
+      const client = clients.of(replica)
+      // Without a row the two will be compared: nothing is claimed.
+      const from = client.peers.get(relayReplica)?.watermark ?? client.head
+      const waiting: string[] = []
+      for (let offset = from + 1; offset <= client.head; offset++) {
+        const entry = client.records.get(offset)
+        if (entry === undefined || entry.from === relayReplica || !client.dots.has(dotOf(entry))) continue
+        waiting.push(dotOf(entry))
+      }
+      return waiting
+    },
+  }
+}
+
+async function indexesOf(
+  disks: readonly ClientDisk[],
+  documents: ReadonlySet<string>,
+): Promise<Map<string, IntervalIndex>> {
+  const indexes = new Map<string, IntervalIndex>()
+  for (const disk of disks) {
+    for (const [document, updates] of await disk.updates()) {
+      if (!documents.has(document)) continue
+      const index = indexes.get(document) ?? createIntervalIndex()
+      indexes.set(document, index)
+      for (const update of updates) addTo(index, update)
+    }
+  }
+  return indexes
+}
+
+/** Damage that was taken for an update says nothing. */
+function addTo(index: IntervalIndex, update: Uint8Array): void {
+  try {
+    index.add(summaryOf(update))
+  } catch (error) {
+    if (!(error instanceof RejoinError)) throw error
+  }
+}

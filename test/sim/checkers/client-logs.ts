@@ -1,0 +1,148 @@
+/**
+ * What must hold of every transaction of a client's replica: its version vectors, places and watermarks only move forward,
+ * and stand for what they say: a place for everything before it being here, a watermark for everything before it being there.
+ */
+import type { Tables } from '../../../client/replica/store.ts'
+import { headOf } from '../../../shared/causality/version-vector.ts'
+import type { DiskWrite } from '../storage/client-disk.ts'
+import type { Dots } from './dots.ts'
+import type { RelayLog, RelayLogs } from './relay-logs.ts'
+import { type Allowances, dotOf, type Held, type HeldRecord, vectorOf } from './types.ts'
+
+export interface ClientLogs {
+  committed(replica: string, writes: readonly DiskWrite[]): void
+  restored(replica: string, writes: readonly DiskWrite[]): void
+  of(replica: string): ClientLog
+}
+
+export interface ClientLog extends Held {
+  readonly head: number
+  /** By their offsets. */
+  readonly records: ReadonlyMap<number, HeldRecord>
+  /** Dots of records that are there. */
+  readonly dots: ReadonlySet<string>
+  readonly peers: ReadonlyMap<string, Tables['peers']>
+}
+
+interface Log extends ClientLog {
+  head: number
+  readonly records: Map<number, HeldRecord>
+  readonly dots: Set<string>
+  readonly peers: Map<string, Tables['peers']>
+}
+
+export interface ClientLogsOptions {
+  dots: Dots
+  relays: RelayLogs
+  allowed: Allowances
+  /** Name of the relay with this replica id. */
+  relayOf(replicaId: string): string | undefined
+  fail(what: string): void
+}
+
+export function createClientLogs(options: ClientLogsOptions): ClientLogs {
+  const { dots, relays, allowed, fail } = options
+  const logs = new Map<string, Log>()
+
+  function of(replica: string): Log {
+    let found = logs.get(replica)
+    if (found === undefined) {
+      found = { vectors: new Map(), dots: new Set(), records: new Map(), peers: new Map(), head: 0 }
+      logs.set(replica, found)
+    }
+    return found
+  }
+
+  function take(replica: string, log: Log, { table, key, after }: DiskWrite, strict: boolean): void {
+    if (table === 'documents' && after !== undefined) takeDocument(replica, log, after as Tables['documents'], strict)
+    else if (table === 'log') takeLogRow(log, Number(key[0]), after as Tables['log'] | undefined)
+    else if (table === 'records') takeRecord(log, key, after as Tables['records'] | undefined)
+    else if (table === 'meta' && after !== undefined) {
+      const { head } = after as Tables['meta']
+      if (strict && head < log.head) fail(`[P4] the log of ${replica} went from ${log.head} back to ${head}`)
+      log.head = head
+    }
+  }
+
+  function takeRecord(log: Log, key: DiskWrite['key'], row: Tables['records'] | undefined): void {
+    if (row === undefined) return void log.dots.delete(key.join('/'))
+    dots.seen(String(key[0]), String(key[1]), Number(key[2]), row.chain)
+    log.dots.add(key.join('/'))
+  }
+
+  function takeDocument(replica: string, log: Log, row: Tables['documents'], strict: boolean): void {
+    const before = vectorOf(log, row.document)
+    const after = new Map(row.vector.map(({ origin, seq, chain }) => [origin, { seq, chain }]))
+    if (strict && !allowed.forks && !allowed.regress) {
+      for (const [origin, { seq }] of before) {
+        const now = headOf(after, origin)
+        if (now.seq < seq) fail(`[P4] ${replica} held ${origin}/${seq} of ${row.document} and now ${now.seq}`)
+      }
+    }
+    log.vectors.set(row.document, after)
+  }
+
+  function takePeer(replica: string, log: Log, row: Tables['peers']): void {
+    const relay = options.relayOf(row.replica)
+    const before = log.peers.get(row.replica)
+    log.peers.set(row.replica, row)
+    if (relay === undefined) return
+    // A comparison begins anew: what was known of the relay before counts no more.
+    const since = before !== undefined && before.round === row.round ? before : undefined
+    if (since?.place.epoch === row.place.epoch && row.place.offset < since.place.offset) {
+      fail(`[P4] the place of ${replica} at ${relay} went from ${since.place.offset} back to ${row.place.offset}`)
+    }
+    if (since !== undefined && row.watermark < since.watermark) {
+      fail(`[P4] the watermark of ${replica} at ${relay} went from ${since.watermark} back to ${row.watermark}`)
+    }
+    const there = relays.of(relay)
+    if (there.restored > 0 || allowed.forks || allowed.regress) return
+    for (let offset = (since?.place.offset ?? 0) + 1; offset <= row.place.offset; offset++) {
+      checkPassed(replica, log, relay, there, offset)
+    }
+    for (let offset = (since?.watermark ?? 0) + 1; offset <= row.watermark; offset++) {
+      checkAcknowledged(replica, log, relay, there, offset)
+    }
+  }
+
+  function checkPassed(replica: string, log: Log, relay: string, there: RelayLog, offset: number): void {
+    if (offset > there.head) return fail(`[P4] the place of ${replica} at ${relay} is beyond its log: ${offset}`)
+    const record = there.records.get(offset)
+    if (record === undefined || headOf(vectorOf(log, record.document), record.origin).seq >= record.seq) return
+    fail(`[P4] ${replica} passed ${dotOf(record)} at ${relay} without it`)
+  }
+
+  function checkAcknowledged(replica: string, log: Log, relay: string, there: RelayLog, offset: number): void {
+    const record = log.records.get(offset)
+    if (record === undefined || !log.dots.has(dotOf(record))) return
+    if (headOf(vectorOf(there, record.document), record.origin).seq >= record.seq) return
+    fail(`[P2] ${replica} takes ${dotOf(record)} for acknowledged by ${relay}, which does not have it`)
+  }
+
+  return {
+    of,
+    committed(replica, writes) {
+      const log = of(replica)
+      for (const write of writes) take(replica, log, write, true)
+      for (const { table, key, after } of writes) {
+        if (table !== 'peers') continue
+        if (after === undefined) log.peers.delete(String(key[0]))
+        else takePeer(replica, log, after as Tables['peers'])
+      }
+    },
+    restored(replica, writes) {
+      logs.delete(replica)
+      const log = of(replica)
+      for (const write of writes) take(replica, log, write, false)
+      for (const { table, after } of writes) {
+        if (table === 'peers') log.peers.set((after as Tables['peers']).replica, after as Tables['peers'])
+      }
+    },
+  }
+}
+
+function takeLogRow(log: Log, offset: number, row: Tables['log'] | undefined): void {
+  if (row === undefined) return void log.records.delete(offset)
+  const { document, origin, seq, from } = row
+  log.records.set(offset, { document, origin, seq, from: 'relay' in from ? from.relay : undefined })
+}

@@ -1,0 +1,148 @@
+/** What must hold of every commit of a relay: its log is well formed, without a gap, on one history, and its vectors stand for it. */
+import type { CommitBatch, Fold, LogEntry } from '../../../server/storage/store.ts'
+import { nextChain } from '../../../shared/causality/chain.ts'
+import { type Head, headOf } from '../../../shared/causality/version-vector.ts'
+import type { UpdateSummary } from '../../../shared/update/inspect.ts'
+import { createIntervalIndex, type IntervalIndex } from '../../../shared/update/intervals.ts'
+import type { Dots } from './dots.ts'
+import { summaryOf } from './summaries.ts'
+import { type Held, type HeldRecord, vectorOf } from './types.ts'
+
+export interface RelayLogs {
+  committed(relay: string, batch: CommitBatch): void
+  restored(relay: string, batches: readonly CommitBatch[]): void
+  of(relay: string): RelayLog
+  /** Whether some relay holds all of an update. */
+  hold(document: string, summary: UpdateSummary): boolean
+}
+
+export interface RelayLog extends Held {
+  /** Offset of the newest entry. */
+  readonly head: number
+  /** Records by their offsets; other entries hold none. */
+  readonly records: ReadonlyMap<number, HeldRecord>
+  /** Times that it was put back. */
+  readonly restored: number
+}
+
+export interface RelayLogsOptions {
+  dots: Dots
+  /** All that a relay's disk holds of a document. */
+  updatesAt(relay: string, document: string): readonly Uint8Array[]
+  fail(what: string): void
+}
+
+interface Log extends RelayLog {
+  head: number
+  readonly records: Map<number, HeldRecord>
+  readonly contents: Map<string, Content>
+}
+
+/** What a relay holds of a document; `undefined` where the disk is to be asked. */
+interface Content {
+  index: IntervalIndex | undefined
+  readonly waiting: Uint8Array[]
+}
+
+export function createRelayLogs({ dots, updatesAt, fail }: RelayLogsOptions): RelayLogs {
+  const logs = new Map<string, Log>()
+
+  function of(relay: string): Log {
+    const found = logs.get(relay) ?? createLog(0)
+    logs.set(relay, found)
+    return found
+  }
+
+  function take(relay: string, log: Log, batch: CommitBatch): void {
+    for (const entry of batch.entries) {
+      if (entry.offset !== log.head + 1) fail(`[P4] ${relay} wrote offset ${entry.offset} after ${log.head}`)
+      log.head = entry.offset
+      if ('record' in entry) takeRecord(relay, log, entry)
+    }
+    const restored = new Set(batch.entries.flatMap((entry) => ('restored' in entry ? [entry.where.document] : [])))
+    for (const fold of batch.folds ?? []) {
+      if (restored.has(fold.where.document)) takeRestored(log, fold)
+      else checkFold(relay, log, fold)
+    }
+    for (const { document, vector } of batch.documents) checkVector(relay, log, document, vector)
+  }
+
+  function takeRecord(relay: string, log: Log, { offset, where: { document }, record }: LogEntry): void {
+    const { origin, seq, chain, checksum } = record
+    const vector = vectorOf(log, document)
+    const before = headOf(vector, origin)
+    if (seq !== before.seq + 1) fail(`[P4] ${relay} took ${origin}/${seq} of ${document} after ${before.seq}`)
+    if (nextChain(before.chain, checksum) !== chain) fail(`[P8] ${relay} took ${origin}/${seq} on another history`)
+    dots.seen(document, origin, seq, chain)
+    vector.set(origin, { seq, chain })
+    log.records.set(offset, { document, origin, seq })
+    contentOf(log, document).waiting.push(record.bytes)
+  }
+
+  /** A checkpoint from outside brings dots without records. */
+  function takeRestored(log: Log, { where: { document }, checkpoint }: Fold): void {
+    const vector = vectorOf(log, document)
+    for (const [origin, head] of checkpoint.vector) {
+      if (head.seq > headOf(vector, origin).seq) vector.set(origin, head)
+    }
+    contentOf(log, document).index = undefined
+  }
+
+  /** One that is made here says no more than what is held. */
+  function checkFold(relay: string, log: Log, { where: { document }, checkpoint }: Fold): void {
+    const held = vectorOf(log, document)
+    for (const [origin, { seq }] of checkpoint.vector) {
+      if (seq > headOf(held, origin).seq) fail(`[P4] ${relay} folds ${origin}/${seq} of ${document} without holding it`)
+    }
+  }
+
+  function checkVector(relay: string, log: Log, document: string, vector: ReadonlyMap<string, Head>): void {
+    const own = vectorOf(log, document)
+    for (const [origin, { seq, chain }] of vector) {
+      const known = headOf(own, origin)
+      if (known.seq !== seq || known.chain !== chain) fail(`[P4] ${relay} notes ${origin}/${seq} of ${document}`)
+    }
+  }
+
+  function indexOf(relay: string, log: Log, document: string): IntervalIndex | undefined {
+    const content = log.contents.get(document)
+    if (content === undefined) return undefined
+    const waiting = content.waiting.splice(0)
+    const updates = content.index === undefined ? updatesAt(relay, document) : waiting
+    const index = content.index ?? createIntervalIndex()
+    content.index = index
+    for (const update of updates) index.add(summaryOf(update))
+    return index
+  }
+
+  return {
+    of,
+    committed: (relay, batch) => take(relay, of(relay), batch),
+    restored(relay, batches) {
+      const log = createLog(of(relay).restored + 1)
+      logs.set(relay, log)
+      for (const batch of batches) take(relay, log, batch)
+    },
+    hold(document, summary) {
+      for (const [relay, log] of logs) if (indexOf(relay, log, document)?.adds(summary) === false) return true
+      return false
+    },
+  }
+}
+
+const createLog = (restored: number): Log => ({
+  vectors: new Map(),
+  head: 0,
+  records: new Map(),
+  contents: new Map(),
+  restored,
+})
+
+function contentOf(log: Log, document: string): Content {
+  let content = log.contents.get(document)
+  if (content === undefined) {
+    content = { index: createIntervalIndex(), waiting: [] }
+    log.contents.set(document, content)
+  }
+  return content
+}

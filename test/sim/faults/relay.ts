@@ -1,0 +1,87 @@
+/** What goes wrong with relays: their processes, and their disks. */
+import { comeBack, excuseTheLost, explain, type Fault, identitiesAreCopied } from './common.ts'
+
+export const RELAY_FAULTS = {
+  /** A relay dies and comes back. */
+  'relay crash'(world, chance) {
+    const relay = chance.one(world.relays)
+    world.killRelay(relay)
+    return comeBack(world, relay, chance)
+  },
+  /** It loses power: nobody is told. */
+  'relay power'(world, chance) {
+    const relay = chance.one(world.relays)
+    for (const link of world.network.links(undefined, relay.name)) link.lose(['up', 'down'])
+    world.killRelay(relay)
+    return comeBack(world, relay, chance)
+  },
+  'relay restart'(world, chance) {
+    const relay = chance.one(world.relays)
+    world.stopRelay(relay)
+    world.clock.after(150 + chance.below(5000), () => world.startRelay(relay))
+    return true
+  },
+  /** It dies within a commit: before it is durable, or after and before anybody hears of it. */
+  'relay commit'(world, chance) {
+    const relay = chance.one(world.relays)
+    relay.disk.fate = chance.one(['crash before', 'crash after'])
+    const watch = (): void => {
+      if (!relay.process?.alive) void comeBack(world, relay, chance)
+      else if (relay.disk.fate !== 'done') world.clock.after(500, watch)
+    }
+    world.clock.after(500, watch)
+    return true
+  },
+  'relay disk full'(world, chance) {
+    explain(world, 'storage-full', 'storage-failed')
+    const relay = chance.one(world.relays)
+    if (chance.happens(0.5)) relay.disk.fate = 'failed'
+    else {
+      relay.disk.full = true
+      world.clock.after(500 + chance.below(10_000), () => {
+        relay.disk.full = false
+      })
+    }
+    return true
+  },
+  /** Its clock is put forward or back. */
+  'relay clock jump'(world, chance) {
+    const relay = chance.one(world.relays)
+    relay.process?.skew(chance.one([-3_600_000, 3_600_000, 30_000, -30_000, 315_360_000_000]))
+    return relay.process?.alive ?? false
+  },
+  /** A record reads otherwise than it was written for a while: torn, flipped, or another one in its place. */
+  'relay misread'(world, chance) {
+    explain(world, 'corrupt', 'dependency', 'gap')
+    const relay = chance.one(world.relays)
+    const mend = relay.disk.misread(chance, chance.one(['flip', 'tear', 'misdirect']))
+    if (mend === undefined) return false
+    world.clock.after(500 + chance.below(20_000), mend)
+    return true
+  },
+  /** It loses power, and its disk the last commits that it said were written. */
+  'relay lost write'(world, chance) {
+    const relay = chance.one(world.relays)
+    world.killRelay(relay)
+    if (relay.disk.loseCommits(1 + chance.below(5)) > 0) {
+      identitiesAreCopied(world)
+      world.checkers.relayRestored(relay.name, relay.disk.batches())
+      excuseTheLost(world)
+    }
+    return comeBack(world, relay, chance)
+  },
+  /** An older copy of its store is put back: what was acknowledged since is gone there. */
+  'relay restore'(world, chance) {
+    const relay = chance.one(world.relays)
+    const copy = relay.disk.copy()
+    world.clock.after(2000 + chance.below(20_000), () => {
+      identitiesAreCopied(world)
+      world.killRelay(relay)
+      relay.disk.restore(copy)
+      world.checkers.relayRestored(relay.name, relay.disk.batches())
+      excuseTheLost(world)
+      comeBack(world, relay, chance)
+    })
+    return true
+  },
+} as const satisfies Record<string, Fault>

@@ -1,0 +1,88 @@
+/** What goes wrong with the storage of clients, and with what is kept there. */
+import type { DiskMood } from '../storage/client-disk.ts'
+import type { Spoiling } from '../storage/spoiling.ts'
+import type { Chance } from '../time/chance.ts'
+import type { World } from '../world/types.ts'
+import { excuseTheLost, explain, type Fault, identitiesAreCopied, killAll, openAgain, toWrites } from './common.ts'
+
+/** Clones are replicas like any other: more of them only make the world slow. */
+const REPLICAS_MAX = 12
+
+export const STORAGE_FAULTS = {
+  quota: (world, chance) => mood(world, chance, 'full'),
+  abort: (world, chance) => mood(world, chance, 'aborting'),
+  'storage closed': (world, chance) => mood(world, chance, 'unavailable'),
+  /** The browser deletes everything while nobody looks. */
+  async evict(world, chance) {
+    const replica = chance.one(world.replicas)
+    if (!replica.disk.durable) return false
+    world.checkers.allowed.regress = true
+    // A tab that is still closing finds its database gone.
+    explain(world, 'storage-failed')
+    killAll(world, replica)
+    replica.disk.evict()
+    world.checkers.clientRestored(replica.name, [])
+    excuseTheLost(world)
+    world.clock.after(chance.below(10_000), () => openAgain(world, replica))
+    return true
+  },
+  /** A backup of a profile is put back. */
+  async 'profile restore'(world, chance) {
+    const replica = chance.one(world.replicas)
+    if (!replica.disk.durable) return false
+    const copy = await replica.disk.copy()
+    world.clock.after(2000 + chance.below(20_000), () => {
+      identitiesAreCopied(world)
+      explain(world, 'storage-failed')
+      killAll(world, replica)
+      replica.disk.restore(copy)
+      world.checkers.clientRestored(replica.name, toWrites(copy))
+      excuseTheLost(world)
+      world.clock.after(chance.below(5000), () => openAgain(world, replica))
+    })
+    return true
+  },
+  /** A profile is copied, and both go on. */
+  async clone(world, chance) {
+    const replica = chance.one(world.replicas)
+    if (!replica.disk.durable || world.replicas.length >= REPLICAS_MAX) return false
+    identitiesAreCopied(world)
+    const copy = await replica.disk.copy()
+    const clone = world.addReplica(true)
+    clone.disk.restore(copy)
+    world.checkers.clientRestored(clone.name, toWrites(copy))
+    world.openTab(clone)
+    return true
+  },
+  /** A bit of a stored row flips. */
+  'client rot': (world, chance) => spoil(world, chance, 'flip'),
+  /** A row was not written to its end. */
+  'client torn write': (world, chance) => spoil(world, chance, 'tear'),
+  /** A row was written in the place of another. */
+  'client misdirected write': (world, chance) => spoil(world, chance, 'misdirect'),
+  /** A row that was said to be written is not there. */
+  'client lost write': (world, chance) => spoil(world, chance, 'lose'),
+} as const satisfies Record<string, Fault>
+
+function mood(world: World, chance: Chance, which: DiskMood): boolean {
+  explain(world, 'storage-full', 'storage-failed')
+  // What could not be kept of one relay is missing at the next, until the first is met again.
+  if (world.relays.length > 1) explain(world, 'dependency', 'gap')
+  const { disk } = chance.one(world.replicas)
+  disk.mood = which
+  world.clock.after(500 + chance.below(20_000), () => {
+    disk.mood = 'well'
+  })
+  return true
+}
+
+async function spoil(world: World, chance: Chance, how: Spoiling): Promise<boolean> {
+  const replica = chance.one(world.replicas)
+  if (!replica.disk.durable) return false
+  const done = await replica.disk.spoil(chance, how)
+  if (!done) return false
+  explain(world, 'corrupt')
+  identitiesAreCopied(world)
+  excuseTheLost(world)
+  return true
+}

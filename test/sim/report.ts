@@ -1,0 +1,64 @@
+/** What a simulation tells while it runs and at its end. */
+import type { Failure, SeedResult, SimulateResult } from './run/options.ts'
+
+export interface Report {
+  ran(result: SeedResult): void
+  /** `repeat`: the command that shows the failure again. */
+  failed(failure: Failure, repeat: string): void
+  end(result: SimulateResult): void
+}
+
+/** Real time between two lines of progress. */
+const SAY_EVERY_MS = 2000
+
+export function createReport({ total, say }: { total: number; say: (line: string) => void }): Report {
+  let saidAt = performance.now()
+  let runs = 0
+  let failures = 0
+  let virtualMs = 0
+  let realMs = 0
+  return {
+    ran(result) {
+      runs++
+      virtualMs += result.virtualMs
+      realMs += result.realMs
+      if (performance.now() - saidAt < SAY_EVERY_MS || runs === total) return
+      saidAt = performance.now()
+      say(`${runs} of ${total} seeds, ${rate(virtualMs, realMs)}, ${failures} failures`)
+    },
+    failed(failure, repeat) {
+      failures++
+      for (const line of describeFailure(failure, repeat)) say(line)
+    },
+    end(result) {
+      for (const line of faultTable(result.injected)) say(line)
+      const { edits } = result
+      say(`${runs} seeds, ${minutes(virtualMs)} virtual minutes, ${edits} edits, ${rate(virtualMs, realMs)}`)
+      say(`${result.failures.length} failures`)
+    },
+  }
+}
+
+function describeFailure({ seed, failure, steps, shrunk }: Failure, repeat: string): string[] {
+  return [
+    '',
+    `seed ${seed} fails: ${failure}`,
+    `${shrunk.length} of its ${steps.length} steps are enough:`,
+    ...shrunk.map(({ at, kind, seed: of }) => `  ${(at / 1000).toFixed(3).padStart(8)} s  ${kind}  (${of})`),
+    `repeat: ${repeat}`,
+    '',
+  ]
+}
+
+/** Kinds and how often they happened, in columns. */
+function faultTable(injected: Readonly<Record<string, number>>): string[] {
+  const kinds = Object.entries(injected).sort(([, a], [, b]) => b - a)
+  if (kinds.length === 0) return ['no faults']
+  const width = Math.max(...kinds.map(([kind]) => kind.length))
+  return ['faults injected:', ...kinds.map(([kind, times]) => `  ${kind.padEnd(width)}  ${String(times).padStart(7)}`)]
+}
+
+const rate = (virtualMs: number, realMs: number): string =>
+  `${realMs === 0 ? 0 : Math.round(virtualMs / realMs)} times real time`
+
+const minutes = (ms: number): number => Math.round(ms / 60_000)

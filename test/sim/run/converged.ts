@@ -1,0 +1,116 @@
+/**
+ * What must hold when everything is healed and quiet: one log, one version vector, one content, nothing waiting and nothing
+ * lost. Every edit that somebody was told is safe is read by all, as in Jepsen's set test.
+ */
+import * as Y from 'yjs'
+import { fingerprint } from '../../../shared/causality/version-vector.ts'
+import { inspectUpdate } from '../../../shared/update/inspect.ts'
+import { createIntervalIndex } from '../../../shared/update/intervals.ts'
+import { hashJoinedLog } from '../../../shared/update/joined-log.ts'
+import { summaryOf } from '../checkers/summaries.ts'
+import type { WrittenEdit } from '../checkers/types.ts'
+import { toCanonicalJson } from '../edits/content.ts'
+import type { World } from '../world/types.ts'
+import { docsOf } from '../world/world.ts'
+
+/** Tells the world of every breach. */
+export async function checkConverged(world: World): Promise<void> {
+  for (const document of world.documents) await checkDocument(world, document)
+  checkOutboxes(world)
+}
+
+async function checkDocument(world: World, document: string): Promise<void> {
+  const logs = await logsOf(world, document)
+  const safe = world.checkers.edits.filter(
+    (edit) => edit.document === document && edit.safety !== 'nowhere' && !edit.excused,
+  )
+  checkLogs(world, document, logs, safe)
+  checkDocs(world, document, safe)
+}
+
+interface HeldLog {
+  name: string
+  updates: readonly Uint8Array[]
+}
+
+async function logsOf(world: World, document: string): Promise<HeldLog[]> {
+  const logs: HeldLog[] = world.relays.map(({ name, disk }) => ({
+    name,
+    updates: disk.updates(document),
+  }))
+  for (const { name, disk } of world.replicas) {
+    if (disk.durable) logs.push({ name, updates: (await disk.updates()).get(document) ?? [] })
+  }
+  return logs
+}
+
+function checkLogs(world: World, document: string, logs: readonly HeldLog[], safe: readonly WrittenEdit[]): void {
+  const { fail, checkers } = world
+  const [first] = logs
+  if (first === undefined) return
+  const hash = hashJoinedLog([...first.updates])
+  const vector = checkers.vector(first.name, document)
+  for (const { name, updates } of logs.slice(1)) {
+    if (hashJoinedLog([...updates]) !== hash) {
+      fail(`[P1] the joined logs of ${document} differ at ${first.name} and ${name}`)
+    }
+    if (updates.length === 0 && first.updates.length > 0) fail(`[P10] ${name} has nothing of ${document}`)
+    const mine = checkers.vector(name, document)
+    if (fingerprint(mine) === fingerprint(vector)) continue
+    fail(`[P1] the version vectors of ${document} differ at ${first.name} and ${name}: ${show(vector)} ${show(mine)}`)
+  }
+  const index = createIntervalIndex()
+  for (const update of first.updates) index.add(summaryOf(update))
+  const lost = safe.find(({ summary }) => index.adds(summary))
+  if (lost !== undefined) fail(`[P2] an edit of ${document} by ${lost.replica}, safe at ${lost.safety}, is lost`)
+}
+
+function checkDocs(world: World, document: string, safe: readonly WrittenEdit[]): void {
+  const docs = docsOf(world, document)
+  const [first] = docs
+  if (first === undefined) return
+  const { fail } = world
+  const all = docs.map(({ doc }) => doc)
+  const json = toCanonicalJson(first.doc, all)
+  for (const { name, doc } of docs) {
+    if (toCanonicalJson(doc, all) !== json) {
+      fail(`[P1] ${document} reads otherwise at ${first.name} and ${name}:\n${json}\n${toCanonicalJson(doc, all)}`)
+    }
+    if (doc.store.pendingStructs !== null || doc.store.pendingDs !== null) {
+      fail(`[P10] ${document} at ${name} still waits for structs`)
+    }
+    const { _transactionCleanups: cleanups } = doc as unknown as { _transactionCleanups: unknown[] }
+    if (cleanups.length > 0) fail(`[P6] the Y.Doc of ${document} at ${name} is stuck in a transaction`)
+    const index = createIntervalIndex()
+    index.add(inspectUpdate(Y.encodeStateAsUpdate(doc)))
+    const unread = safe.find(({ summary }) => index.adds(summary))
+    if (unread !== undefined) {
+      fail(`[P1] an edit of ${document} by ${unread.replica}, safe at ${unread.safety}, is not read by ${name}`)
+    }
+    try {
+      world.oracle.check(document, doc)
+    } catch (error) {
+      fail(`[P8] ${name}: ${String(error)}`)
+    }
+  }
+}
+
+/** Nothing is past the watermark of the relay that a replica talks to. */
+function checkOutboxes(world: World): void {
+  for (const { name, disk } of world.replicas) {
+    if (!disk.durable) continue
+    for (const { relay } of world.network.links(name)) {
+      const id = world.relays.find((each) => each.name === relay)?.disk.replica
+      const waiting = id === undefined ? [] : world.checkers.outbox(name, id)
+      if (waiting.length > 0) {
+        world.fail(`[P10] ${name} still has ${waiting.length} records for ${relay}, ${waiting[0]} first`)
+      }
+    }
+  }
+}
+
+const show = (vector: ReadonlyMap<string, { seq: number; chain: string }>): string =>
+  [...vector]
+    .map(([origin, { seq, chain }]) => `${origin.slice(0, 4)}:${seq}:${chain.slice(0, 4)}`)
+    .sort()
+    .join(' ')

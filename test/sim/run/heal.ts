@@ -1,0 +1,29 @@
+/** Everything works again: whoever was away comes back, and nothing more goes wrong. */
+import { killAll, openAgain } from '../faults/common.ts'
+import type { World } from '../world/types.ts'
+
+/** What faults still have in store, to mend or to break, happens within this time. */
+const MENDED_WITHIN_MS = 45_000
+
+export async function heal(world: World): Promise<void> {
+  await world.clock.run(world.clock.now() + MENDED_WITHIN_MS, () => world.failure !== undefined)
+  for (const relay of world.relays) {
+    relay.disk.full = false
+    relay.disk.fate = 'done'
+    world.startRelay(relay)
+    for (const { name } of world.replicas) {
+      const way = world.network.path(name, relay.name)
+      way.cut.clear()
+      way.tailMs = 0
+      way.loss = 0
+    }
+  }
+  for (const link of world.network.links()) link.mend()
+  for (const replica of world.replicas) {
+    replica.disk.mood = 'well'
+    for (const tab of replica.tabs) tab.process.thaw()
+    // A damaged row is found when it is read: when its document is opened.
+    if (world.explained.has('corrupt')) killAll(world, replica)
+    openAgain(world, replica)
+  }
+}

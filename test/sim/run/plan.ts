@@ -1,0 +1,44 @@
+/** From a seed to the steps of its run. */
+import { EDIT_KINDS, type EditKind } from '../edits/editor.ts'
+import { FAULT_KINDS, type FaultKind, ONE_RELAY_ONLY, UNSETTLED } from '../faults/index.ts'
+import { createChance } from '../time/chance.ts'
+import { DEFAULTS, type SimulateOptions, type Step } from './options.ts'
+
+/** The steps of a seed, in their order. */
+export function planSteps(seed: number, options: Omit<SimulateOptions, 'seeds'>): Step[] {
+  const chance = createChance(seed).fork('plan')
+  const { replicas, relays, durationMs, editsPerMinute, faultsPerMinute } = { ...DEFAULTS, ...options }
+  const kinds = options.faults ?? FAULT_KINDS.filter((kind) => isSettled(kind, seed, relays))
+  const faults = kinds.filter(() => chance.happens(0.5))
+  const actions = options.actions === undefined ? editKinds(seed, options) : Object.keys(options.actions)
+  const minutes = durationMs / 60_000
+  const steps: Step[] = []
+  const add = (kind: string): void => {
+    steps.push({ at: chance.below(durationMs), kind, seed: chance.below(2 ** 31) })
+  }
+  for (let left = Math.round(minutes * editsPerMinute * replicas); left > 0; left--) add(chance.one(actions))
+  if (faults.length > 0) {
+    for (let left = Math.round(minutes * faultsPerMinute); left > 0; left--) add(chance.one(faults))
+  }
+  return steps.sort((a, b) => a.at - b.at)
+}
+
+/** Some kinds of edits, so that each also meets itself alone. */
+function editKinds(seed: number, { edits }: Pick<SimulateOptions, 'edits'>): readonly EditKind[] {
+  if (edits !== undefined) return edits
+  const chance = createChance(seed).fork('edits')
+  const chosen = EDIT_KINDS.filter(() => chance.happens(0.5))
+  // Deletions alone soon find nothing to delete.
+  return chosen.every((kind) => kind === 'erase') ? ['edit', ...chosen] : chosen
+}
+
+/** Whether every run with this fault is known to heal. */
+function isSettled(kind: FaultKind, seed: number, relays: number): boolean {
+  if (UNSETTLED.has(kind)) return false
+  // A relay that lost what it had sealed for others may give a dot twice: between relays nobody decides which content keeps it.
+  const forgets = kind === 'relay restore' || kind === 'relay lost write'
+  return relays === 1 || !(ONE_RELAY_ONLY.has(kind) || (forgets && hasMemoryReplica(seed)))
+}
+
+/** Every third world has a replica that keeps nothing on its device. */
+export const hasMemoryReplica = (seed: number): boolean => seed % 3 === 0

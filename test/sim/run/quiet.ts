@@ -1,0 +1,72 @@
+/** After the healing: everybody gets in sync, everything is acknowledged, and then nobody has anything to say. */
+import { PING_EVERY_MS, SILENCE_MS_MAX } from '../../../shared/limits.ts'
+import type { World } from '../world/types.ts'
+
+/** A silent connection is noticed within 45 s, a relay is dialled again within 30 s, and each side may need both. */
+const SYNCED_WITHIN_MS = 180_000
+/** A connection that died while its tab was frozen is taken for alive until a ping has gone unanswered. */
+const NOTICED_WITHIN_MS = PING_EVERY_MS + SILENCE_MS_MAX
+/** Between two moves: long enough for a connection to count as healthy. */
+const STAY_MS = 13_000
+/** With nothing to say nothing is said for this long. */
+const SILENT_MS = 30_000
+
+/** Clients move from relay to relay, twice around, and carry what each of them lacks. */
+export async function becomeQuiet(world: World): Promise<void> {
+  const { clock } = world
+  const failed = (): boolean => world.failure !== undefined
+  await clock.run(clock.now() + NOTICED_WITHIN_MS, failed)
+  const rounds = world.relays.length === 1 ? 1 : 2 * world.relays.length
+  for (let round = 0; round < rounds && !failed(); round++) {
+    if (round > 0) for (const link of world.network.links()) link.cut()
+    // Status of before the cut is none: the cut is only an event away.
+    await clock.run(clock.now() + 1, failed)
+    await clock.run(clock.now() + SYNCED_WITHIN_MS, () => failed() || isSynced(world))
+    if (!failed() && !isSynced(world)) return world.fail(`[P10] not synced in round ${round}: ${whoIsNot(world)}`)
+    await clock.run(clock.now() + STAY_MS, failed)
+  }
+  await checkReceipts(world)
+  await checkSilence(world)
+}
+
+async function checkReceipts(world: World): Promise<void> {
+  for (const { tabs } of world.replicas) {
+    for (const tab of tabs) for (const note of tab.notes.values()) world.askSaved(tab, note, 'relay')
+  }
+  await world.clock.run(world.clock.now() + 1000, () => world.failure !== undefined)
+  for (const { tabs, name } of world.replicas) {
+    for (const { notes } of tabs) {
+      for (const { edits, handle } of notes.values()) {
+        if (edits.some(({ safety, excused }) => safety !== 'relay' && !excused)) {
+          world.fail(`[P10] ${name} still waits for a receipt of ${handle.id}`)
+        }
+        const { unacknowledged, receipt } = handle.status.get()
+        if (edits.length === 0 || (unacknowledged === 0 && receipt === 'relay')) continue
+        world.fail(`[P10] ${name} shows ${unacknowledged} edits of ${handle.id} without a receipt: ${receipt}`)
+      }
+    }
+  }
+}
+
+async function checkSilence(world: World): Promise<void> {
+  const before = world.framesDelivered()
+  await world.clock.run(world.clock.now() + SILENT_MS, () => world.failure !== undefined)
+  const frames = world.framesDelivered() - before
+  if (frames > 0 && world.failure === undefined) world.fail(`[P10] ${frames} frames were sent with nothing to say`)
+}
+
+function isSynced(world: World): boolean {
+  return world.replicas.every(({ tabs }) =>
+    tabs.every(({ workspace }) => {
+      const status = workspace?.status.get()
+      return status?.connection === 'synced' && status.unacknowledged === 0
+    }),
+  )
+}
+
+const whoIsNot = (world: World): string =>
+  world.replicas
+    .flatMap(({ tabs }) =>
+      tabs.map(({ process, workspace }) => `${process.name} ${JSON.stringify(workspace?.status.get())}`),
+    )
+    .join(', ')

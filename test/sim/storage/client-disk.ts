@@ -1,0 +1,224 @@
+/**
+ * The storage of a client's replica in virtual time: what a browser's IndexedDB promises and how it fails. A disk outlives the
+ * processes that open it. A transaction takes time; when a process dies in the middle of one, chance decides whether it is
+ * there whole or not at all.
+ */
+import { createMemoryReplicaStore } from '../../../client/replica/memory.ts'
+import {
+  type Key,
+  type ReplicaStore,
+  type Row,
+  TABLE_NAMES,
+  type TableName,
+  type Tables,
+  type WriteTransaction,
+} from '../../../client/replica/store.ts'
+import { RejoinError } from '../../../shared/errors.ts'
+import type { Chance } from '../time/chance.ts'
+import type { Clock } from '../time/clock.ts'
+import type { Process } from '../time/process.ts'
+import { inflated } from './inflated.ts'
+import { type Spoiling, spoilBytes } from './spoiling.ts'
+
+/** How a disk treats its next transactions. */
+export type DiskMood =
+  | 'well'
+  /** Writes fail with `storage-full`. */
+  | 'full'
+  /** Everything fails: the connection is closed and does not open again. */
+  | 'unavailable'
+  /** One write in three is aborted. */
+  | 'aborting'
+
+export interface ClientDisk {
+  readonly durable: boolean
+  mood: DiskMood
+  /** The updates that can be read there, by document; damaged ones left out. */
+  updates(): Promise<Map<string, Uint8Array[]>>
+  /** The store as this process sees it. */
+  open(process: Process): ReplicaStore
+  /** All rows of a table. */
+  rows<T extends TableName>(table: T): Promise<Row<T>[]>
+  /** Everything is gone. */
+  evict(): void
+  /** What is stored now, to be put back or to start a clone from. */
+  copy(): Promise<DiskCopy>
+  restore(copy: DiskCopy): Promise<void>
+  /** Spoils a stored record or edit; says whether there was one. */
+  spoil(chance: Chance, how: Spoiling): Promise<boolean>
+}
+
+export type DiskCopy = readonly { table: TableName; key: Key; value: unknown }[]
+
+export interface ClientDiskOptions {
+  clock: Clock
+  chance: Chance
+  durable?: boolean
+  /** Sees every row that a committed transaction has put or deleted. */
+  committed?(writes: readonly DiskWrite[]): void
+}
+
+export interface DiskWrite {
+  table: TableName
+  key: Key
+  /** `undefined`: deleted. */
+  after: unknown
+}
+
+/** The usual time of a transaction, and the rare long one, in milliseconds. */
+const WRITE_MS = 4
+const WRITE_MS_RARE = 400
+
+export function createClientDisk(options: ClientDiskOptions): ClientDisk {
+  const { clock, chance, durable = true } = options
+  const rotten = new WeakSet<Uint8Array>()
+  let inner = createMemoryReplicaStore({ durable })
+
+  const disk: ClientDisk = {
+    durable,
+    mood: 'well',
+    open: (process) => openHandle(process),
+    rows: (table) => inner.read([table], (transaction) => transaction.range(table, [])),
+    evict() {
+      inner = createMemoryReplicaStore({ durable })
+    },
+    async copy() {
+      const rows: { table: TableName; key: Key; value: unknown }[] = []
+      for (const table of TABLE_NAMES) {
+        for (const { key, value } of await disk.rows(table)) rows.push({ table, key, value })
+      }
+      return rows
+    },
+    async restore(copy) {
+      disk.evict()
+      await inner.write(TABLE_NAMES, async (transaction) => {
+        for (const { table, key, value } of copy) transaction.put(table, key, value as Tables[typeof table])
+      })
+    },
+    async updates() {
+      const found = new Map<string, Uint8Array[]>()
+      const take = (document: Key[0] | undefined, update: Uint8Array): void => {
+        const id = String(document)
+        const updates = found.get(id)
+        if (updates === undefined) found.set(id, [update])
+        else updates.push(update)
+      }
+      const pieces = new Map((await disk.rows('pieces')).map(({ key, value }) => [key.join('/'), value]))
+      for (const { key, value } of await disk.rows('checkpoints')) {
+        for (const { id, from, count } of value.pieces) {
+          for (let at = from; at < from + count; at++) {
+            const piece = pieces.get(`${key[0]}/${id}/${at}`)
+            if (piece !== undefined && !rotten.has(piece.bytes)) take(key[0], inflated(piece))
+          }
+        }
+      }
+      for (const table of ['records', 'edits'] as const) {
+        for (const { key, value } of await disk.rows(table)) if (!rotten.has(value.bytes)) take(key[0], value.bytes)
+      }
+      return found
+    },
+    async spoil(by, how) {
+      const pieces = (await disk.rows('pieces')).length > 0 ? (['pieces'] as const) : []
+      const table = by.one(['records', 'edits', ...pieces] as const)
+      const rows: readonly Row<'records' | 'edits' | 'pieces'>[] = await disk.rows(table)
+      if (rows.length === 0) return false
+      const { key, value } = by.one(rows)
+      const bytes = spoilBytes(value.bytes, by, how, () => by.one(rows).value.bytes)
+      if (how !== 'lose' && bytes === undefined) return false
+      await inner.write([table], async (transaction) => {
+        if (bytes === undefined) transaction.delete(table, key)
+        else transaction.put(table, key, { ...value, bytes })
+      })
+      if (bytes !== undefined) rotten.add(bytes)
+      return true
+    },
+  }
+  return disk
+
+  function openHandle(process: Process): ReplicaStore {
+    const store = inner
+    let closed = false
+
+    function begin(): void {
+      if (closed) throw new RejoinError('closed', 'the store is closed')
+      check()
+    }
+
+    function check(): void {
+      // Without durable storage each tab has a store of its own, which nobody takes away.
+      if (durable && store !== inner) throw new RejoinError('storage-failed', 'the database was deleted')
+      if (disk.mood === 'unavailable') throw new RejoinError('storage-failed', 'the connection was closed')
+    }
+
+    return {
+      durable,
+      read(tables, body) {
+        const run = store.read(tables, async (transaction) => {
+          begin()
+          return body(transaction)
+        })
+        return process.answer(run, chance.happens(0.02) ? chance.below(30) : 0)
+      },
+      write(tables, body) {
+        const run = store.write(tables, async (transaction) => {
+          begin()
+          const { observed, writes } = observe(transaction)
+          const result = await body(observed)
+          await commitTime(process)
+          check()
+          if (writes.length > 0 && disk.mood === 'full') throw new RejoinError('storage-full', 'the quota is used up')
+          if (disk.mood === 'aborting' && chance.happens(1 / 3)) {
+            throw new RejoinError('storage-failed', 'the transaction was aborted')
+          }
+          // What was under way on a disk that has been replaced is nothing on this one.
+          if (store === inner) options.committed?.(writes)
+          return result
+        })
+        return process.answer(run, 0)
+      },
+      close() {
+        closed = true
+      },
+      async destroy() {
+        closed = true
+        await store.destroy()
+        if (store === inner) disk.evict()
+      },
+    }
+  }
+
+  /** Resolves when the disk is done; where the process dies before, by chance at once or never. */
+  function commitTime(process: Process): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const time = chance.happens(0.01) ? chance.below(WRITE_MS_RARE) : chance.below(WRITE_MS)
+      const forget = process.onKilled(() => {
+        cancel()
+        if (chance.happens(0.5)) resolve()
+        else reject(new RejoinError('storage-failed', 'the process died'))
+      })
+      const cancel = clock.after(time, () => {
+        forget()
+        resolve()
+      })
+    })
+  }
+}
+
+/** The transaction, and what is written through it. */
+function observe(transaction: WriteTransaction): { observed: WriteTransaction; writes: DiskWrite[] } {
+  const writes: DiskWrite[] = []
+  return {
+    writes,
+    observed: {
+      ...transaction,
+      put(table, key, value) {
+        writes.push({ table, key, after: value })
+        transaction.put(table, key, value)
+      },
+      delete(table, key) {
+        writes.push({ table, key, after: undefined })
+        transaction.delete(table, key)
+      },
+    },
+  }
+}

@@ -1,0 +1,170 @@
+/** The clients of a world: disks that stay, and tabs with the real client on them that come and go. */
+import { STORED } from '../../../client/document.ts'
+import { openWorkspace, type Workspace } from '../../../client/workspace.ts'
+import { RejoinError } from '../../../shared/errors.ts'
+import { inspectUpdate } from '../../../shared/update/inspect.ts'
+import type { WrittenEdit } from '../checkers/types.ts'
+import { createEditor } from '../edits/editor.ts'
+import type { Network } from '../network/types.ts'
+import { createClientDisk } from '../storage/client-disk.ts'
+import type { Ground, SimNote, SimReplica, SimTab } from './types.ts'
+
+/** A person whose app does not open tries again. */
+const OPENED_AGAIN_MS = 1000
+
+export interface Clients {
+  readonly replicas: SimReplica[]
+  add(durable: boolean): SimReplica
+  openTab(replica: SimReplica): SimTab
+  closeTab(replica: SimReplica, tab: SimTab): void
+  killTab(replica: SimReplica, tab: SimTab): void
+  askSaved(tab: SimTab, note: SimNote, level: 'device' | 'relay'): void
+}
+
+export interface ClientsOptions {
+  ground: Ground
+  documents: readonly string[]
+  network(): Network
+  /** The code of this tab runs now. */
+  entered(tab: SimTab): void
+}
+
+export function createClients({ ground, documents, network, entered }: ClientsOptions): Clients {
+  const { bend, chance, checkers, clock, oracle } = ground
+  const replicas: SimReplica[] = []
+
+  function add(durable: boolean): SimReplica {
+    const name = `replica${replicas.length}`
+    const disk = createClientDisk({
+      clock,
+      chance: chance.fork(`disk of ${name}`),
+      durable,
+      committed(writes) {
+        ground.note(`${name} commits ${writes.length} ${writes[0]?.table}`)
+        if (durable) checkers.clientCommitted(name, writes)
+      },
+    })
+    const replica: SimReplica = { name, disk, tabs: [] }
+    replicas.push(replica)
+    return replica
+  }
+
+  function openTab(replica: SimReplica): SimTab {
+    const nth = ground.nextStart()
+    const name = `${replica.name}.${nth}`
+    const process = ground.spawn(name)
+    const tab: SimTab = { process, workspace: undefined, notes: new Map() }
+    replica.tabs.push(tab)
+    // What a replica without durable storage holds goes with its tab.
+    if (!replica.disk.durable) replica.disk.evict()
+    const relays = ordered(ground.options.relays, nth + 1)
+    const plain = network().dialOf(replica.name, process)
+    const dial = bend.dial ? bend.dial(plain, chance.fork(`bend ${name}`)) : plain
+    const start = (): void => {
+      entered(tab)
+      const store = replica.disk.open(process)
+      openWorkspace({
+        id: 'world',
+        user: replica.name,
+        relays,
+        storage: bend.replicaStore ? bend.replicaStore(store) : store,
+        environment: process.environment,
+        dial,
+      }).then(
+        (workspace) => opened(replica, tab, workspace),
+        (error: unknown) => {
+          ground.blame(name, error)
+          process.environment.setTimer(start, OPENED_AGAIN_MS)
+        },
+      )
+    }
+    start()
+    return tab
+  }
+
+  function opened(replica: SimReplica, tab: SimTab, workspace: Workspace): void {
+    tab.workspace = workspace
+    workspace.on('error', (error) => ground.blame(tab.process.name, error))
+    workspace.on('refused', ({ document, code, detail }) => {
+      // What became a branch is the app's to export; no log has it.
+      for (const { edits } of tab.notes.values()) {
+        for (const edit of edits) if (edit.document === document && edit.safety !== 'relay') edit.excused = true
+      }
+      if (ground.explained.has(code)) return
+      ground.fail(`[P5] edits of ${document} by ${replica.name} were refused: ${code} ${detail}`)
+    })
+    workspace.on('forked', ({ document, origin }) => {
+      ground.note(`fork of ${document}/${origin} at ${replica.name}`)
+      if (!checkers.allowed.forks) ground.fail(`[P8] ${replica.name} found ${document}/${origin} forked`)
+    })
+    if (tab.process.alive) for (const document of documents) openNote(replica, tab, workspace, document)
+  }
+
+  function openNote(replica: SimReplica, { process, notes }: SimTab, workspace: Workspace, document: string): void {
+    const handle = workspace.open(document)
+    handle.doc.clientID = bend.clientId?.(chance) ?? 1 + chance.below(2 ** 31)
+    const edits: WrittenEdit[] = []
+    handle.doc.on('update', (update: Uint8Array, origin: unknown) => {
+      if (origin !== STORED) edits.push(wrote(replica.name, document, update))
+    })
+    handle.whenLoaded.catch((error: unknown) => ground.blame(`${process.name} ${document}`, error))
+    notes.set(document, { handle, editor: createEditor(handle.doc, ground.options.recording), edits })
+  }
+
+  function wrote(replica: string, document: string, update: Uint8Array): WrittenEdit {
+    try {
+      oracle.wrote(document, update)
+    } catch (error) {
+      ground.fail(`[P8] ${String(error)}`)
+    }
+    const edit: WrittenEdit = { replica, document, summary: inspectUpdate(update), safety: 'nowhere', excused: false }
+    checkers.wrote(edit)
+    return edit
+  }
+
+  function askSaved(tab: SimTab, { handle, edits }: SimNote, level: 'device' | 'relay'): void {
+    const those = edits.filter((edit) => edit.safety !== level && edit.safety !== 'relay')
+    handle.saved(level).then(
+      () => {
+        ground.note(`${tab.process.name} saved ${those.length} of ${handle.id} at ${level}`)
+        checkers.told(those, level)
+      },
+      (error: unknown) => {
+        if (error instanceof RejoinError && error.code === 'closed') return
+        if (error instanceof RejoinError && error.code === 'storage-unavailable' && level === 'device') return
+        ground.blame(`${tab.process.name} waiting for ${level}`, error)
+      },
+    )
+  }
+
+  return {
+    replicas,
+    add,
+    openTab,
+    closeTab(replica, tab) {
+      leave(replica, tab)
+      const { workspace, process } = tab
+      if (workspace === undefined) return process.kill()
+      process.run(() => {
+        workspace.close().then(
+          () => process.kill(),
+          (error: unknown) => ground.blame(process.name, error),
+        )
+      })
+    },
+    killTab(replica, tab) {
+      leave(replica, tab)
+      tab.process.kill()
+    },
+    askSaved,
+  }
+}
+
+/** Every tab begins at another relay. */
+const ordered = (relays: number, from: number): string[] =>
+  Array.from({ length: relays }, (_, i) => `ws://relay${(i + from) % relays}`)
+
+function leave(replica: SimReplica, tab: SimTab): void {
+  const at = replica.tabs.indexOf(tab)
+  if (at >= 0) replica.tabs.splice(at, 1)
+}

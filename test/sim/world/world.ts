@@ -1,0 +1,149 @@
+/**
+ * A world of replicas and relays: the real client and relay code over simulated storage, network and time. Replicas have tabs,
+ * relays have disks; everything can be started, stopped and killed at any moment. Relays do not talk to one another:
+ * clients move among them and carry what they hold from one to the next.
+ */
+import type * as Y from 'yjs'
+import { type ErrorCode, RejoinError } from '../../../shared/errors.ts'
+import { createCheckers } from '../checkers/checkers.ts'
+import { createContentOracle } from '../checkers/content-oracle.ts'
+import { installChannels } from '../network/channel.ts'
+import { createNetwork } from '../network/network.ts'
+import type { Network } from '../network/types.ts'
+import { createChance, hashText } from '../time/chance.ts'
+import { createClock } from '../time/clock.ts'
+import { createProcess, type Running } from '../time/process.ts'
+import { createClients } from './clients.ts'
+import { describeError, describeFrame } from './describe.ts'
+import { createRelays } from './relays.ts'
+import type { Ground, World, WorldOptions } from './types.ts'
+
+/** Makes a world and starts its relays and a tab of every replica. Nothing happens in it until its clock runs. */
+export function createWorld(options: WorldOptions): World {
+  const { seed, trace } = options
+  const chance = createChance(seed)
+  const clock = createClock(chance.fork('clock'))
+  const running: Running = { process: undefined }
+  const restoreChannels = installChannels(clock, chance.fork('channels'), running)
+  // Two who bring a relay the same document take turns.
+  const explained = new Set<ErrorCode>(['overloaded'])
+  const documents = Array.from({ length: options.documents }, (_, i) => `note ${i}`)
+  const oracle = createContentOracle()
+  let failure: string | undefined
+  let high = 0
+  let low = 0
+  let starts = 0
+  let frames = 0
+
+  function note(what: string): void {
+    trace?.(`${clock.now().toFixed(1)} ${what}`)
+    high = hashText(high, what)
+    low = hashText(low ^ 0x5bd1e995 ^ high, `${clock.now()}`)
+  }
+
+  function fail(what: string): void {
+    failure ??= `${what} (at ${Math.round(clock.now())} ms)`
+  }
+
+  function delivered(from: string, to: string, data: Uint8Array | string): void {
+    if (typeof data === 'string') return note(`${from}>${to} ${data}`)
+    if (!isCheck(data)) frames++
+    trace?.(`  ${describeFrame(data)}`)
+    note(`${from}>${to} ${data.length} ${data[0]} ${data[1]} ${data[2]} ${data[3]}`)
+  }
+
+  const checkers = createCheckers({
+    now: () => clock.now(),
+    relayOf: (id) => relays.relays.find(({ disk }) => disk.replica === id)?.name,
+    updatesAt: (name, document) => relays.relays.find((relay) => relay.name === name)?.disk.updates(document) ?? [],
+    isRelay: (name) => relays.relays.some((relay) => relay.name === name),
+    fail,
+  })
+  const network: Network = createNetwork({
+    clock,
+    chance: chance.fork('network'),
+    dialled: (process, open) => checkers.bounds.dialled(process.name, open),
+    sent: checkers.bounds.sent,
+    delivered,
+  })
+  const ground: Ground = {
+    options,
+    bend: options.bend ?? {},
+    chance,
+    clock,
+    checkers,
+    oracle,
+    explained,
+    spawn: (name) => createProcess(name, clock, chance.fork(name), running),
+    nextStart: () => starts++,
+    note,
+    fail,
+    blame(who, error) {
+      note(`${who} reports ${String(error)}`)
+      if (error instanceof RejoinError && explained.has(error.code)) return
+      fail(`[P5] ${who} reports: ${describeError(error)}`)
+    },
+  }
+  const relays = createRelays(ground, () => network)
+  const clients = createClients({
+    ground,
+    documents,
+    network: () => network,
+    entered: ({ process }) => {
+      running.process = process
+    },
+  })
+
+  for (const relay of relays.relays) relays.start(relay)
+  const memoryReplicas = options.memoryReplicas ?? 0
+  // What one relay had acknowledged and another has not heard of yet, such a replica does not carry there.
+  if (memoryReplicas > 0 && options.relays > 1) explained.add('dependency')
+  for (let i = 0; i < options.replicas; i++) clients.openTab(clients.add(i >= memoryReplicas))
+
+  return {
+    clock,
+    network,
+    checkers,
+    oracle,
+    documents,
+    replicas: clients.replicas,
+    relays: relays.relays,
+    explained,
+    get failure() {
+      return failure
+    },
+    framesDelivered: () => frames,
+    hash: () => high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0'),
+    note,
+    fail,
+    addReplica: clients.add,
+    openTab: clients.openTab,
+    closeTab: clients.closeTab,
+    killTab: clients.killTab,
+    startRelay: relays.start,
+    stopRelay: relays.stop,
+    killRelay: (relay) => relay.process?.kill(),
+    askSaved: clients.askSaved,
+    close() {
+      restoreChannels()
+      for (const { tabs } of clients.replicas) for (const tab of tabs) tab.process.kill()
+      for (const { process } of relays.relays) process?.kill()
+    },
+  }
+}
+
+/** All Y.Docs of a document that are open. */
+export function docsOf(world: World, document: string): { name: string; doc: Y.Doc }[] {
+  return world.replicas.flatMap(({ tabs }) =>
+    tabs.flatMap(({ process, notes }) => {
+      const note = notes.get(document)
+      return note === undefined ? [] : [{ name: process.name, doc: note.handle.doc }]
+    }),
+  )
+}
+
+/** A frame with a content check and nothing else: those go on when all is quiet. */
+const isCheck = (data: Uint8Array): boolean => data.length < CHECK_BYTES_MAX && data[CHECKSUM_BYTES] === CONTENT_NUMBER
+const CHECK_BYTES_MAX = 64
+const CHECKSUM_BYTES = 4
+const CONTENT_NUMBER = 19
