@@ -35,7 +35,7 @@ export interface Receiving {
 export function createReceiving(talk: Talk, sending: Sending, comparing: Comparing): Receiving {
   const { log, host, session, offers, progress, perform } = talk
   /** What was refused as it lacks something, by document. */
-  const refusals = new Map<DocumentId, Set<string>>()
+  const refusals = new Map<DocumentId, Map<string, number>>()
   /** Forks that were dealt with: answers that were on their way meanwhile tell of them again. */
   const forks = new Set<string>()
 
@@ -143,14 +143,13 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
   /** Refused again as it was, although all that is here has been offered: it waits until something new is known (P7). */
   function isHopeless({ document, origin, seq, code, detail }: Refused): boolean {
     const key = `${origin}/${seq}/${code}`
-    const known = refusals.get(document) ?? new Set()
+    const known = refusals.get(document) ?? new Map<string, number>()
     refusals.set(document, known)
-    if (!known.has(key)) {
-      known.add(key)
-      return false
-    }
-    host.hopeless(document, code, detail)
-    return true
+    const times = (known.get(key) ?? 0) + 1
+    known.set(key, times)
+    // It is told once, whatever is still on its way.
+    if (times === 2) host.hopeless(document, code, detail)
+    return times > 1
   }
 
   return { take, refused }

@@ -210,17 +210,17 @@ export function createIntake({ store, live, judge, identity, commits, environmen
   }
 
   function refuse(from: Subscriber, where: DocumentRef, dot: Dot, request: number, error: unknown): void {
-    const { code, message } = toRejoinError(error, 'storage-failed', 'the relay could not take it')
+    const { code, detail } = toRejoinError(error, 'storage-failed', 'the relay could not take it')
     const document = live.get(where.document)
     if (code === 'wrong-epoch' && document !== undefined) {
       // The answer names the epoch that it is in, and that has to be durable.
       if (!commits.commit())
         return refuse(from, where, dot, request, new RejoinError('storage-failed', 'the commit failed'))
-      return from.refused({ where: document.ref, ...dot, request, code, held: 0, detail: message })
+      return from.refused({ where: document.ref, ...dot, request, code, held: 0, detail })
     }
     if (document !== undefined) judge.discardIfEmpty(document)
     const held = document?.vector.get(dot.origin)?.seq ?? 0
-    from.refused({ where, origin: dot.origin, seq: dot.seq, request, code, held, detail: message })
+    from.refused({ where, origin: dot.origin, seq: dot.seq, request, code, held, detail })
   }
 
   return {

@@ -140,9 +140,9 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       return handler
     } catch (error) {
       if (!(error instanceof RejoinError) || error.code === 'storage-failed') report(error)
-      const { code, message } = toRejoinError(error, 'storage-failed', 'the workspace does not open')
-      attempt(() => refuse(code, message))
-      connection.close(closeCode(code), message)
+      const { code, detail } = toRejoinError(error, 'storage-failed', 'the workspace does not open')
+      attempt(() => refuse(code, detail))
+      connection.close(closeCode(code), detail)
       return { received() {}, drained() {}, tick() {}, closed() {} }
     }
   }

@@ -254,8 +254,8 @@ export function createSubscriber(
   }
 
   function fail(error: unknown): void {
-    const { code, message } = toRejoinError(error, 'storage-failed', 'the relay failed')
-    end(code, message)
+    const { code, detail } = toRejoinError(error, 'storage-failed', 'the relay failed')
+    end(code, detail)
   }
 
   function end(code: ErrorCode, detail: string): void {

@@ -167,10 +167,10 @@ export function createYGuest(
     try {
       act()
     } catch (error) {
-      const { code, message } = toRejoinError(error, 'storage-failed', 'the relay failed')
+      const { code, detail } = toRejoinError(error, 'storage-failed', 'the relay failed')
       // What the client did wrong it is told; the rest is the relay's own trouble.
       if (!(error instanceof RejoinError) || code === 'corrupt' || code === 'storage-failed') report(error)
-      end(code, message)
+      end(code, detail)
     }
   }
 

@@ -1,7 +1,8 @@
 /**
  * Looks through the file of a workspace and changes nothing: every row against its checksum, every chain against the one before
- * it, and what is kept twice against itself. What is wrong becomes a finding, and the next row is looked at. Times (of writing,
- * deletion, retention) and the `gc` of a document stand for themselves: nothing else tells what they should be.
+ * it, and what is kept twice against itself. What is wrong becomes a finding, and the next row is looked at.
+ * Some things stand for themselves, and nothing else tells what they should be: who the relay is, the epochs of its log, times, the
+ * `gc` of a document, and the epoch of one of which nothing is left. Of those only the form is looked at.
  */
 import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'

@@ -213,8 +213,8 @@ export function createSession(options: SessionOptions): Session {
       const bytes = digestParts.add(part)
       return bytes === undefined ? [] : [{ do: 'digest', bytes }]
     } catch (error) {
-      const { code, message } = toRejoinError(error, 'protocol', 'a digest')
-      return end(code, message)
+      const { code, detail } = toRejoinError(error, 'protocol', 'a digest')
+      return end(code, detail)
     }
   }
 

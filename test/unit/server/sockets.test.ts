@@ -107,13 +107,17 @@ describe('sockets', () => {
     const before = reader.received.length
     reader.socket.resume()
     const copy = new Y.Doc()
-    await until('the reader has all of it', () => {
-      for (const message of reader.received.splice(before)) {
-        if (message.type !== 'entries') continue
-        for (const run of message.runs) for (const { bytes } of run.updates) Y.applyUpdate(copy, bytes)
-      }
-      return copy.getText('text').length === 200 * 50_000
-    })
+    await until(
+      'the reader has all of it',
+      () => {
+        for (const message of reader.received.splice(before)) {
+          if (message.type !== 'entries') continue
+          for (const run of message.runs) for (const { bytes } of run.updates) Y.applyUpdate(copy, bytes)
+        }
+        return copy.getText('text').length === 200 * 50_000
+      },
+      30_000,
+    )
     expect(errors).toEqual([])
   })
 })

@@ -1,0 +1,213 @@
+/** `rejoin verify`: says nothing of sound data, and something of data in which a bit has flipped. */
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, expect, test } from 'vitest'
+import * as Y from 'yjs'
+import { compactFolder } from '../../../server/runtime/compact.ts'
+import { verifyFolder } from '../../../server/runtime/verify.ts'
+import { openSqliteStore } from '../../../server/storage/sqlite.ts'
+import { type Verified, verifySteps } from '../../../server/storage/verify.ts'
+import { hashJoinedLog } from '../../../shared/update/joined-log.ts'
+import { seeded } from '../../support/random.ts'
+import { allRead, isSynced, noise, startClient } from '../client/support.ts'
+import { startRelay, temporaryFolder } from './support.ts'
+
+const CLI = join(import.meta.dirname, '../../../server/cli.ts')
+
+interface Data {
+  folder: string
+  file: string
+  hashes: Map<string, string>
+}
+
+/** What a relay has stored of three documents: one compacted, one with records behind its checkpoint, one deleted. */
+async function make(compacted: boolean): Promise<Kept> {
+  const folder = temporaryFolder()
+  const hashes = new Map<string, string>()
+  for (const part of ['first', 'second']) {
+    const relay = await startRelay({ data: folder })
+    const [alice, bob] = [await startClient(relay), await startClient(relay)]
+    for (const id of ['one', 'two', 'gone']) {
+      if (id === 'one' && part === 'second') continue
+      const [a, b] = [alice.open(id), bob.open(id)]
+      await Promise.all([a.whenSynced, b.whenSynced])
+      for (let n = 0; n < 10; n++) {
+        a.type(`alice writes ${n}: ${noise(600)}. `)
+        await a.saved('relay')
+        b.type(`bob too: ${noise(500 + n)}. `)
+        await b.saved('relay')
+      }
+      await allRead([a, b])
+      hashes.set(id, hashJoinedLog([Y.encodeStateAsUpdate(a.doc)]))
+    }
+    if (part === 'second') await alice.workspace.delete('gone')
+    await isSynced(alice, bob)
+    await alice.workspace.close()
+    await bob.workspace.close()
+    await relay.relay.close()
+    if (part === 'first' && compacted) compactFolder(folder, () => {})
+  }
+  return { bytes: readFileSync(join(folder, 'workspaces', 'acme.sqlite')), hashes }
+}
+
+interface Kept {
+  bytes: Buffer
+  hashes: Map<string, string>
+}
+
+const kept = new Map<boolean, Kept>()
+
+/** The same each time: it takes some seconds. */
+async function store({ compacted = true } = {}): Promise<Data> {
+  const { bytes, hashes } = kept.get(compacted) ?? (await make(compacted))
+  kept.set(compacted, { bytes, hashes })
+  const folder = temporaryFolder()
+  const file = join(folder, 'workspaces', 'acme.sqlite')
+  mkdirSync(join(folder, 'workspaces'))
+  writeFileSync(file, bytes)
+  return { folder, file, hashes }
+}
+
+function verify(path: string): Verified {
+  const steps = verifySteps(path)
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+const run = (...args: string[]) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, 'verify', ...args], { encoding: 'utf8' })
+  return { status, lines: stdout.trim().split('\n'), stderr }
+}
+
+describe('rejoin verify', () => {
+  test('finds nothing in sound data, says the hash of its content, and changes nothing', async () => {
+    const { folder, file, hashes } = await store()
+    const before = [readFileSync(file), readdirSync(join(folder, 'workspaces'))]
+    expect(run(folder)).toEqual({ status: 0, lines: ['acme: 3 documents, nothing is wrong'], stderr: '' })
+    const { status, lines } = run(folder, '--json')
+    expect(status).toBe(0)
+    const told = lines.map((line) => JSON.parse(line))
+    expect(told.at(-1)).toEqual({ workspace: 'acme', documents: 3, findings: 0 })
+    for (const id of ['one', 'two']) {
+      expect(told.find(({ document }) => document === id)).toMatchObject({ workspace: 'acme', hash: hashes.get(id) })
+    }
+    expect(run('--hash', folder).lines).toContain(`acme: "one": ${hashes.get('one')}`)
+    expect([readFileSync(file), readdirSync(join(folder, 'workspaces'))]).toEqual(before)
+  }, 60_000)
+
+  test('[P5] tells what is wrong, of which document, and ends with 1', async () => {
+    const { folder, file } = await store()
+    const database = new DatabaseSync(file)
+    database.exec(`UPDATE pieces SET bytes = x'0300' WHERE document = (SELECT number FROM documents WHERE id = 'one')`)
+    database.close()
+    const { status, lines } = run(folder)
+    expect(status).toBe(1)
+    expect(lines[0]).toContain('acme: "one": a piece of "one" does not match its checksum')
+    expect(lines.at(-1)).toMatch(/^acme: 3 documents, \d things are wrong$/)
+    expect(run(folder, '--json').lines.map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({ workspace: 'acme', document: 'one', what: expect.stringContaining('a piece') }),
+    )
+  }, 60_000)
+
+  test.each([
+    ['a row that is gone', 'DELETE FROM log WHERE "offset" = 5', /up to|missing/],
+    ['a row twice under two names', 'UPDATE log SET seq = seq + 100 WHERE "offset" = 6', /checksum/],
+    ['a chain', 'UPDATE log SET chain = x\'0102030405060708\' WHERE "offset" = 4', /chain/],
+    [
+      'a version vector that was set back',
+      'UPDATE documents SET vector = (SELECT vector FROM documents WHERE deleted > 0)',
+      /up to 0 by its version vector/,
+    ],
+    ['rows of no document', "DELETE FROM documents WHERE id = 'two'", /belong to no document/],
+    ['a size', 'UPDATE documents SET bytes = bytes + 1', /bytes, and/],
+    ['who it is', "UPDATE meta SET value = 'nobody' WHERE key = 'origin'", /the origin nobody/],
+    ['another program', 'PRAGMA application_id = 7', /another program/],
+    ['a later version', 'PRAGMA user_version = 99', /version 99/],
+  ])('[P5] finds: %s', async (_what, sql, expected) => {
+    const { file } = await store({ compacted: false })
+    const database = new DatabaseSync(file)
+    database.exec(sql)
+    database.close()
+    expect(
+      verify(file)
+        .findings.map(({ what }) => what)
+        .join('\n'),
+    ).toMatch(expected)
+  })
+
+  test('what is not there, and no relay', () => {
+    const folder = temporaryFolder()
+    expect(() => verifyFolder(folder, { hash: false, json: false, say() {}, progress() {}, now: () => 0 })).toThrow(
+      /data folder/,
+    )
+    mkdirSync(join(folder, 'workspaces'))
+    expect(verifyFolder(folder, { hash: false, json: false, say() {}, progress() {}, now: () => 0 })).toBe(0)
+    writeFileSync(join(folder, 'workspaces', 'acme.sqlite'), 'no database')
+    const said: string[] = []
+    const say = (line: string): void => void said.push(line)
+    expect(verifyFolder(folder, { hash: false, json: false, say, progress() {}, now: () => 0 })).toBe(1)
+    expect(said.join()).toMatch(/cannot be read/)
+  })
+
+  test('[P5] of 2,000 bits that flip, each is found, or content reads as before', async () => {
+    const { file } = await store()
+    const sound = readFileSync(file)
+    const before = contentOf(file)
+    const random = seeded(1)
+    const counts = { found: 0, harmless: 0, unguarded: 0 }
+    const missed: string[] = []
+    const copy = join(temporaryFolder(), 'flipped.sqlite')
+    for (let n = 0; n < 2_000; n++) {
+      const [at, bit] = [random(sound.length), random(8)]
+      const flipped = Buffer.from(sound)
+      flipped[at] = (flipped[at] as number) ^ (1 << bit)
+      writeFileSync(copy, flipped)
+      if (verify(copy).findings.length > 0) {
+        counts.found++
+        continue
+      }
+      const after = contentOf(copy)
+      if (after.guarded !== before.guarded) missed.push(`bit ${bit} of byte ${at}`)
+      else if (after.unguarded !== before.unguarded) counts.unguarded++
+      else counts.harmless++
+    }
+    const { found, harmless, unguarded } = counts
+    const told = `${found} found, ${harmless} change nothing, ${unguarded} change a name or epoch that has no checksum`
+    console.log(`2,000 flipped bits in ${sound.length} bytes: ${told}`)
+    expect(missed).toEqual([])
+    expect(found).toBeGreaterThan(200)
+    expect(unguarded).toBeLessThan(10)
+  }, 120_000)
+})
+
+/** All that a relay serves of a file; and apart from it what is written once and has no checksum: who it is, epochs, `gc`. */
+function contentOf(file: string): { guarded: string; unguarded: string } {
+  try {
+    copyFileSync(file, `${file}.read`)
+    const store = openSqliteStore(`${file}.read`)
+    try {
+      const all = [...store.documents()]
+      const documents = all.map((stored) => ({
+        document: stored.document,
+        // Of a deleted document nothing else is there that its epoch goes with.
+        epoch: stored.vector.size > 0 ? stored.epoch : '',
+        vector: [...stored.vector],
+        bytes: stored.bytes,
+        checkpoint: store.checkpoint(stored),
+        pieces: [...store.pieces(stored, 0)],
+        records: [...store.history(stored)].map(({ offset, record }) => ({ offset, record })),
+      }))
+      const log = [...store.read(0)].map(({ offset, where, ...entry }) => [offset, where.document, Object.keys(entry)])
+      const names = [store.identity(), store.epochs(), store.low(), all.map(({ epoch, gc }) => [epoch, gc])]
+      return { guarded: JSON.stringify([store.head(), documents, log]), unguarded: JSON.stringify(names) }
+    } finally {
+      store.close()
+    }
+  } catch (error) {
+    return { guarded: String(error), unguarded: '' }
+  }
+}
