@@ -27,13 +27,25 @@ export interface Opened {
   summary: UpdateSummary
 }
 
+/** Bytes of pieces that are looked into before others run: ten milliseconds of a page. */
+const STEP_BYTES = 512 * 1024
+
 /** Inflates and checks pieces, before any transaction. Raises `invalid-update` or `too-big`. */
-export function openPieces(incoming: readonly Incoming[]): Map<Piece, Opened> {
+export async function openPieces(
+  incoming: readonly Incoming[],
+  pause: () => Promise<void>,
+): Promise<Map<Piece, Opened>> {
   const opened = new Map<Piece, Opened>()
+  let bytes = 0
   for (const each of incoming) {
     if (each.type !== 'piece') continue
+    if (bytes >= STEP_BYTES) {
+      await pause()
+      bytes = 0
+    }
     const update = inflatePiece(each.piece)
     opened.set(each.piece, { update, summary: inspectUpdate(update) })
+    bytes += update.length
   }
   return opened
 }

@@ -137,7 +137,7 @@ export async function openUpdateLog(
   }
 
   async function take(incoming: readonly Incoming[], peer: PeerNote): Promise<Taken> {
-    const opened = openPieces(incoming)
+    const opened = await openPieces(incoming, pause)
     const named = rounds.named(peer)
     const { taken, round, bad } = await store.write(ALL_WRITTEN, (transaction) =>
       takeAll(transaction, { incoming, opened, peer: named, told, environment }),

@@ -46,7 +46,11 @@ export function* joinSteps(updates: readonly Uint8Array[], shape: (log: Log) => 
     for (const batch of batches(level, batchBytes)) {
       if (limits === NO_LIMITS && batch.length === 1) joined.push(...batch)
       else {
-        joined.push(yield* writeLog(shape(yield* readLog(batch, limits))))
+        const log = yield* readLog(batch, limits)
+        yield
+        const shaped = shape(log)
+        yield
+        joined.push(yield* writeLog(shaped))
         yield
       }
     }

@@ -33,7 +33,15 @@ export function* readLog(
   }
   const deletes = new Map<number, RangeList>()
   for (const [client, ranges] of reading.deletions) deletes.set(client, joined(ranges))
-  for (const [client, pieces] of reading.structs) reading.structs.set(client, disjoint(pieces, client))
+  yield
+  let laid = 0
+  for (const [client, pieces] of reading.structs) {
+    reading.structs.set(client, disjoint(pieces, client))
+    laid += pieces.length
+    if (laid < STEP_STRUCTS) continue
+    laid = 0
+    yield
+  }
   return { structs: reading.structs, deletes }
 }
 

@@ -1,9 +1,10 @@
 /** Large documents of people, and how they are read: shared by the quick tests and the long ones. */
 import type { BrowserContext, Page } from 'playwright-core'
 import { expect } from 'vitest'
+import { createMemoryReplicaStore } from '../../client/index.ts'
 import { until } from './lifetime.ts'
 import { begin } from './pages.ts'
-import { openPerson, type Person } from './person.ts'
+import { openPerson, type Person, type PersonOptions } from './person.ts'
 import { seeded } from './random.ts'
 import { openTrace, replay } from './traces.ts'
 
@@ -53,7 +54,7 @@ async function leaveDelivered(author: Person): Promise<number> {
 
 /** A Node client opens the document, and an edit of it reaches the relay. */
 export async function readOnNode(relay: string, document: string, length: number): Promise<void> {
-  const reader = await openPerson({ relay, document })
+  const reader = await openPerson({ relay, document, storage: createMemoryReplicaStore({ durable: true }) })
   const text = reader.note.doc.getText('text')
   await until('a Node client has all of it', () => text.length === length, { withinMs: WITHIN_MS })
   text.insert(0, 'edited')
@@ -78,8 +79,7 @@ export async function readInPage(
 ): Promise<{ fetched: Busy; loaded: Busy }> {
   const page = await context.newPage()
   await page.goto(url)
-  await begin(page, options)
-  const fetched = await busyUntilRead(page, length)
+  const fetched = await busyUntilRead(page, options, length)
   await page.evaluate(async () => {
     window.me.note.doc.getText('text').insert(0, 'edited')
     await window.me.saved('relay')
@@ -88,17 +88,16 @@ export async function readInPage(
     await window.me.leave()
   })
   await page.goto(url)
-  await page.evaluate(() => window.watchGaps())
-  await begin(page, { document: options.document })
-  const loaded = await busyUntilRead(page, length, false)
+  const loaded = await busyUntilRead(page, { document: options.document }, length)
   expect(await page.evaluate(() => window.errors)).toEqual([])
   await page.close()
   for (const busy of [fetched, loaded]) expect(busy.page).toBeLessThan(BUSY_MS_MAX + busy.yjs)
   return { fetched, loaded }
 }
 
-async function busyUntilRead(page: Page, length: number, watches = true): Promise<Busy> {
-  if (watches) await page.evaluate(() => window.watchGaps())
+async function busyUntilRead(page: Page, options: PersonOptions, length: number): Promise<Busy> {
+  await page.evaluate(() => window.watchGaps())
+  await begin(page, options)
   const isThere = () => page.evaluate(() => window.me.note.doc.getText('text').length)
   await until('the page has all of it', async () => (await isThere()) === length, { withinMs: WITHIN_MS })
   return page.evaluate(() => window.gaps)

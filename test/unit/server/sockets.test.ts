@@ -9,6 +9,7 @@ import { createSockets } from '../../../server/runtime/sockets.ts'
 import { parseTarget } from '../../../server/runtime/upgrade.ts'
 import { systemEnvironment } from '../../../shared/environment.ts'
 import { FIRST_EPOCH, randomId } from '../../../shared/ids.ts'
+import { inflatePiece } from '../../../shared/update/piece-bytes.ts'
 import { decodeFrame, encodeFrame, encodeMessage } from '../../../shared/wire/codec.ts'
 import type { Message } from '../../../shared/wire/messages.ts'
 import { createBench } from './bench.ts'
@@ -111,6 +112,7 @@ describe('sockets', () => {
       'the reader has all of it',
       () => {
         for (const message of reader.received.splice(before)) {
+          if (message.type === 'piece') Y.applyUpdate(copy, inflatePiece(message))
           if (message.type !== 'entries') continue
           for (const run of message.runs) for (const { bytes } of run.updates) Y.applyUpdate(copy, bytes)
         }

@@ -4,7 +4,7 @@ import { inspectUpdate } from '../../../shared/update/inspect.ts'
 import { joinUpdates } from '../../../shared/update/join.ts'
 import { hashJoinedLog } from '../../../shared/update/joined-log.ts'
 import { UPDATE_LIMITS } from '../../../shared/update/limits.ts'
-import { splitUpdate } from '../../../shared/update/split.ts'
+import { splitSteps, splitUpdate } from '../../../shared/update/split.ts'
 import { byte, bytesOf, type Part } from './bytes.ts'
 import {
   type Chance,
@@ -184,6 +184,24 @@ describe('splitUpdate', () => {
         .toString(),
     ).toBe('b'.repeat(75_000))
     expect(hashJoinedLog(parts)).toBe(hashJoinedLog([whole, whole]))
+  })
+
+  test('is the same in steps, each of which makes a part at most', () => {
+    const doc = createDoc(false, 7)
+    const text = doc.getText('text')
+    for (let n = 0; n < 40_000; n++) text.insert(n % 3 === 0 ? 0 : text.length, 'some words')
+    doc.getText('long').insert(0, 'x'.repeat(200_000))
+    const whole = Y.encodeStateAsUpdate(doc)
+    const steps = splitSteps(whole, 16_384)
+    let count = 0
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) {
+        expect(step.value).toEqual(splitUpdate(whole, 16_384))
+        expect(count).toBeGreaterThanOrEqual(step.value.length - 2)
+        return
+      }
+      count++
+    }
   })
 
   test('[P7] keeps each part within what inspectUpdate accepts, also where the whole is not', () => {
