@@ -1,6 +1,7 @@
 /**
  * What updates rest on, by Yjs client and clock: which records may be folded, and whether a transfer has its ground. What waits
- * for a relay is never folded, as it may have to leave the document; so neither is what rests on it.
+ * for a relay is never folded, as it may have to leave the document; so neither is what rests on it. What floats, as its ground
+ * was lost here and is yet to come, is folded behind what brings that.
  */
 import { type Head, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { OriginId } from '../../shared/ids.ts'
@@ -16,6 +17,8 @@ import type { CheckpointRow, DocumentRow, Grounding, ReadTransaction, Row } from
 export interface Foldable {
   /** In the order of the log. */
   records: Row<'records'>[]
+  /** Records that rest on what is not here: they are none of the above, and nothing that is folded rests on them. */
+  floating: Row<'records'>[]
   /** What the checkpoint covers, with them in it. */
   vector: Map<OriginId, Head>
   /** What it holds then. */
@@ -38,6 +41,7 @@ export async function readFoldable(
   const rows = inOrder(await readBeyond(transaction, row.document, vector, checkpoint))
   const foldable: Foldable = {
     records: [],
+    floating: [],
     vector: new Map(coveredBy(checkpoint)),
     clocks: checkpoint === undefined ? new Map() : decodeClocks(checkpoint.stateVector),
     apart: new Map(),
@@ -47,6 +51,7 @@ export async function readFoldable(
   if (foldable.bad.length > 0) return foldable
   const waits = new Set(row.waiting.map(dotOf))
   const stopped = new Set<OriginId>()
+  const floating = new Set<OriginId>()
   for (const each of rows) {
     const { origin, seq, chain } = toRecord(each.key, each.value)
     const summary = summaryOf(each.value.bytes)
@@ -55,6 +60,11 @@ export async function readFoldable(
       stopped.add(origin)
       for (const range of summary?.structs ?? []) raise(foldable.apart, range)
       foldable.isPart ||= !isWaiting
+      continue
+    }
+    if (floating.has(origin) || (summary !== undefined && floats(summary, foldable))) {
+      floating.add(origin)
+      foldable.floating.push(each)
       continue
     }
     foldable.vector.set(origin, { seq, chain })
@@ -75,6 +85,9 @@ export const rests = (
     const known = clocks.get(client) ?? 0
     return clock > known && (apart.get(client) ?? 0) > known
   })
+
+const floats = ({ dependencies }: UpdateSummary, { clocks }: Pick<Foldable, 'clocks'>): boolean =>
+  [...dependencies].some(([client, clock]) => clock > (clocks.get(client) ?? 0))
 
 /** The grounding of updates, with one more behind them. */
 export function grounded(before: Grounding, summary: UpdateSummary): Grounding {
