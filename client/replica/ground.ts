@@ -6,10 +6,12 @@
 import { type Head, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { OriginId } from '../../shared/ids.ts'
 import { type Clocks, decodeClocks, raiseClocks } from '../../shared/update/fold.ts'
-import type { StructRange, UpdateSummary } from '../../shared/update/inspect.ts'
+import { inspectUpdate, type StructRange, type UpdateSummary } from '../../shared/update/inspect.ts'
+import { joinUpdates } from '../../shared/update/join.ts'
+import { splitUpdate } from '../../shared/update/split.ts'
 import { coveredBy, readBeyond } from './checkpoints.ts'
 import { summaryOf } from './content.ts'
-import { dotOf, inOrder, toRecord } from './rows.ts'
+import { dotOf, inOrder, toRecord, vectorOf } from './rows.ts'
 import { type Bad, isSoundRow } from './soundness.ts'
 import type { CheckpointRow, DocumentRow, Grounding, ReadTransaction, Row } from './store.ts'
 
@@ -88,6 +90,35 @@ export const rests = (
 
 const floats = ({ dependencies }: UpdateSummary, { clocks }: Pick<Foldable, 'clocks'>): boolean =>
   [...dependencies].some(([client, clock]) => clock > (clocks.get(client) ?? 0))
+
+/** Parts that an update is cut into to find what of it rests on ground. */
+const GROUND_PARTS = 4096
+
+/**
+ * What was stored late may be what records of others rest on that are here already, and hold what rests on those. As one record it
+ * would wait for them and they for it: so first comes what rests on ground, and then the rest.
+ */
+export async function cutAtGround(
+  transaction: ReadTransaction,
+  row: DocumentRow,
+  update: Uint8Array,
+): Promise<Uint8Array[]> {
+  const checkpoint = await transaction.get('checkpoints', [row.document])
+  const { clocks, apart, floating, bad } = await readFoldable(transaction, row, vectorOf(row), checkpoint)
+  if (floating.length === 0 || bad.length > 0) return [update]
+  const known: Clocks = new Map(clocks)
+  for (const [client, clock] of apart) known.set(client, Math.max(known.get(client) ?? 0, clock))
+  const firm: Uint8Array[] = []
+  const loose: Uint8Array[] = []
+  for (const part of splitUpdate(update, Math.ceil(update.length / GROUND_PARTS))) {
+    const summary = inspectUpdate(part)
+    const rested = [...needsOf(summary)].every(([client, clock]) => clock <= (known.get(client) ?? 0))
+    if (rested) raiseClocks(known, summary.structs)
+    const those = rested ? firm : loose
+    those.push(part)
+  }
+  return [firm, loose].filter(({ length }) => length > 0).map((parts) => joinUpdates(parts))
+}
 
 /** The grounding of updates, with one more behind them. */
 export function grounded(before: Grounding, summary: UpdateSummary): Grounding {

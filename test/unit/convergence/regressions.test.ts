@@ -153,6 +153,16 @@ const FAILED: readonly Failed[] = [
     options: { relays: 3, ...ANY_EDITS },
   },
   {
+    title: '[P10] what was stored late is sealed so that it and what rests on it do not wait for one another',
+    seed: 22_023,
+    options: { relays: 3, ...ANY_EDITS },
+  },
+  {
+    title: '[P10] edits that a full device submitted and a relay refused are submitted again',
+    seed: 22_333,
+    options: { relays: 1, replicas: 8, editsPerMinute: 15, ...ANY_EDITS },
+  },
+  {
     title: '[P10] the simulator: damage in store for a connection is none any more when everything is healed',
     seed: 6603,
     options: { relays: 1, ...ANY_EDITS },
