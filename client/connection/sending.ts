@@ -30,8 +30,8 @@ export interface Submitted {
 export interface Sending {
   /** Edits of this document are to be sent with the next `send`. */
   want(document: DocumentId): void
-  /** Edits of this document are stored: seals and sends them soon. */
-  edited(document: DocumentId): void
+  /** Edits of this document are stored: seals and sends them soon; `atOnce` where timers may not run, as in a hidden tab. */
+  edited(document: DocumentId, atOnce?: boolean): void
   /** From now on what is here is sent. */
   begin(): Promise<void>
   /** Seals what was edited and sends what the relay lacks, as far as there is room. */
@@ -57,7 +57,7 @@ export function createSending(talk: Talk): Sending {
   const { log, host, offers, progress, put, later, ask, differ } = talk
   const edited = new Set<DocumentId>()
   const submits = new Map<number, Submitted>()
-  /** Stored edits that were submitted as they could not be sealed: once is enough. */
+  /** Stored edits that were submitted as they could not be sealed: once is enough, unless that was refused. */
   const carried = new Map<DocumentId, string>()
   let requests = 0
   let cancelSeal: (() => void) | undefined
@@ -223,10 +223,15 @@ export function createSending(talk: Talk): Sending {
   }
 
   return {
-    want: (document) => void edited.add(document),
-    edited(document) {
+    want(document) {
       edited.add(document)
-      if (!progress.sending || cancelSeal !== undefined) return
+      carried.delete(document)
+    },
+    edited(document, atOnce = false) {
+      edited.add(document)
+      if (!progress.sending) return
+      if (atOnce) return later(send)
+      if (cancelSeal !== undefined) return
       cancelSeal = talk.environment.setTimer(() => {
         cancelSeal = undefined
         later(send)
