@@ -125,6 +125,7 @@ export function createHearing({ log, documents, standing, events, tell, touched 
   const host: Omit<ConversationHost, 'ended' | 'recount'> = {
     heard: standing.heard,
     greeted: standing.greet,
+    permitted: standing.permit,
     opened: () => documents.all().map(({ where }) => where),
     entered: (id) => documents.get(id)?.connected(),
     arrived(id, records) {

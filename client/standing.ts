@@ -1,6 +1,7 @@
 /** Where a workspace stands: what connection, documents and storage say, put together for its status and theirs. */
 import type { Environment } from '../shared/environment.ts'
 import type { DocumentId } from '../shared/ids.ts'
+import type { Role } from '../shared/roles.ts'
 import type { Scope } from '../shared/wire/messages.ts'
 import type { OpenDocument } from './document.ts'
 import { type Connection, createStatus, type Readable, type WorkspaceStatus } from './status.ts'
@@ -32,6 +33,8 @@ export interface Standing {
   connect(connection: Connection, error?: WorkspaceStatus['error']): void
   /** The relay has let this replica in. */
   greet(): void
+  /** What may be done at the relay. */
+  permit(role: Role): void
   /** The relay gave a sign of life. */
   heard(): void
   catchUp(): void
@@ -137,6 +140,7 @@ export function createStanding(options: StandingOptions): Standing {
       greeted = true
       show()
     },
+    permit: (role) => status.set({ role }),
     heard,
     storing(works) {
       if (full === !works) return false

@@ -115,6 +115,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
           url,
           scope,
           token,
+          renewToken: typeof options.token === 'function' ? () => askToken(options.token) : undefined,
           environment,
           host: { ...hearing.host, recount, ended: over(ended) },
         })
@@ -138,9 +139,12 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
 
   /** Networks come and go; anything else is worth knowing, once for as long as it keeps the workspace from being in sync. */
   function over(ended: Ended): Ended {
-    return (code, message, retryAfterMs) => {
-      const detail = withoutRemedy(code, message)
-      const usual = code === 'timeout' || code === 'stopping' || code === 'closed'
+    return (why, message, retryAfterMs) => {
+      // There is no other: to come back with it is of no use.
+      const isLast = why === 'token-expired' && typeof options.token !== 'function'
+      const code = isLast ? 'unauthenticated' : why
+      const detail = withoutRemedy(why, message)
+      const usual = USUAL_ENDS.has(code)
       if (!usual && code !== told) report(new RejoinError(code, detail))
       if (!usual) told = code
       ended(code, detail, retryAfterMs)
@@ -275,6 +279,9 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     close,
   }
 }
+
+/** Ends that come and go by themselves. */
+const USUAL_ENDS: ReadonlySet<ErrorCode> = new Set(['timeout', 'stopping', 'closed', 'token-expired'])
 
 const askToken = async (token: WorkspaceOptions['token'] = ''): Promise<string> =>
   typeof token === 'string' ? token : token()

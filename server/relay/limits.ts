@@ -46,6 +46,10 @@ export const RELAY_LIMITS: RelayLimits = {
   memoryBytesMax: 64 * MIB,
 }
 
+/** What a stock client may have said before it is known who it is: its state vector, awareness, a few keystrokes. */
+export const DOOR_MESSAGES_MAX = 64
+export const DOOR_BYTES_MAX = 64 * 1024
+
 /** Yjs client ids that one connection may show awareness of: the tabs and documents of one browser. */
 export const AWARENESS_CLIENTS_PER_CONNECTION_MAX = 256
 

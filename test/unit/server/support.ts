@@ -35,18 +35,22 @@ export interface RunningRelay {
   socketUrl: string
   /** Events told at level error. */
   errors: unknown[]
+  /** Everything told. */
+  told: unknown[]
 }
 
 /** A relay with SQLite in a folder of its own, unless told otherwise. */
 export async function startRelay(options: RelayOptions = {}): Promise<RunningRelay> {
   const errors: unknown[] = []
+  const told: unknown[] = []
   const log: RelayOptions['log'] = (level, event, fields) => {
+    told.push({ level, event, ...fields })
     if (level === 'error') errors.push({ event, ...fields })
   }
   const relay = createRelay({ data: temporaryFolder(), log, ...options })
   cleanUp(() => relay.close())
   const { url } = await relay.listen(0)
-  return { relay, url, socketUrl: url.replace('http', 'ws'), errors }
+  return { relay, url, socketUrl: url.replace('http', 'ws'), errors, told }
 }
 
 export interface StockClient {
