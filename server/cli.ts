@@ -47,6 +47,7 @@ ${LIMIT_NAMES}
 
   --hash                    verify: say the hash of each document's content
   --json                    verify: say it in lines of JSON
+  --restored                an older copy of the data was put back: let anybody bring what is missing
   --open-hint               say which page to open                     REJOIN_OPEN_HINT=1
   --help, --version
 
@@ -71,6 +72,7 @@ const OPTIONS = {
   document: { type: 'string', multiple: true },
   role: { type: 'string' },
   expires: { type: 'string' },
+  restored: { type: 'boolean' },
   'open-hint': { type: 'boolean' },
   hash: { type: 'boolean' },
   json: { type: 'boolean' },
@@ -136,6 +138,7 @@ async function relay(values: Values): Promise<void> {
     data,
     demo: values.demo ?? environment.REJOIN_DEMO ?? root.demo,
     auth: toAuth(values),
+    restored: values.restored,
     allowedOrigins: values['allowed-origin'] ?? toList(environment.REJOIN_ALLOWED_ORIGIN),
     ttlMs: toTtl(values['ttl-days'] ?? environment.REJOIN_TTL_DAYS),
     limits: toLimits(values.limit ?? toList(environment.REJOIN_LIMIT)),

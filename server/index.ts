@@ -42,6 +42,11 @@ export interface RelayOptions {
   auth?: TokenOptions
   /** Your own way to tell who somebody is, in place of `auth`. */
   onAuthenticate?: Authenticate
+  /**
+   * An older copy of the data was put back: whose names are is forgotten, so that anybody may bring again what is missing in it. Say
+   * so at the first start after that, and then no more.
+   */
+  restored?: boolean
   /** A folder to serve at `/`: the build of the demo, or of a page of your own. */
   demo?: string
   /** Origins of pages that may connect beside the relay's own, as `https://app.example.com`. */
@@ -82,9 +87,10 @@ export function createRelay(options: RelayOptions = {}): Relay {
   const assets = options.demo === undefined ? undefined : openAssets(options.demo, systemEnvironment.now)
   const folder = options.data === undefined ? undefined : openDataFolder(options.data)
   const gate = openGate(options, folder)
+  const openStore = folder?.openStore ?? memoryStores()
   const core = createRelayCore({
     gate,
-    openStore: folder?.openStore ?? memoryStores(),
+    openStore: options.restored ? forgetting(openStore) : openStore,
     environment: systemEnvironment,
     limits,
     ttlMs: checkTtl(options.ttlMs),
@@ -159,6 +165,17 @@ function checkTtl(
   if (typeof ttlMs !== 'number') return ttlMs
   if (!(ttlMs > 0)) throw new RejoinError('bad-option', `a time to live of ${ttlMs} ms`)
   return () => ttlMs
+}
+
+/** Stores in which no name is anybody's when they are opened first. */
+function forgetting(openStore: (workspaceId: string) => RelayStore): (workspaceId: string) => RelayStore {
+  const seen = new Set<string>()
+  return (workspaceId) => {
+    const store = openStore(workspaceId)
+    if (!seen.has(workspaceId)) store.forgetOwners(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+    seen.add(workspaceId)
+    return store
+  }
 }
 
 /** Stores that outlive the times in which nobody uses their workspace. */

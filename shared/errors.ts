@@ -126,7 +126,7 @@ const CODES = {
   'token-expired': {
     number: 32,
     final: false,
-    close: 4401,
+    close: 1008,
     remedy: 'the client asks for a new token and comes back; what is not sent yet is kept',
   },
   foreign: {

@@ -2,6 +2,7 @@
 import { RejoinError } from '../../shared/errors.ts'
 import type { Credentials, Gate } from '../auth/gate.ts'
 import { type Access, OPEN_ACCESS } from '../auth/principal.ts'
+import type { Author } from './ownership.ts'
 
 export interface Permission {
   readonly access: Access
@@ -22,6 +23,11 @@ export const OPEN_PERMISSION: Permission = {
   check() {},
   renew: async () => {},
   expiresInMs: () => 0,
+}
+
+/** On whose behalf a connection writes; nobody's where it speaks for others, as relays and admins do. */
+export function authorOf({ access }: Permission, how: Omit<Author, 'owner'>): Author | undefined {
+  return access.may('admin') ? undefined : { owner: access.owner, ...how }
 }
 
 export function createPermission(

@@ -19,6 +19,7 @@ import type { RelayLimits } from './limits.ts'
 import { createPermission, OPEN_PERMISSION, type Permission } from './permission.ts'
 import { createSubscriber } from './subscriber.ts'
 import { createRelayWorkspace, type RelayWorkspace } from './workspace.ts'
+import { stockCloseCode } from './y-guest.ts'
 import { createYRooms, type YRooms } from './y-websocket.ts'
 
 export interface RelayCore {
@@ -154,12 +155,16 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
     gate === undefined ? OPEN_PERMISSION : createPermission(gate, access, environment.now, where)
 
   /** Tells why it is not let in, or not any longer, and closes. */
-  function refusing(connection: Connection, tell: (code: ErrorCode, detail: string) => void) {
+  function refusing(
+    connection: Connection,
+    toClose: typeof closeCode,
+    tell?: (code: ErrorCode, detail: string) => void,
+  ) {
     return (error: RejoinError): void => {
       const { code, detail } = error
       if (code === 'storage-failed') report(error)
-      attempt(() => tell(code, detail))
-      connection.close(closeCode(code), detail)
+      attempt(() => tell?.(code, detail))
+      connection.close(toClose(code), detail)
     }
   }
 
@@ -195,7 +200,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
 
   return {
     sync(workspaceId, connection) {
-      const refuse = refusing(connection, (code, detail) => {
+      const refuse = refusing(connection, closeCode, (code, detail) => {
         connection.send(encodeFrame([encodeMessage({ type: 'failure', code, detail, retryAfterMs: 0 })]))
       })
       return host(connection, refuse, (visit) => {
@@ -210,7 +215,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       })
     },
     yWebsocket(workspaceId, document, connection, token = '') {
-      const refuse = refusing(connection, () => {})
+      const refuse = refusing(connection, stockCloseCode)
       return host(connection, refuse, (visit) => {
         const converse = (access: Access): Conversation => {
           checkDocumentId(document)

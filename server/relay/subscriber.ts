@@ -23,7 +23,8 @@ import { refOf } from './documents.ts'
 import { createOutgoing } from './fan-out.ts'
 import { answer, catalog, type Feed } from './feeds.ts'
 import { FEED_MS_MAX, OPEN_DOCUMENTS_MAX, STALLED_MS_MAX } from './limits.ts'
-import type { Permission } from './permission.ts'
+import type { Author } from './ownership.ts'
+import { authorOf, type Permission } from './permission.ts'
 import { createLogStream, type LogStream } from './stream.ts'
 import type { RelayWorkspace } from './workspace.ts'
 
@@ -49,12 +50,19 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
   let mending: DocumentId | undefined
   let cancelCheck = (): void => {}
   let peer = ''
+  let author: Author | undefined
   let over = false
   let renewing = false
   let movedAt = environment.now()
   let cancelPump: (() => void) | undefined
 
-  const subscriber: Subscriber = { committed, refused }
+  const subscriber: Subscriber = {
+    get author() {
+      return author
+    },
+    committed,
+    refused,
+  }
   const member: Member = { send: deliver }
   let unsubscribe = (): void => {}
 
@@ -181,6 +189,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     const resumed = all && place !== undefined && workspace.isPlaceValid(place)
     const head = workspace.head()
     peer = hello.replica
+    author = authorOf(permission, { replica: peer, begins: () => true })
     const reader = { subscriber, peer, all, opened, outgoing, send, readsAll, reads, masked }
     stream = createLogStream(workspace, reader, resumed && place ? place.offset : head)
     unsubscribe = workspace.subscribe(subscriber)

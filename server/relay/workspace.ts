@@ -24,6 +24,7 @@ import { createIntake } from './intake.ts'
 import { createJudge, type UpdateBytes } from './judge.ts'
 import { CATALOG_MAX, type RelayLimits } from './limits.ts'
 import { createMaintenance } from './maintenance.ts'
+import { createOwnership } from './ownership.ts'
 import { createRetention } from './retention.ts'
 
 /** The state vector of a document that holds nothing. */
@@ -114,8 +115,10 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
   const judge = createJudge(store, live, limits)
   const retention = createRetention(store, limits)
   const digest = createWorkspaceDigest(store, environment.randomBytes, report)
+  const ownership = createOwnership({ store, now: environment.now, commitFirst: () => intake.commitFirst() })
   const commits = createCommits({
     store,
+    ownership,
     live,
     identity,
     retention,
@@ -126,7 +129,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     settle: judge.settle,
     withdraw: (group, error) => intake.withdraw(group, error),
   })
-  const intake = createIntake({ store, live, judge, identity, commits, environment })
+  const intake = createIntake({ store, live, judge, identity, commits, ownership, environment })
   const maintenance = createMaintenance({
     store,
     live,
@@ -201,6 +204,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     },
     tick() {
       maintenance.tick()
+      ownership.tick()
       digest.keep(SUMMARY_EVERY)
       expiry.tick()
     },

@@ -14,7 +14,7 @@ import type { Refusal, Subscriber } from './commits.ts'
 import type { Connection, Conversation } from './connection.ts'
 import { refOf } from './documents.ts'
 import type { JoinedLogs } from './joined-logs.ts'
-import type { Permission } from './permission.ts'
+import { authorOf, type Permission } from './permission.ts'
 import type { RelayWorkspace } from './workspace.ts'
 import { decodeYMessage, encodeAwareness, encodeStep1, encodeStep2, type YMessage } from './y-protocol.ts'
 
@@ -46,7 +46,11 @@ const FINAL_CLOSE: Readonly<Partial<Record<ErrorCode, number>>> = {
   'wrong-epoch': 4410,
   'too-big': 4413,
   'invalid-update': 4422,
+  'token-expired': 4401,
 }
+
+/** The code with which a stock client is closed. */
+export const stockCloseCode = (code: ErrorCode): number => FINAL_CLOSE[code] ?? closeCode(code)
 
 /** A stock client takes a relay that says nothing for 30 s for dead, and does not see pings. */
 const QUIET_MS_MAX = 15_000
@@ -71,7 +75,9 @@ export function createYGuest(
   // It would bring back all that it has of the time before.
   if (stored?.deleted !== undefined) throw new RejoinError('deleted', `${JSON.stringify(document)} was deleted`)
   const where = refOf(stored ?? { document, epoch: FIRST_EPOCH, gc: true })
-  const subscriber: Subscriber = { committed() {}, refused }
+  // It hands on what it has of others too; its own is the client id that it shows itself with.
+  const author = authorOf(permission, { begins: (client) => awareness.isOf(document, client, member) })
+  const subscriber: Subscriber = { author, committed() {}, refused }
   const member: Member = {
     send({ bytes }) {
       // Awareness is renewed every few seconds: a reader that is behind does without, instead of falling back further.
@@ -184,9 +190,8 @@ export function createYGuest(
   function end(code: ErrorCode, detail: string): void {
     if (over) return
     closed()
-    const final = FINAL_CLOSE[code]
-    if (final !== undefined) options.turnedAway(document, code, detail)
-    connection.close(final ?? closeCode(code), detail)
+    if (FINAL_CLOSE[code] !== undefined) options.turnedAway(document, code, detail)
+    connection.close(stockCloseCode(code), detail)
   }
 
   function closed(): void {
