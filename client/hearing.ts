@@ -148,6 +148,7 @@ export function createHearing({ log, documents, standing, events, team, touched 
       standing.greet(relay)
       team().stands()
     },
+    permitted: standing.permit,
     opened: () => team().documents(),
     entered(id) {
       documents.get(id)?.connected()

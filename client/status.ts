@@ -1,5 +1,8 @@
 /** What an app can show of its sync: small stores with `get` and `subscribe`, as Svelte, Vue and React take them. */
 import type { ErrorCode } from '../shared/errors.ts'
+import type { Role } from '../shared/roles.ts'
+
+export type { Role } from '../shared/roles.ts'
 
 /** A value that changes. */
 export interface Readable<T> {
@@ -40,6 +43,8 @@ export interface WorkspaceStatus {
    * so read it with `get()`. After that it stays.
    */
   lastSyncedAt: number
+  /** What may be done at the relay, where that says so: with `read` and `comment` it takes no edits. The last one that was told. */
+  role?: Role
   /** Why the connection was given up for good, if it was. */
   error?: { code: ErrorCode; detail: string }
 }

@@ -2,6 +2,7 @@
 import type { Environment } from '../../shared/environment.ts'
 import type { ErrorCode } from '../../shared/errors.ts'
 import type { DocumentId, ReplicaId } from '../../shared/ids.ts'
+import type { Role } from '../../shared/roles.ts'
 import type { Compared } from '../../shared/sync/action.ts'
 import type { Action, Session } from '../../shared/sync/session.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
@@ -9,6 +10,7 @@ import type { Message, Scope } from '../../shared/wire/messages.ts'
 import type { BranchRow, Waiting } from '../replica/store.ts'
 import type { Arrived, ArrivedPieces, HeldDocument, UpdateLog } from '../replica/update-log.ts'
 import type { Offers } from './offers.ts'
+import type { Permission } from './permission.ts'
 import type { Progress } from './progress.ts'
 
 /** Whom a conversation tells what it learns. */
@@ -17,6 +19,8 @@ export interface ConversationHost {
   heard(): void
   /** The relay has let this replica in. */
   greeted(relay: ReplicaId): void
+  /** What this replica may do there, where the relay says so. */
+  permitted(role: Role): void
   /** Documents that somebody has open. */
   opened(): Iterable<DocumentRef>
   /** The relay knows that this document is open here: people in it may be shown. */
@@ -62,6 +66,7 @@ export interface Talk {
   readonly environment: Environment
   readonly session: Session
   readonly offers: Offers
+  readonly permission: Permission
   readonly progress: Progress
   /** Puts a message into the next frame. */
   put(message: Message): void

@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from '../../shared/errors.ts'
 import type { DocumentId, OriginId, ReplicaId } from '../../shared/ids.ts'
+import type { Role } from '../../shared/roles.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Waiting } from '../replica/store.ts'
 
@@ -51,6 +52,8 @@ export interface LeaderStanding {
   relay: ReplicaId
   /** When everything was last known to be in sync, in milliseconds since 1970, or 0. */
   lastSyncedAt: number
+  /** What may be done at the relay, where it says so. */
+  role: Role | undefined
   /** Why the connection was given up for good. */
   error?: { code: ErrorCode; detail: string }
 }

@@ -154,6 +154,8 @@ export function createSession(options: SessionOptions): Session {
         return [{ do: 'awareness', awareness: message }]
       case 'content':
         return [{ do: 'content', content: message }]
+      case 'access':
+        return [{ do: 'access', access: message }]
       default:
         return outOfPlace(message)
     }
@@ -190,6 +192,8 @@ export function createSession(options: SessionOptions): Session {
         return [{ do: 'awareness', awareness: message }]
       case 'content':
         return [{ do: 'content', content: message }]
+      case 'token':
+        return [{ do: 'token', token: message.token }]
       default:
         return outOfPlace(message)
     }

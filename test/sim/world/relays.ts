@@ -1,6 +1,8 @@
 /** The relays of a world: disks that stay, and processes with the real relay core that come and go. */
+import { createGate, type Gate } from '../../../server/auth/gate.ts'
 import { RELAY_LIMITS, TICK_EVERY_MS } from '../../../server/relay/limits.ts'
 import { createRelayCore } from '../../../server/relay/relay.ts'
+import type { Environment } from '../../../shared/environment.ts'
 import type { Network } from '../network/types.ts'
 import { createRelayDisk } from '../storage/relay-disk.ts'
 import type { Process } from '../time/process.ts'
@@ -8,6 +10,9 @@ import type { Ground, SimRelay } from './types.ts'
 
 /** How long a relay that was told to stop still runs. */
 const STOPPED_WITHIN_MS = 100
+
+/** Nobody is revoked there. */
+const TOKENS_LIVE_MS = 3_600_000
 
 export interface Relays {
   readonly relays: readonly SimRelay[]
@@ -24,6 +29,7 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
     const store = relay.disk.open(() => process.kill())
     relay.process = process
     const core = createRelayCore({
+      gate: gateOf(process.environment),
       openStore: () => (bend.relayStore ? bend.relayStore(store, clock) : store),
       environment: process.environment,
       limits: RELAY_LIMITS,
@@ -36,6 +42,17 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
     relay.core = core
     network().listen(relay.name, { process, accept: (workspace, connection) => core.sync(workspace, connection) })
     every(process, TICK_EVERY_MS, () => core.tick())
+  }
+
+  function gateOf({ now, randomBytes }: Environment): Gate | undefined {
+    const { authenticate } = bend
+    if (authenticate === undefined) return undefined
+    return createGate({
+      authenticate: ({ token }) => authenticate.call(bend, token, now()),
+      now,
+      randomBytes,
+      lifetimeMsMax: TOKENS_LIVE_MS,
+    })
   }
 
   const create = (name: string): SimRelay => {
