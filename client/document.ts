@@ -49,7 +49,7 @@ export interface DocumentOptions {
   /** The app's own; it is not ended with the document. */
   awareness?: Awareness
   /** An edit is stored, as this tab's nth: send it soon. */
-  stored(document: DocumentId, n: number, bytes: Uint8Array): void
+  stored(document: DocumentId, n: number, count: number, bytes: Uint8Array): void
   /** Edits cannot be stored: send them without. */
   stuck(document: DocumentId): void
   /** What was typed belongs to a document that was deleted meanwhile: it is kept as these. */
@@ -81,8 +81,8 @@ export interface OpenDocument {
   unstored(relay: ReplicaId): Unstored | undefined
   /** What cannot be stored and the other tabs were not told of. */
   untold(): Uint8Array | undefined
-  /** Another tab has stored its nth edit. */
-  edited(tab: string, n: number, update: Uint8Array): void
+  /** Another tab has stored its nth edit, of so many transactions. */
+  edited(tab: string, n: number, count: number, update: Uint8Array): void
   /** Under this origin the log may hold other records than the Y.Doc was given. */
   forked(origin: OriginId): void
   /** The log may hold more than the Y.Doc was given. */
@@ -174,7 +174,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   function stored(count: number, n: number, bytes: Uint8Array): void {
     reading.wrote(n)
     heldUnacknowledged += count
-    options.stored(where.document, n, bytes)
+    options.stored(where.document, n, count, bytes)
   }
 
   function show(): void {
@@ -219,7 +219,10 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     },
     unstored: writing.unstored,
     untold: writing.untold,
-    edited: reading.edited,
+    edited(tab, n, count, update) {
+      reading.edited(tab, n, update)
+      counted(heldUnacknowledged + count)
+    },
     forked: reading.forget,
     catchUp: reading.catchUp,
     async rescue() {

@@ -185,9 +185,11 @@ export function createReading(options: ReadingOptions): Reading {
     get whenCaughtUp() {
       return catching
     },
-    arrived(records) {
+    arrived(all) {
       if (!loaded) return
       if (isApplying) return void catchUp()
+      // What was read from the log meanwhile is no news.
+      const records = all.filter(({ origin, seq }) => seq > (seenVector.get(origin) ?? 0))
       const connected = records.every(({ origin, seq }, index) => {
         const before = records.slice(0, index).findLast((each) => each.origin === origin)?.seq
         return seq === (before ?? seenVector.get(origin) ?? 0) + 1

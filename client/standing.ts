@@ -25,6 +25,8 @@ export interface Standing {
   readonly caughtUp: boolean
   /** So many transactions of a document are not acknowledged; known documents are counted, with 0 too. */
   count(document: DocumentId, unacknowledged: number): void
+  /** So many more. */
+  add(document: DocumentId, count: number): void
   know(document: DocumentId): void
   /** Documents of which something is not acknowledged, and how many transactions. */
   waiting(): [document: DocumentId, unacknowledged: number][]
@@ -122,6 +124,9 @@ export function createStanding(options: StandingOptions): Standing {
       // What is written in the new epoch tells of it.
       untoldDeletions.delete(document)
     },
+    add(document, count) {
+      unacknowledged.set(document, count + (unacknowledged.get(document) ?? 0))
+    },
     know(document) {
       if (!unacknowledged.has(document)) unacknowledged.set(document, 0)
     },
@@ -145,7 +150,10 @@ export function createStanding(options: StandingOptions): Standing {
       show()
     },
     heard,
-    tell: () => ({ connection, greeted, caughtUp, full, relay, lastSyncedAt: status.get().lastSyncedAt, error }),
+    tell() {
+      const { lastSyncedAt, unacknowledged } = status.get()
+      return { connection, greeted, caughtUp, full, relay, lastSyncedAt, unacknowledged, error }
+    },
     follow(leader) {
       const { lastSyncedAt } = leader
       ;({ connection, greeted, caughtUp, full, relay, error } = leader)

@@ -199,8 +199,8 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       environment,
       doc,
       awareness,
-      stored(stored, n, bytes) {
-        team.stored(stored, n, bytes)
+      stored(stored, n, count, bytes) {
+        team.stored(stored, n, count, bytes)
         if (team.role !== 'following') compacting.touch(stored)
         standing.count(stored, document.status.get().unacknowledged)
         standing.show()

@@ -5,14 +5,17 @@
 import type { ErrorCode } from '../../shared/errors.ts'
 import type { DocumentId, OriginId, ReplicaId } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
+import type { Arrived, HeldDocument } from '../replica/log-types.ts'
 import type { Waiting } from '../replica/store.ts'
 
 /** What any tab tells of the log. */
 export type TabNews =
-  /** The log has news of these documents. */
-  | { type: 'changed'; documents: readonly DocumentId[] }
-  /** What this tab typed was stored, as its nth edit. */
-  | { type: 'edited'; document: DocumentId; tab: string; n: number; bytes: Uint8Array }
+  /** The log has news of these documents; with `held` they are told, without they are to be looked for. */
+  | { type: 'changed'; documents: readonly DocumentId[]; held?: readonly HeldDocument[] }
+  /** What this tab typed was stored, as its nth edit, of so many Yjs transactions. */
+  | { type: 'edited'; document: DocumentId; tab: string; n: number; count: number; bytes: Uint8Array }
+  /** These have come from the relay. */
+  | { type: 'arrived'; document: DocumentId; records: readonly Arrived[] }
   /** Edits have become these records: whoever has them has the records. */
   | { type: 'sealed'; document: DocumentId; records: readonly Waiting[] }
   /** Under this origin the log holds, or will hold, other records than before. */
@@ -49,6 +52,8 @@ export interface LeaderStanding {
   full: boolean
   /** The relay, once it has greeted. */
   relay: ReplicaId
+  /** What waits for the relay, in all documents. */
+  unacknowledged: number
   /** When everything was last known to be in sync, in milliseconds since 1970, or 0. */
   lastSyncedAt: number
   /** Why the connection was given up for good. */
