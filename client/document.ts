@@ -14,7 +14,7 @@ import { createReading, STORED } from './reading.ts'
 import { createReceipts, type SavedLevel } from './receipts.ts'
 import type { BranchRow, Waiting } from './replica/store.ts'
 import type { Arrived, ArrivedPieces, HeldDocument, UpdateLog } from './replica/update-log.ts'
-import { createStatus, type DocumentStatus, type Readable, type Receipt, type Writable } from './status.ts'
+import { createStatus, type DocumentStatus, type Readable, type Receipt, toTrouble, type Writable } from './status.ts'
 import { createWriting, type Unstored } from './writing.ts'
 
 export { STORED } from './reading.ts'
@@ -141,7 +141,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     buried: options.buried,
     report,
   })
-  const receipts = createReceipts(where.document, log, writing)
+  const receipts = createReceipts(where.document, log, environment, writing)
   const presence = createPresence(doc, options.awareness, (bytes) => options.sendAwareness(where, bytes))
 
   /** The relay whose updates are being shown although they cannot be stored. */
@@ -162,8 +162,9 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     writing.begin()
   }
 
-  function storage(works: boolean): void {
-    status.set({ storage: !works ? 'degraded' : log.durable ? 'ok' : 'memory' })
+  function storage(error: RejoinError | undefined): void {
+    if (error === undefined) status.set({ storage: log.durable ? 'ok' : 'memory', trouble: undefined })
+    else if (error.code !== status.get().trouble?.code) status.set({ storage: 'degraded', trouble: toTrouble(error) })
   }
 
   function counted(unacknowledged: number): void {

@@ -12,6 +12,7 @@ import { refuseEdits, toBranch } from './refusing.ts'
 import type { BranchRow } from './replica/store.ts'
 import type { HeldDocument, UpdateLog } from './replica/update-log.ts'
 import type { Standing } from './standing.ts'
+import { toTrouble } from './status.ts'
 import type { TabNews } from './tabs/channel.ts'
 import type { Team } from './team.ts'
 
@@ -69,12 +70,15 @@ export function createHearing({ log, documents, standing, events, team, touched 
     for (const branch of branches) emit('refused', branch)
   }
 
-  function storing(works: boolean): void {
-    if (!standing.storing(works)) return
+  function storing(error: RejoinError | undefined): void {
+    if (!standing.storing(error && toTrouble(error))) return
     team().stands()
-    if (works) return
+    if (error === undefined) return
     report(
-      new RejoinError('storage-full', 'this device has no room for what others write; it is shown, and fetched again'),
+      new RejoinError(
+        error.code,
+        `what others write cannot be stored here: ${error.detail}; it is shown, and fetched again`,
+      ),
     )
   }
 

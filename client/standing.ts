@@ -3,7 +3,7 @@ import type { Environment } from '../shared/environment.ts'
 import type { DocumentId, ReplicaId } from '../shared/ids.ts'
 import type { Scope } from '../shared/wire/messages.ts'
 import type { OpenDocument } from './document.ts'
-import { type Connection, createStatus, type Readable, type WorkspaceStatus } from './status.ts'
+import { type Connection, createStatus, type Readable, type StorageTrouble, type WorkspaceStatus } from './status.ts'
 import type { LeaderStanding } from './tabs/channel.ts'
 
 /** How old `lastSyncedAt` may be while the relay is heard. */
@@ -13,6 +13,8 @@ export interface StandingOptions {
   environment: Environment
   scope: Scope
   durable: boolean
+  /** Why there is no durable storage, where it was wished for. */
+  unopened?: StorageTrouble
   opened(): readonly OpenDocument[]
 }
 
@@ -42,14 +44,14 @@ export interface Standing {
   /** Stands as the tab does that has the connection. */
   follow(leader: LeaderStanding): void
   catchUp(): void
-  /** Whether what comes from the relay can be stored; says whether that is news. */
-  storing(works: boolean): boolean
+  /** What keeps what comes from the relay from being stored, if anything; says whether that is news. */
+  storing(trouble: StorageTrouble | undefined): boolean
   /** Tells what has changed. */
   show(): void
 }
 
 export function createStanding(options: StandingOptions): Standing {
-  const { environment, scope, durable, opened } = options
+  const { environment, scope, durable, opened, unopened } = options
   const unacknowledged = new Map<DocumentId, number>()
   const ids = createStatus<{ ids: readonly DocumentId[] }>({ ids: [] })
   const well = durable ? 'ok' : 'memory'
@@ -65,7 +67,7 @@ export function createStanding(options: StandingOptions): Standing {
   let relay: ReplicaId = ''
   let greeted = false
   let caughtUp = false
-  let full = false
+  let full: StorageTrouble | undefined
   let error: WorkspaceStatus['error']
 
   function show(): void {
@@ -76,17 +78,17 @@ export function createStanding(options: StandingOptions): Standing {
     let total = untoldDeletions.size
     for (const count of unacknowledged.values()) total += count
     let unstored = false
-    let degraded = full
+    let trouble = unopened ?? full
     const all = opened()
     for (const document of all) {
-      const { receipt, storage } = document.status.get()
+      const { receipt, trouble: of } = document.status.get()
       unstored ||= receipt === 'memory' && durable
-      degraded ||= storage === 'degraded'
+      trouble ??= of
     }
     const settled = scope === 'opened' ? greeted && all.every((document) => document.isFetched) : caughtUp
     const synced = connection === 'syncing' && settled && total === 0 && !unstored
-    const storage = degraded ? 'degraded' : well
-    status.set({ ...moved(status, synced), unacknowledged: total, storage, error })
+    const storage = trouble === undefined ? well : 'degraded'
+    status.set({ ...moved(status, synced), unacknowledged: total, storage, trouble, error })
     for (const document of all) {
       const waiting = document.status.get().unacknowledged > 0
       document.status.set(moved(document.status, connection === 'syncing' && document.isFetched && !waiting))
@@ -160,9 +162,9 @@ export function createStanding(options: StandingOptions): Standing {
       show()
       if (lastSyncedAt > status.get().lastSyncedAt) heard(lastSyncedAt)
     },
-    storing(works) {
-      if (full === !works) return false
-      full = !works
+    storing(trouble) {
+      if (full?.code === trouble?.code) return false
+      full = trouble
       show()
       return true
     },

@@ -48,8 +48,8 @@ export interface LeaderStanding {
   greeted: boolean
   /** All that it had then is here. */
   caughtUp: boolean
-  /** What it sends cannot be stored. */
-  full: boolean
+  /** Why what it sends cannot be stored. */
+  full?: { code: ErrorCode; detail: string; remedy: string }
   /** The relay, once it has greeted. */
   relay: ReplicaId
   /** What waits for the relay, in all documents. */

@@ -11,6 +11,8 @@ import { startRelayProcess } from './relay-process.ts'
 
 const TABS = 5
 const PAUSE_MS = 15
+/** Twice as long as it takes to be relieved. */
+const HANGS_MS = 4_000
 
 export type Ending = 'close' | 'crash' | 'freeze' | 'hang'
 
@@ -37,7 +39,6 @@ export async function leadersAreEnded(
   const told = new Set<string>()
   await profile.exposeFunction('told', (token: string) => told.add(token))
   const result: Ended = { takenOverMs: new Map(), sockets: 0, told: 0 }
-  const frozen: Page[] = []
   let tabs: Page[] = []
   let opened = 0
 
@@ -75,11 +76,12 @@ export async function leadersAreEnded(
     )
     const takenOverMs = performance.now() - begun
     result.takenOverMs.set(ending, Math.max(takenOverMs, result.takenOverMs.get(ending) ?? 0))
-    if (ending === 'freeze' || ending === 'hang') frozen.push(leader)
-    // Those that were frozen wake some time later: what they had typed is not lost either.
-    if (frozen.length > 1 || time === times - 1) tabs.push(...frozen.splice(0))
+    if (ending === 'freeze' || ending === 'hang') {
+      // It wakes: what it had typed is not lost either.
+      await leader.evaluate(() => window.sockets())
+      tabs.push(leader)
+    }
     while (tabs.length < TABS) await open()
-    for (const page of tabs.splice(TABS)) await page.close()
   }
 
   const last = await openPage(profile, relay.url, { relay: relay.socketUrl })
@@ -115,12 +117,12 @@ async function end(page: Page, ending: Ending, profile: BrowserContext): Promise
   if (ending === 'close') return page.close()
   if (ending === 'freeze') {
     // As the browser freezes it: it says so, and then nothing runs any more.
-    void page.evaluate(() => window.freeze(6_000)).catch(() => {})
+    void page.evaluate((ms) => window.freeze(ms), HANGS_MS).catch(() => {})
     return
   }
   if (ending === 'hang') {
     // It keeps its lock and its socket, and says nothing.
-    void page.evaluate(() => window.hang(6_000)).catch(() => {})
+    void page.evaluate((ms) => window.hang(ms), HANGS_MS).catch(() => {})
     return
   }
   const session = await profile.newCDPSession(page)
