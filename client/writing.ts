@@ -86,6 +86,8 @@ export function createWriting(options: WritingOptions): Writing {
   let relayed = 0
   let numbers = 0
   let tries = 0
+  /** Something among what waits was to be stored before. */
+  let late = false
   let begun = false
   let ended = false
   /** Why the store refused last; told once for as long as it does. */
@@ -111,11 +113,13 @@ export function createWriting(options: WritingOptions): Writing {
     storing = true
     const held = waiting
     const count = held.reduce((sum, each) => sum + each.count, 0)
+    const isLate = late
     waiting = []
+    late = false
     try {
       const n = ++numbers
       const bytes = joinUpdates(held.map((each) => each.bytes))
-      const branches = await log.append([{ where: where(), n, bytes, count }])
+      const branches = await log.append([{ where: where(), n, bytes, count, late: isLate }])
       if (branches.length > 0) options.buried(branches)
       stored += count
       tries = 0
@@ -124,6 +128,7 @@ export function createWriting(options: WritingOptions): Writing {
       options.stored(count, n, bytes)
     } catch (error) {
       waiting = [...held, ...waiting]
+      late = true
       const problem = toRejoinError(error, 'storage-failed', 'edits cannot be stored')
       options.storage(problem)
       if (problem.code !== trouble) report(problem)
@@ -174,6 +179,7 @@ export function createWriting(options: WritingOptions): Writing {
     },
     pass(update, relay) {
       waiting.push({ bytes: update, count: 0, relays: new Set([relay]), told: true })
+      late = true
       if (begun) appendSoon()
     },
     adopt(state, held) {
@@ -181,6 +187,7 @@ export function createWriting(options: WritingOptions): Writing {
       for (const update of held) index.add(inspectUpdate(update))
       if (!index.adds(inspectUpdate(state))) return
       waiting.unshift({ bytes: Y.diffUpdate(state, index.stateVector()), count: 1, relays: new Set() })
+      late = true
       typed++
       if (begun) appendSoon()
     },

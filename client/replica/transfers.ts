@@ -6,14 +6,15 @@
 import { covers, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { type OriginId, randomId } from '../../shared/ids.ts'
 import { jointsOf } from '../../shared/sync/joint.ts'
-import { encodeClocks, joinToPieces } from '../../shared/update/fold.ts'
+import { encodeClocks, joinToPieces, raiseClocks } from '../../shared/update/fold.ts'
 import { inspectUpdate, type UpdateSummary } from '../../shared/update/inspect.ts'
 import { inflatePiece } from '../../shared/update/piece-bytes.ts'
 import type { Piece } from '../../shared/wire/messages.ts'
 import { chainAt, countPieces, dropPartial, inflateAll, putPieces, readPieces } from './checkpoints.ts'
-import { type Foldable, grounded, NO_GROUND, raiseByGrounding, readFoldable, rests } from './ground.ts'
+import { summaryOf } from './content.ts'
+import { type Foldable, floats, grounded, NO_GROUND, raiseByGrounding, readFoldable, rests } from './ground.ts'
 import type { Incoming } from './log-types.ts'
-import { refOf, rowsOf } from './rows.ts'
+import { refOf, rowsOf, toRecord } from './rows.ts'
 import type { CheckpointRow, Grounding, PartialRow, PieceRange } from './store.ts'
 import type { Told } from './telling.ts'
 import { type Entered, settle, type Work } from './work.ts'
@@ -178,9 +179,9 @@ function fold(
   entered: Entered,
   { piece, vector, partial, ground, mends }: Complete,
   checkpoint: CheckpointRow | undefined,
-  { records, vector: covered, clocks }: Foldable,
+  { records, floating, vector: covered, clocks }: Foldable,
 ): void {
-  const { transaction, from, environment } = work
+  const { transaction, environment } = work
   const { document } = piece
   const id = randomId(environment)
   const folded = joinToPieces(records.map(({ value }) => value.bytes))
@@ -192,23 +193,51 @@ function fold(
     came = [{ id: partial.as, from: 0, count: piece.count }]
     transaction.delete('partials', [document])
   }
-  // What was lost may be what the rest is built on.
-  const pieces = mends ? [...came, ...held] : [...held, ...came]
   raiseByGrounding(clocks, ground)
   for (const [origin, head] of vector) {
     if (head.seq > headOf(covered, origin).seq) covered.set(origin, head)
     if (head.seq > headOf(entered.vector, origin).seq) entered.vector.set(origin, head)
   }
-  const bytes = [...folded, piece].reduce(
+  const above = joinToPieces(landed(floating, vector, covered, clocks))
+  const from = folded.length + (partial === undefined ? 1 : 0)
+  const put = putPieces(transaction, piece, id, above, from)
+  // What was lost may be what the rest is built on.
+  const pieces = [...(mends ? [...came, ...held] : [...held, ...came]), ...put]
+  const bytes = [...folded, ...above, piece].reduce(
     (sum, { size }) => sum + size,
     (checkpoint?.bytes ?? 0) + (partial?.bytes ?? 0),
   )
   if (checkpoint?.logged !== undefined) transaction.delete('log', [checkpoint.logged.offset])
   work.self.head++
   // What came from two relays is news to each of them.
-  const relay = checkpoint?.logged === undefined || checkpoint.logged.relay === from ? from : ''
+  const relay = checkpoint?.logged === undefined || checkpoint.logged.relay === work.from ? work.from : ''
   const logged = { offset: work.self.head, relay }
   transaction.put('log', [work.self.head], { document, origin: '', seq: 0, from: { relay }, kind: 'checkpoint' })
   const stateVector = encodeClocks(clocks)
   transaction.put('checkpoints', [document], { id, vector: rowsOf(covered), pieces, bytes, stateVector, logged })
+}
+
+/** The updates of what floated and has its ground now, or was told as held; `covered` and `clocks` count them. */
+function landed(
+  floating: Foldable['floating'],
+  vector: VersionVector,
+  covered: Foldable['vector'],
+  clocks: Foldable['clocks'],
+): Uint8Array[] {
+  const updates: Uint8Array[] = []
+  const stopped = new Set<OriginId>()
+  for (const { key, value } of floating) {
+    const { origin, seq, chain } = toRecord(key, value)
+    const summary = summaryOf(value.bytes)
+    const isTold = seq <= headOf(vector, origin).seq
+    if (stopped.has(origin) || (!isTold && summary !== undefined && floats(summary, clocks))) {
+      stopped.add(origin)
+      continue
+    }
+    if (seq > headOf(covered, origin).seq) covered.set(origin, { seq, chain })
+    if (summary === undefined) continue
+    updates.push(value.bytes)
+    raiseClocks(clocks, summary.structs)
+  }
+  return updates
 }
