@@ -29,6 +29,9 @@ export const impatient: Environment = {
   randomBytes: (length) => (length === 4 ? new Uint8Array(4) : systemEnvironment.randomBytes(length)),
 }
 
+/** Options of a workspace over a network of its own, that tries again without a pause. */
+export const impatientNetwork = () => ({ dial: createNetwork().dial, environment: impatient })
+
 export interface Client {
   workspace: Workspace
   network: Network
