@@ -1,9 +1,8 @@
 /** Fieldnotes: a notebook on this device, shared with whoever has its link, network or not. */
-import { openWorkspace, RejoinError, type Workspace } from '../client/index.ts'
+import { openWorkspace, type Workspace } from '../client/index.ts'
 import { noteInAddress, noteLink, workspaceInAddress } from './address.ts'
 import { openApp } from './app.ts'
 import { make } from './parts/dom.ts'
-import { toast } from './parts/toast.ts'
 import { preload } from './preload.ts'
 import { listenForInstall } from './pwa/install.ts'
 import { registerServiceWorker } from './pwa/register.ts'
@@ -21,7 +20,8 @@ const relay = location.origin.replace(/^http/, 'ws')
 async function main(): Promise<void> {
   applyLooks(looks())
   listenForInstall()
-  const workspace = await open(workspaceInAddress())
+  // Where the device keeps nothing, as in some private windows, it says so in its status, and works with the relay alone.
+  const workspace = await openWorkspace({ id: workspaceInAddress(), relays: [relay], user: 'demo', sync: 'all' })
   const app = openApp(workspace, relay)
   window.rejoin = { workspace, handle: app.handle }
   const id = noteInAddress()
@@ -38,21 +38,6 @@ async function main(): Promise<void> {
   })
   preload()
   registerServiceWorker()
-}
-
-/** The workspace on this device; where the device keeps nothing, in memory, and it says so. */
-async function open(id: string): Promise<Workspace> {
-  const options = { id, relays: [relay], user: 'demo', sync: 'all' } as const
-  try {
-    return await openWorkspace({ ...options, storage: 'indexeddb' })
-  } catch (error) {
-    if (!(error instanceof RejoinError) || !error.code.startsWith('storage-')) throw error
-    console.error('Fieldnotes:', error)
-    const text =
-      'This browser keeps nothing for this page, as in some private windows. What you write is lost with it unless it reaches the relay.'
-    toast({ key: 'memory', text, lasting: true })
-    return openWorkspace({ ...options, storage: 'memory' })
-  }
 }
 
 main().catch((error: unknown) => {

@@ -85,9 +85,15 @@ export function openNote(id: string, focus: 'title' | 'text' | 'none', options: 
       'openBoardView' in module ? module.openBoardView(handle, body, tools) : module.openEditor(handle, body, tools)
     handle.doc.on('update', edited)
     if (wish === 'text') surface.begin()
-    handle.status.subscribe(({ error }) => {
-      if (error !== undefined && !closed) surface?.freeze()
-    })
+    ends.push(
+      handle.status.subscribe(({ error }) => {
+        if (error !== undefined) surface?.freeze()
+      }),
+      // Whoever may only read is not let write what the relay would refuse.
+      workspace.status.subscribe(({ role }) => {
+        if (role === 'read' || role === 'comment') surface?.freeze()
+      }),
+    )
   }
 
   function showPeople(): void {

@@ -27,7 +27,7 @@ export function wordsOfNote(note: DocumentStatus, workspace: WorkspaceStatus): W
     const sentence = 'The relay refused what was written here. It is kept on this device; see “Refused” below.'
     return { label: 'Refused', sentence, tone: 'bad', passing: false }
   }
-  const common = wordsOfStorage(note.storage, note.unacknowledged)
+  const common = wordsOfStorage(note)
   if (common !== undefined) return common
   if (note.unacknowledged > 0) return wordsOfWaiting(note.unacknowledged, note.receipt === 'memory', workspace)
   if (note.receipt === 'relay') {
@@ -44,12 +44,12 @@ export function wordsOfNote(note: DocumentStatus, workspace: WorkspaceStatus): W
 
 /** The same for all notes together. */
 export function wordsOfAll(workspace: WorkspaceStatus): Words {
-  const { connection, unacknowledged, storage, error } = workspace
+  const { connection, unacknowledged, error } = workspace
   if (error !== undefined) {
     const sentence = `The relay does not take this device: ${error.detail}. Everything stays on this device.`
     return { label: 'Not connected', sentence, tone: 'bad', passing: false }
   }
-  const common = wordsOfStorage(storage, unacknowledged)
+  const common = wordsOfStorage(workspace)
   if (common !== undefined) return common
   if (unacknowledged > 0) return wordsOfWaiting(unacknowledged, false, workspace)
   if (connection === 'synced') return SAFE
@@ -69,14 +69,17 @@ function wordsOfWaiting(edits: number, unwritten: boolean, workspace: WorkspaceS
   return { label, sentence, tone: 'kept', passing: connected || unwritten }
 }
 
-function wordsOfStorage(storage: DocumentStatus['storage'], unacknowledged: number): Words | undefined {
+function wordsOfStorage({
+  storage,
+  unacknowledged,
+  trouble,
+}: Pick<WorkspaceStatus, 'storage' | 'unacknowledged' | 'trouble'>): Words | undefined {
   if (storage === 'ok') return undefined
-  const only =
-    unacknowledged > 0
-      ? ` ${count(unacknowledged, 'edit')} ${unacknowledged === 1 ? 'is' : 'are'} only in this page: keep it open.`
-      : ''
+  const are = unacknowledged === 1 ? 'is' : 'are'
+  const only = unacknowledged > 0 ? ` ${count(unacknowledged, 'edit')} ${are} only in this page: keep it open.` : ''
   if (storage === 'degraded') {
-    const sentence = `This browser could not store what was written last. It tries again.${only}`
+    const remedy = trouble === undefined ? '' : ` ${trouble.remedy.charAt(0).toUpperCase()}${trouble.remedy.slice(1)}.`
+    const sentence = `This browser cannot store what is written.${remedy.replace(/\.\.$/, '.')}${only}`
     return { label: 'Not stored', sentence, tone: 'bad', passing: false }
   }
   if (unacknowledged === 0) {
