@@ -3,7 +3,7 @@
  * it has reached, as fast as its socket takes it, so a slow reader costs a buffer of a few hundred kilobytes and no queue
  * (P7, P9). What it is owed is the business of `stream` and `feeds`, what may be said when that of the session.
  */
-import { headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
+import { covers, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { documentVersion } from '../../shared/digest/version.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
@@ -12,7 +12,7 @@ import { SEND_BUFFER_BYTES_HIGH } from '../../shared/limits.ts'
 import { type Action, createSession } from '../../shared/sync/session.ts'
 import { inspectStateVector } from '../../shared/update/state-vector.ts'
 import { decodeFrame } from '../../shared/wire/codec.ts'
-import type { Content, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
+import type { Confirm, Content, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
 import type { AwarenessRooms, Member } from './awareness.ts'
 import type { CommitGroup, Refusal, Subscriber } from './commits.ts'
 import type { Connection, ConnectionHandler } from './connection.ts'
@@ -20,12 +20,15 @@ import { refOf } from './documents.ts'
 import { createOutgoing } from './fan-out.ts'
 import { answer, catalog, type Feed } from './feeds.ts'
 import { CATALOG_MAX, FEED_MS_MAX, OPEN_DOCUMENTS_MAX, STALLED_MS_MAX } from './limits.ts'
+import { ALONE, type Replicas } from './replicas.ts'
 import { createLogStream, type LogStream } from './stream.ts'
 import type { RelayWorkspace } from './workspace.ts'
 
 export interface SubscriberOptions {
   workspace: RelayWorkspace
   awareness: AwarenessRooms
+  /** The other relays of the workspace. */
+  replicas?: Replicas
   connection: Connection
   environment: Environment
   report: (error: unknown) => void
@@ -34,11 +37,14 @@ export interface SubscriberOptions {
 export function createSubscriber(
   options: SubscriberOptions,
 ): ConnectionHandler & { end(code: ErrorCode, detail: string): void } {
-  const { workspace, awareness, connection, environment, report } = options
+  const { workspace, awareness, connection, environment, report, replicas = ALONE } = options
   const session = createSession({ role: 'listener', replica: workspace.replica, now: environment.now() })
   const opened = new Set<DocumentId>()
   const outgoing = createOutgoing()
   const feeds: Feed[] = []
+  /** Documents that the other relays are asked for, and questions about them: how to take that back. */
+  const reads = new Map<DocumentId, () => void>()
+  const questions = new Map<string, () => void>()
   /** There is one once the peer has said hello. */
   let stream: LogStream | undefined
   let digest: ReturnType<RelayWorkspace['digest']> | undefined
@@ -83,6 +89,8 @@ export function createSubscriber(
           break
         case 'close':
           opened.delete(action.ref.document)
+          reads.get(action.ref.document)?.()
+          reads.delete(action.ref.document)
           awareness.leave(action.ref.document, member)
           break
         case 'store':
@@ -107,6 +115,9 @@ export function createSubscriber(
           break
         case 'serve':
           serve(action.vector)
+          break
+        case 'confirm':
+          confirm(action.confirm)
           break
         case 'awareness':
           awareness.update(action.awareness, action.awareness.bytes, member)
@@ -159,11 +170,32 @@ export function createSubscriber(
     })
   }
 
+  /** One question of a document and number of relays at a time: who asks again means more. */
+  function confirm(asked: Confirm): void {
+    const { vector, relays } = asked
+    const question = `${relays} ${asked.document}`
+    questions.get(question)?.()
+    questions.delete(question)
+    if (questions.size >= OPEN_DOCUMENTS_MAX) return end('overloaded', `${questions.size} questions wait`)
+    let isAnswered = false
+    const takeBack = replicas.confirm(asked, vector, relays, () => {
+      isAnswered = true
+      questions.delete(question)
+      deliver({ type: 'confirmed', ...refOf(asked), vector, relays })
+    })
+    if (!isAnswered) questions.set(question, takeBack)
+  }
+
   function open(message: Open): void {
     if (opened.size >= OPEN_DOCUMENTS_MAX)
       return end('overloaded', `${opened.size} documents are open, the most allowed`)
     opened.add(message.document)
     awareness.enter(message, member)
+    reads.get(message.document)?.()
+    reads.set(
+      message.document,
+      replicas.opened(message, (answered, all) => deliver({ type: 'harvest', ...refOf(message), answered, all })),
+    )
     if (message.fingerprint === undefined) return
     const stored = workspace.document(message.document)
     const vector = stored?.vector ?? new Map()
@@ -185,6 +217,7 @@ export function createSubscriber(
       const detail = `two contents under ${origin}, at or before ${seq}`
       refused({ where: message, origin, seq, request: 0, code: 'fork', held: headOf(mine, origin).seq, detail })
     }
+    if (!covers(mine, message.vector)) replicas.wanted(message)
     feeds.push(answer(workspace, asked))
   }
 
@@ -272,6 +305,9 @@ export function createSubscriber(
     if (over) return
     over = true
     unsubscribe()
+    for (const forgetRead of reads.values()) forgetRead()
+    for (const takeBack of questions.values()) takeBack()
+    questions.clear()
     awareness.leaveAll(member)
     feeds.length = 0
     digest?.over()
