@@ -7,10 +7,10 @@ import type { Environment } from '../../shared/environment.ts'
 import { RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { RelayId } from '../../shared/ids.ts'
 import { EXCHANGE_BYTES_TARGET } from '../../shared/limits.ts'
-import { createAssembly, inParts } from '../../shared/sync/parts.ts'
-import type { DigestPart, Vector } from '../../shared/wire/messages.ts'
+import type { Vector } from '../../shared/wire/messages.ts'
 import type { RelayWorkspace } from '../relay/workspace.ts'
 import { type Body, createBody, decodeBody, encodeFailure } from './body.ts'
+import { createDigestSessions } from './digest-sessions.ts'
 import type { Inbox } from './incoming.ts'
 import { answersFor } from './outgoing.ts'
 
@@ -33,20 +33,9 @@ export interface AnsweringOptions {
   forked: (vector: Vector) => void
 }
 
-/** Digest sessions at once: each is a few kilobytes, or a list of the documents. */
-const SESSIONS_MAX = 16
-/** One whose next message does not come is forgotten. */
-const SESSION_MS_MAX = 30_000
-
-interface DigestSession {
-  conversation: ReturnType<RelayWorkspace['digest']>
-  assembly: ReturnType<typeof createAssembly>
-  at: number
-}
-
 export function createAnswering(options: AnsweringOptions): Answering {
   const { workspace, relay, inbox, environment, report, refused, forked } = options
-  const sessions = new Map<string, DigestSession>()
+  const sessions = createDigestSessions(environment, () => workspace.digest())
 
   function respond(request: Uint8Array): Uint8Array {
     const { head, messages } = decodeBody(request)
@@ -63,7 +52,7 @@ export function createAnswering(options: AnsweringOptions): Answering {
       if (body.bytes < EXCHANGE_BYTES_TARGET) more = !serve(vector, body) || more
       else more = true
     }
-    if (head.session !== undefined) digest(head.session, incoming.digests, body)
+    if (head.session !== undefined) sessions.answer(head.session, incoming.digests, body.put)
     return body.encode({ relay, place: placeOf(workspace), session: head.session, more })
   }
 
@@ -83,32 +72,6 @@ export function createAnswering(options: AnsweringOptions): Answering {
     return true
   }
 
-  function digest(id: string, parts: readonly DigestPart[], body: Body): void {
-    const session = sessions.get(id) ?? begin(id, body)
-    session.at = environment.now()
-    for (const part of parts) {
-      const whole = session.assembly.add(part)
-      if (whole === undefined) continue
-      const { send, differing } = session.conversation.receive(whole)
-      for (const message of send.flatMap(inParts)) body.put(message)
-      if (differing !== undefined) forget(id)
-    }
-  }
-
-  function begin(id: string, body: Body): DigestSession {
-    for (const [other, { at }] of sessions) if (Math.abs(environment.now() - at) > SESSION_MS_MAX) forget(other)
-    if (sessions.size >= SESSIONS_MAX) throw new RejoinError('overloaded', `${sessions.size} digests are under way`)
-    const session = { conversation: workspace.digest(), assembly: createAssembly(), at: environment.now() }
-    sessions.set(id, session)
-    for (const message of session.conversation.start().flatMap(inParts)) body.put(message)
-    return session
-  }
-
-  function forget(id: string): void {
-    sessions.get(id)?.conversation.over()
-    sessions.delete(id)
-  }
-
   return {
     answer(request) {
       try {
@@ -120,9 +83,7 @@ export function createAnswering(options: AnsweringOptions): Answering {
         return encodeFailure(error)
       }
     },
-    close() {
-      for (const id of [...sessions.keys()]) forget(id)
-    },
+    close: sessions.close,
   }
 }
 

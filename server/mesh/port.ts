@@ -16,6 +16,8 @@ export interface Peer {
   readonly name: string
   /** Whether it is worth asking now: a breaker may say no for a while. */
   readonly reachable: boolean
+  /** Whether what failed may be tried again soon, or is to wait until the peer is known to be there; soon where it is absent. */
+  mayRetry?(): boolean
   exchange: Exchange
 }
 

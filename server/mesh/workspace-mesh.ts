@@ -52,9 +52,12 @@ export interface WorkspaceMesh extends Replicas {
   compare(name?: string): Promise<boolean>
   /** Holds a document against all peers within a deadline: what this relay lacks comes, what they lack goes. */
   readRepair(document: DocumentId): Promise<Harvest>
-  /** Whether something is on its way, or owed to a peer that can be reached. */
-  readonly busy: boolean
+  /** Whether something is on its way to this peer, or owed to it. */
+  isSending(name: string): boolean
+  /** How far each peer is. */
   readonly peers: ReadonlyMap<string, LinkState>
+  /** What peers are owed, those that are owed something. */
+  owed(): { peer: string; entries: number; bytes: number; sinceMs: number; mending: number }[]
   close(): void
 }
 
@@ -126,6 +129,20 @@ export function createWorkspaceMesh(options: WorkspaceMeshOptions): WorkspaceMes
     get busy() {
       return [...links.values()].some(({ peer, state }) => peer.reachable && isOwing(state, workspace.head()))
     },
+    isSending(name) {
+      const link = links.get(name)
+      return link !== undefined && isOwing(link.state, workspace.head())
+    },
+    owed: () =>
+      [...links]
+        .filter(([, { state }]) => isOwing(state, workspace.head()))
+        .map(([peer, { state }]) => ({
+          peer,
+          entries: Math.max(0, workspace.head() - state.watermark),
+          bytes: state.owedBytes,
+          sinceMs: state.owedSince === undefined ? 0 : Math.max(0, environment.now() - state.owedSince),
+          mending: state.mending,
+        })),
     get peers() {
       return new Map([...links].map(([name, { state }]) => [name, { ...state }]))
     },

@@ -6,6 +6,8 @@ import type { DocumentRef } from '../../shared/update/record.ts'
 export type Heads = VersionVector
 
 export interface Replicas {
+  /** Something is still on its way to one that can be reached: the workspace had better stay open. */
+  readonly busy: boolean
   /**
    * Somebody reads this document: it is held against the other relays in the background. `told` hears how many of all relays
    * answered in time, where they were asked. The returned function forgets `told`.
@@ -15,14 +17,17 @@ export interface Replicas {
   wanted(where: DocumentRef): void
   /** Answers when the records up to these heads are durable at so many relays. The returned function takes the question back. */
   confirm(where: DocumentRef, heads: Heads, relays: number, answer: () => void): () => void
+  close(): void
 }
 
 /** A relay that is alone. */
 export const ALONE: Replicas = {
+  busy: false,
   opened: () => () => {},
   wanted() {},
   confirm(_, __, relays, answer) {
     if (relays <= 1) answer()
     return () => {}
   },
+  close() {},
 }
