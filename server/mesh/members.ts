@@ -19,6 +19,8 @@ export interface Member {
   relay?: RelayId
   up: boolean
   heardAt: number
+  /** Hash of the addresses that it knew when it was last heard. */
+  known?: string
   /** It held something else when it last answered. */
   differs: boolean
   comparing: boolean
@@ -68,15 +70,17 @@ export interface MembersOptions {
 
 /** Addresses that are this relay, or another name of a member: they are not tried again. */
 const OTHERS_MAX = 256
+/** For so long: somebody else may get the address. */
+const OTHERS_MS = 10 * 60_000
 
 const encoder = new TextEncoder()
 
 export function createMembers({ environment, relay: self, own, joined, left }: MembersOptions): Members {
   const members = new Map<string, Member>()
-  const nobody = new Set<string>()
+  const nobody = new Map<string, number>()
 
   function add(address: string, fixed: boolean): void {
-    if (address === own() || address === '' || members.has(address) || nobody.has(address)) return
+    if (address === own() || address === '' || members.has(address) || isNobody(address)) return
     if (members.size >= RELAYS_MAX - 1 || encoder.encode(address).length > ADDRESS_BYTES_MAX) return
     const member: Member = {
       address,
@@ -91,6 +95,11 @@ export function createMembers({ environment, relay: self, own, joined, left }: M
     }
     members.set(address, member)
     joined(member)
+  }
+
+  function isNobody(address: string): boolean {
+    const since = nobody.get(address)
+    return since !== undefined && Math.abs(environment.now() - since) < OTHERS_MS
   }
 
   function remove(member: Member): void {
@@ -116,13 +125,15 @@ export function createMembers({ environment, relay: self, own, joined, left }: M
       for (const address of told) add(address, false)
     },
     met(member, relay) {
+      // It was forgotten, and maybe learned of anew, while it was being asked.
+      if (members.get(member.address) !== member) return false
       const double = [...members.values()].find((other) => other !== member && other.relay === relay && other.up)
       if (relay !== self && double === undefined) {
         member.relay = relay
         return true
       }
       if (nobody.size >= OTHERS_MAX) nobody.clear()
-      nobody.add(member.address)
+      nobody.set(member.address, environment.now())
       remove(member)
       return false
     },

@@ -69,14 +69,20 @@ export interface Mesh {
   readonly counters: MeshCounters
   /** A workspace was opened: it takes part until its mesh is closed. */
   attach(id: string, workspace: RelayWorkspace): WorkspaceMesh
-  /** The answer to another relay's request, across workspaces or about one. Never throws. */
-  answer(workspace: string | undefined, request: Uint8Array): Uint8Array
+  /**
+   * The answer to another relay's request, across workspaces or about one. Never throws. `from`: the only address that may speak
+   * so, where that is known.
+   */
+  answer(workspace: string | undefined, request: Uint8Array, from?: string): Uint8Array
   /** Begins to talk to its peers. */
   start(): void
   view(): MeshView
   /** Idempotent. */
   close(): void
 }
+
+/** Within this time a relay tells the others of one that joins. */
+const TOLD_WITHIN_MS = 500
 
 export function createMesh(options: MeshOptions): Mesh {
   const { environment, transport, report, noted } = options
@@ -94,6 +100,9 @@ export function createMesh(options: MeshOptions): Mesh {
       noted('peer joined', { peer: member.address })
       for (const [id, mesh] of attached) mesh.join(peerOf(member, id))
       beatSoon(member, 0)
+      // The others hear of it soon.
+      for (const other of members.all())
+        if (other !== member) beatSoon(other, randomFraction(environment) * TOLD_WITHIN_MS)
     },
     left({ address }) {
       noted('peer left', { peer: address })
@@ -161,18 +170,20 @@ export function createMesh(options: MeshOptions): Mesh {
     try {
       if (members.isGone(member) || !member.breaker.mayProbe()) return
       const body = createBody()
-      body.put(heartbeat([]))
+      body.put(heartbeat(member.known === members.known ? [] : members.addresses()))
       const { head, messages } = decodeBody(await exchange(member, undefined, body.encode({ relay, more: false })))
       if (!members.met(member, head.relay)) return
       const theirs = messages.find((message): message is Heartbeat => message.type === 'heartbeat')
       if (theirs === undefined) throw new RejoinError('protocol', 'a heartbeat was not answered with one')
+      member.known = theirs.known
       members.learn(theirs.members)
       for (const mesh of attached.values()) mesh.resume(member.address)
       member.differs = theirs.root !== roots.root()
       if (!member.differs) member.compares = 0
       else if (isComparisonDue(member)) await compareWith(member)
     } finally {
-      beatSoon(member)
+      // Somebody may have asked for another one meanwhile.
+      if (member.cancelBeat === undefined) beatSoon(member)
     }
   }
 
@@ -232,7 +243,7 @@ export function createMesh(options: MeshOptions): Mesh {
     if (!closed && code !== 'closed') noted('peer trouble', { peer, code, message: detail })
   }
 
-  function respond(workspace: string | undefined, request: Uint8Array): Uint8Array {
+  function respond(workspace: string | undefined, request: Uint8Array, from: string | undefined): Uint8Array {
     if (closed) throw new RejoinError('stopping', 'the relay stops')
     if (workspace !== undefined) {
       const leave = options.enter(workspace)
@@ -248,18 +259,22 @@ export function createMesh(options: MeshOptions): Mesh {
     const { head, messages } = decodeBody(request)
     if (head.relay === relay) throw new RejoinError('forbidden', 'somebody claims to be this relay')
     const body = createBody()
-    for (const message of messages) if (message.type !== 'digest') hear(message, body)
+    for (const message of messages) if (message.type !== 'digest') hear(message, body, from)
     const digests = messages.filter((message): message is DigestPart => message.type === 'digest')
     if (head.session !== undefined) sessions.answer(head.session, digests, body.put)
     return body.encode({ relay, session: head.session, more: false })
   }
 
-  function hear(message: Message, body: Body): void {
+  function hear(message: Message, body: Body, from: string | undefined): void {
     if (message.type !== 'heartbeat') throw new RejoinError('protocol', `${message.type} has no place here`)
-    if (message.address !== '') members.learn([message.address])
+    if (from !== undefined && message.address !== from) {
+      throw new RejoinError('forbidden', `the relay ${from} claims to be ${message.address}`)
+    }
+    members.learn([message.address, ...message.members])
     const member = members.of(message.address)
     if (member !== undefined) {
       member.heardAt = environment.now()
+      member.known = message.known
       if (!member.up) {
         member.breaker.hurry()
         beatSoon(member, 0)
@@ -306,10 +321,10 @@ export function createMesh(options: MeshOptions): Mesh {
         },
       }
     },
-    answer(workspace, request) {
+    answer(workspace, request, from) {
       try {
         throttle.take(request.length)
-        return respond(workspace, request)
+        return respond(workspace, request, from)
       } catch (thrown) {
         if (!(thrown instanceof RejoinError)) report(thrown)
         const error = toRejoinError(thrown, 'storage-failed', 'the relay failed')

@@ -1,5 +1,5 @@
 /** The relays of a world: disks that stay, and processes with the real relay core that come and go. */
-import { createMesh, type Mesh } from '../../../server/mesh/mesh.ts'
+import { createMesh, type Mesh, type MeshTransport } from '../../../server/mesh/mesh.ts'
 import { createMemoryRootStore } from '../../../server/mesh/roots.ts'
 import { RELAY_LIMITS, TICK_EVERY_MS } from '../../../server/relay/limits.ts'
 import { createRelayCore, type RelayCore } from '../../../server/relay/relay.ts'
@@ -50,10 +50,12 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
 
   /** Every relay knows the first one, which introduces the others. */
   function createMeshOf(relay: SimRelay, process: Process, core: RelayCore): Mesh {
+    const transport: MeshTransport = (to, workspace, request) =>
+      network().exchange(relay.name, process, to, workspace, request)
     return createMesh({
       peers: relay.name === 'relay0' ? [] : ['relay0'],
       address: () => relay.name,
-      transport: (to, workspace, request) => network().exchange(relay.name, process, to, workspace, request),
+      transport: bend.transport?.(transport, ground.chance.fork(`bend ${relay.name}`)) ?? transport,
       key: [1, 2, 3, 4],
       roots: createMemoryRootStore(),
       environment: process.environment,

@@ -3,7 +3,7 @@ import type { Dial } from '../../../client/connection/socket.ts'
 import type { DocumentHandle } from '../../../client/document.ts'
 import type { ReplicaStore } from '../../../client/replica/store.ts'
 import type { Workspace } from '../../../client/workspace.ts'
-import type { Mesh } from '../../../server/mesh/mesh.ts'
+import type { Mesh, MeshTransport } from '../../../server/mesh/mesh.ts'
 import type { RelayCore } from '../../../server/relay/relay.ts'
 import type { RelayStore } from '../../../server/storage/store.ts'
 import type { ErrorCode } from '../../../shared/errors.ts'
@@ -42,6 +42,7 @@ export interface Bend {
   relayStore?(store: RelayStore, clock: Clock): RelayStore
   replicaStore?(store: ReplicaStore): ReplicaStore
   dial?(dial: Dial, chance: Chance): Dial
+  transport?(transport: MeshTransport, chance: Chance): MeshTransport
   clientId?(chance: Chance): number
 }
 
