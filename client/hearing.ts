@@ -144,6 +144,8 @@ export function createHearing({ log, documents, standing, events, tell, touched 
     changed,
     fetched,
     awareness: (id, bytes) => documents.get(id)?.receiveAwareness(bytes),
+    confirmed: ({ vector, relays, ...where }) => documents.get(where.document)?.confirmed({ where, vector, relays }),
+    harvested: (id, { answered, all }) => documents.get(id)?.status.set({ harvest: { answered, all } }),
     refused,
     forked(document, origin) {
       forked(document, origin)

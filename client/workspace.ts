@@ -191,6 +191,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       buried(branches) {
         for (const branch of branches) events.emit('deleted', { document: id, branch: toBranch(branch) })
       },
+      confirm: ({ where, vector, relays }) => connector.conversation?.confirm({ ...where, vector, relays }),
       sendAwareness: (where, bytes) => connector.conversation?.awareness(where, bytes),
       report,
     })

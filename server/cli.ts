@@ -27,6 +27,7 @@ Usage: rejoin relay [options]     run a relay
   --host <address>          loopback name or address                   REJOIN_HOST              127.0.0.1
   --data <folder>           where workspaces are stored                REJOIN_DATA              ./.rejoin
   --peer <url>              another relay, which introduces the rest   REJOIN_PEER              (comma between)
+  --mesh                    let other relays join, without naming one  REJOIN_MESH=1
   --peer-secret-file <file> what relays of the mesh share              REJOIN_PEER_SECRET_FILE  on loopback: none
   --advertise <url>         where peers reach this relay               REJOIN_ADVERTISE         where it listens
   --demo <folder>           page to serve at /                         REJOIN_DEMO              the demo, if built
@@ -48,6 +49,7 @@ const OPTIONS = {
   host: { type: 'string' },
   data: { type: 'string' },
   peer: { type: 'string', multiple: true },
+  mesh: { type: 'boolean' },
   'peer-secret-file': { type: 'string' },
   advertise: { type: 'string' },
   demo: { type: 'string' },
@@ -119,7 +121,7 @@ async function relay(values: Values): Promise<void> {
     demo: values.demo ?? environment.REJOIN_DEMO ?? root.demo,
     allowedOrigins: values['allowed-origin'] ?? toList(environment.REJOIN_ALLOWED_ORIGIN),
     ttlMs: toTtl(values['ttl-days'] ?? environment.REJOIN_TTL_DAYS),
-    peers: values.peer ?? environment.REJOIN_PEER?.split(','),
+    peers: toPeers(values),
     peerSecret: toSecret(values['peer-secret-file'] ?? environment.REJOIN_PEER_SECRET_FILE),
     advertise: values.advertise ?? environment.REJOIN_ADVERTISE,
     limits: toLimits(values.limit ?? toList(environment.REJOIN_LIMIT)),
@@ -149,6 +151,11 @@ function toTtl(days: string | undefined): number | undefined {
   if (days === undefined || days === '') return undefined
   if (!/^\d+(\.\d+)?$/.test(days) || Number(days) === 0) throw new UsageError(`--ttl-days ${days} is no number of days`)
   return Number(days) * 24 * 60 * 60_000
+}
+
+function toPeers({ peer, mesh }: Values): string[] | undefined {
+  const peers = peer ?? toList(process.env.REJOIN_PEER)
+  return peers.length > 0 || mesh === true || process.env.REJOIN_MESH === '1' ? peers : undefined
 }
 
 function toSecret(file: string | undefined): string | undefined {

@@ -196,9 +196,9 @@ export function createConversation(options: ConversationOptions): Conversation {
       case 'content':
         return checking.answered(action.content)
       case 'confirmed':
-        return host.confirmed?.(action.confirmed)
+        return host.confirmed(action.confirmed)
       case 'harvest':
-        return host.harvested?.(action.harvest.document, action.harvest)
+        return host.harvested(action.harvest.document, action.harvest)
       case 'awareness':
         return host.awareness(action.awareness.document, action.awareness.bytes)
       default:

@@ -43,9 +43,9 @@ export interface ConversationHost {
   fetched(document: DocumentId | undefined): void
   awareness(document: DocumentId, bytes: Uint8Array): void
   /** These records are durable at so many relays. */
-  confirmed?(confirmed: Omit<Confirmed, 'type'>): void
+  confirmed(confirmed: Omit<Confirmed, 'type'>): void
   /** What the relay told of a document rests on so many of all relays. */
-  harvested?(document: DocumentId, harvest: { answered: number; all: number }): void
+  harvested(document: DocumentId, harvest: { answered: number; all: number }): void
   refused(document: DocumentId, code: ErrorCode, detail: string): Promise<void>
   forked(document: DocumentId, origin: string): void
   /** Edits of this document stay unacknowledged: they rest on what neither side has. */

@@ -45,7 +45,7 @@ export function openAgain(world: World, replica: SimReplica): void {
 
 /** Dots may have two contents until they meet, and a side may lack what nobody near it has. */
 export function identitiesAreCopied(world: World): void {
-  explain(world, 'dependency', 'gap')
+  explain(world, 'dependency', 'gap', 'fork')
   world.checkers.allowed.forks = true
   world.checkers.allowed.regress = true
 }
