@@ -21,6 +21,8 @@ export interface AppOptions {
   allowedOrigins: ReadonlySet<string>
   /** Answers a request for `/exchange`; absent where this relay talks to no others. */
   exchange?: (workspace: string | undefined, request: Request) => Promise<Response>
+  /** What Prometheus reads; absent where nobody counts. */
+  metrics?: { text(): Promise<string>; readonly contentType: string }
   /** The demo, where it is installed. */
   assets?: Assets
   /** Whether the relay takes connections. */
@@ -48,7 +50,7 @@ export type HttpCode = ErrorCode | 'not-found' | 'upgrade-required'
 /** The body of every answer that is not a success. */
 export const errorBody = (code: HttpCode, message: string) => ({ error: { code, message } })
 
-export function createApp({ version, allowedOrigins, assets, exchange, ready, report }: AppOptions): Hono {
+export function createApp({ version, allowedOrigins, assets, exchange, metrics, ready, report }: AppOptions): Hono {
   const app = new Hono()
 
   app.use(async (context, next) => {
@@ -64,6 +66,11 @@ export function createApp({ version, allowedOrigins, assets, exchange, ready, re
   app.get('/readyz', (context) =>
     ready() ? context.json({ status: 'ready', version }) : context.json(errorBody('stopping', 'the relay stops'), 503),
   )
+  if (metrics !== undefined) {
+    app.get('/metrics', async (context) =>
+      context.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }),
+    )
+  }
   if (exchange !== undefined) {
     app.post('/exchange', ({ req }) => exchange(undefined, req.raw))
     app.post('/exchange/:workspace', ({ req }) => exchange(req.param('workspace'), req.raw))

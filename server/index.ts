@@ -12,6 +12,7 @@ import { createRelayCore, type RelayCore } from './relay/relay.ts'
 import { openAssets } from './runtime/assets.ts'
 import { openDataFolder } from './runtime/data-folder.ts'
 import { createNodeMesh, type NodeMesh } from './runtime/mesh.ts'
+import { createMetrics } from './runtime/metrics.ts'
 import { createNodeHost } from './runtime/node.ts'
 import { findPackageRoot } from './runtime/package-root.ts'
 import { createMemoryStore } from './storage/memory.ts'
@@ -80,6 +81,14 @@ export function createRelay(options: RelayOptions = {}): Relay {
   const report = (error: unknown) => flooding('error', 'internal error', errorFields(error))
   const assets = options.demo === undefined ? undefined : openAssets(options.demo, systemEnvironment.now)
   const folder = options.data === undefined ? undefined : openDataFolder(options.data)
+  const { version } = findPackageRoot()
+  const metrics = createMetrics({
+    version,
+    connections: () => core.connections,
+    workspaces: () => core.workspaces,
+    mesh: () => mesh?.view(),
+    isMesh: options.peers !== undefined,
+  })
   const openStore = folder?.openStore ?? memoryStores()
   const core: RelayCore = createRelayCore({
     openStore,
@@ -89,6 +98,7 @@ export function createRelay(options: RelayOptions = {}): Relay {
     soon: setImmediate,
     report,
     noted: (event, workspace, fields) => flooding('info', event, { workspace, ...fields }),
+    watch: metrics,
     attach: options.peers === undefined ? undefined : (id, workspace) => joined().attach(id, workspace),
   })
   const mesh =
@@ -97,8 +107,15 @@ export function createRelay(options: RelayOptions = {}): Relay {
     assert(mesh !== undefined, 'a relay with peers has a mesh')
     return mesh
   }
-  const { version } = findPackageRoot()
-  const app = createApp({ version, allowedOrigins, assets, exchange: mesh?.exchange, ready: () => host.ready, report })
+  const app = createApp({
+    version,
+    allowedOrigins,
+    assets,
+    metrics,
+    exchange: mesh?.exchange,
+    ready: () => host.ready,
+    report,
+  })
   const fetch = (request: Request) => app.fetch(request)
   const host = createNodeHost({ core, limits, allowedOrigins, fetch, now: systemEnvironment.now, log: flooding })
   return {

@@ -3,13 +3,14 @@
  * when somebody comes for it and closed a while after the last one left. One workspace's or connection's trouble is told
  * to that one, and harms no other (P9).
  */
-import type { Environment } from '../../shared/environment.ts'
+import { type Environment, randomFraction } from '../../shared/environment.ts'
 import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { checkDocumentId, checkWorkspaceId } from '../../shared/ids.ts'
 import { encodeFrame, encodeMessage } from '../../shared/wire/codec.ts'
 import type { RelayStore } from '../storage/store.ts'
 import { type AwarenessRooms, createAwarenessRooms } from './awareness.ts'
 import { createBackground } from './background.ts'
+import type { CommitWatch } from './commits.ts'
 import type { Connection, ConnectionHandler } from './connection.ts'
 import { createJoinedLogCache } from './joined-logs.ts'
 import type { RelayLimits } from './limits.ts'
@@ -25,6 +26,8 @@ export interface RelayCore {
   yWebsocket(workspaceId: string, documentId: string, connection: Connection): ConnectionHandler
   /** Keeps a workspace open until the returned function is called. Raises `stopping`, `overloaded`, `invalid-id`, `storage-failed`. */
   use(workspaceId: string): () => void
+  /** Workspaces in use, and those that were a moment ago. */
+  readonly workspaces: number
   /** Connections that are open. */
   readonly connections: number
   /** Time has passed; call it every `TICK_EVERY_MS`. */
@@ -42,6 +45,8 @@ export interface RelayCoreOptions {
   limits: RelayLimits
   /** Milliseconds after its last edit at which a document is deleted; `undefined`: never. */
   ttlMs?: (workspaceId: string, documentId: string) => number | undefined
+  /** Is told of every group of updates that was to become durable, in any workspace. */
+  watch?: CommitWatch
   /** A workspace was opened: gives it the other relays that hold it. */
   attach?: (workspaceId: string, workspace: RelayWorkspace) => Replicas
   /** Runs a commit when the current turn of the event loop has taken all it brings. */
@@ -59,8 +64,12 @@ const WORKSPACES_OPEN_MAX = 1024
 /** Memory for documents that stock clients use. */
 const JOINED_LOGS_BYTES_MAX = 64 * 1024 * 1024
 
+/** Those who were here when a relay stops are told to come back within a time that gives each of them so long, and no longer. */
+const BACK_MS_EACH = 2
+const BACK_WITHIN_MS_MAX = 30_000
+
 /** What both kinds of connection have. */
-type Conversation = ConnectionHandler & { end(code: ErrorCode, detail: string): void }
+type Conversation = ConnectionHandler & { end(code: ErrorCode, detail: string, retryAfterMs?: number): void }
 
 interface OpenWorkspace {
   id: string
@@ -95,6 +104,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       soon,
       background,
       report,
+      watch: options.watch,
     })
     const awareness = createAwarenessRooms()
     const yRooms = createYRooms({
@@ -213,6 +223,9 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
         left = true
       }
     },
+    get workspaces() {
+      return open.size
+    },
     get connections() {
       return conversations.size
     },
@@ -228,7 +241,12 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
     close() {
       if (closed) return
       closed = true
-      for (const conversation of conversations.keys()) attempt(() => conversation.end('stopping', 'the relay stops'))
+      // So that they do not all come back at once.
+      const spreadMs = Math.min(BACK_WITHIN_MS_MAX, conversations.size * BACK_MS_EACH)
+      for (const conversation of conversations.keys()) {
+        const retryAfterMs = Math.floor(randomFraction(environment) * spreadMs)
+        attempt(() => conversation.end('stopping', 'the relay stops', retryAfterMs))
+      }
       for (const workspace of open.values()) shut(workspace)
       background.close()
     },

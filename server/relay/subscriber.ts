@@ -36,7 +36,7 @@ export interface SubscriberOptions {
 
 export function createSubscriber(
   options: SubscriberOptions,
-): ConnectionHandler & { end(code: ErrorCode, detail: string): void } {
+): ConnectionHandler & { end(code: ErrorCode, detail: string, retryAfterMs?: number): void } {
   const { workspace, awareness, connection, environment, report, replicas = ALONE } = options
   const session = createSession({ role: 'listener', replica: workspace.replica, now: environment.now() })
   const opened = new Set<DocumentId>()
@@ -291,8 +291,8 @@ export function createSubscriber(
     end(code, detail)
   }
 
-  function end(code: ErrorCode, detail: string): void {
-    perform(session.end(code, detail))
+  function end(code: ErrorCode, detail: string, retryAfterMs = 0): void {
+    perform(session.end(code, detail, retryAfterMs))
   }
 
   function finish(code: ErrorCode, detail: string): void {

@@ -14,7 +14,7 @@ import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Piece, Place, Run, Vector } from '../../shared/wire/messages.ts'
 import type { AnyEntry, Checkpoint, LogEntry, RelayStore, StoredDocument } from '../storage/store.ts'
 import type { Background } from './background.ts'
-import { createCommits, type Subscriber } from './commits.ts'
+import { type CommitWatch, createCommits, type Subscriber } from './commits.ts'
 import { type ContentChecks, createContentChecks } from './contents.ts'
 import { createWorkspaceDigest, type VersionWatcher, type WorkspaceDigest } from './digests.ts'
 import { createLiveDocuments } from './documents.ts'
@@ -110,6 +110,8 @@ export interface WorkspaceOptions {
   background: Background
   /** What went wrong without a peer to tell. */
   report: (error: unknown) => void
+  /** Is told of every group of updates that was to become durable. */
+  watch?: CommitWatch
 }
 
 export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace {
@@ -128,6 +130,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     environment,
     soon,
     report,
+    watch: options.watch,
     settle: judge.settle,
     withdraw: (group, error) => intake.withdraw(group, error),
   })
