@@ -1,21 +1,14 @@
 /** Waiting for receipts: who asked for one is told when everything typed before is as safe as asked for (P2). */
-import { covers, type VersionVector } from '../shared/causality/version-vector.ts'
+import { covers } from '../shared/causality/version-vector.ts'
 import type { DocumentId } from '../shared/ids.ts'
-import type { DocumentRef } from '../shared/update/record.ts'
 import type { Outstanding, UpdateLog } from './replica/update-log.ts'
+import type { Confirmation } from './tabs/channel.ts'
 
 /**
  * How far `saved` waits: written to this device, or acknowledged by a relay, which has it durably, or by so many relays: the loss of
  * all but one of those loses nothing.
  */
 export type SavedLevel = 'device' | 'relay' | { relays: number }
-
-/** What is to be at so many relays. */
-export interface Confirmation {
-  where: DocumentRef
-  vector: VersionVector
-  relays: number
-}
 
 export interface Receipts {
   /** Resolves when this many edits are stored, and those acknowledged where asked for. */
