@@ -221,6 +221,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       buried(branches) {
         for (const branch of branches) events.emit('deleted', { document: id, branch: toBranch(branch) })
       },
+      confirm: (confirmation) => team.confirm(confirmation),
       sendAwareness: (where, bytes) => team.showed(where, bytes),
       report,
     })

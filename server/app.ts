@@ -22,6 +22,10 @@ export interface AppOptions {
   allowedOrigins: ReadonlySet<string>
   /** Who may do what, where permissions are asked for. */
   gate?: Gate
+  /** Answers a request for `/exchange`; absent where this relay talks to no others. */
+  exchange?: (workspace: string | undefined, request: Request) => Promise<Response>
+  /** What Prometheus reads; absent where nobody counts. */
+  metrics?: { text(): Promise<string>; readonly contentType: string }
   /** The demo, where it is installed. */
   assets?: Assets
   /** Whether the relay takes connections. */
@@ -49,7 +53,8 @@ export type HttpCode = ErrorCode | 'not-found' | 'upgrade-required'
 /** The body of every answer that is not a success. */
 export const errorBody = (code: HttpCode, message: string) => ({ error: { code, message } })
 
-export function createApp({ version, allowedOrigins, gate, assets, ready, report }: AppOptions): Hono {
+export function createApp(options: AppOptions): Hono {
+  const { version, allowedOrigins, gate, assets, exchange, metrics, ready, report } = options
   const app = new Hono()
 
   app.use(async (context, next) => {
@@ -70,6 +75,15 @@ export function createApp({ version, allowedOrigins, gate, assets, ready, report
     ready() ? context.json({ status: 'ready', version }) : context.json(errorBody('stopping', 'the relay stops'), 503),
   )
   if (gate !== undefined) addTickets(app, gate)
+  if (metrics !== undefined) {
+    app.get('/metrics', async (context) =>
+      context.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }),
+    )
+  }
+  if (exchange !== undefined) {
+    app.post('/exchange', ({ req }) => exchange(undefined, req.raw))
+    app.post('/exchange/:workspace', ({ req }) => exchange(req.param('workspace'), req.raw))
+  }
   for (const path of ['/sync/*', '/y/*']) app.all(path, upgradeRequired)
   app.get('*', async (context) => {
     const path = context.req.path === '/' ? '/index.html' : context.req.path

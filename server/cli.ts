@@ -29,6 +29,10 @@ Usage: rejoin relay [options]     run a relay
   --port <number>           port to listen on; 0 takes a free one      REJOIN_PORT, PORT        8787
   --host <address>          loopback name or address                   REJOIN_HOST              127.0.0.1
   --data <folder>           where workspaces are stored                REJOIN_DATA              ./.rejoin
+  --peer <url>              another relay, which introduces the rest   REJOIN_PEER              (comma between)
+  --mesh                    let other relays join, without naming one  REJOIN_MESH=1
+  --peer-secret-file <file> what relays of the mesh share              REJOIN_PEER_SECRET_FILE  on loopback: none
+  --advertise <url>         where peers reach this relay               REJOIN_ADVERTISE         where it listens
   --demo <folder>           page to serve at /                         REJOIN_DEMO              the demo, if built
   --allowed-origin <url>    page that may connect; repeat for more     REJOIN_ALLOWED_ORIGIN    (comma between)
   --limit <name>=<number>   a bound to change; repeat for more         REJOIN_LIMIT             (comma between)
@@ -59,6 +63,10 @@ const OPTIONS = {
   port: { type: 'string' },
   host: { type: 'string' },
   data: { type: 'string' },
+  peer: { type: 'string', multiple: true },
+  mesh: { type: 'boolean' },
+  'peer-secret-file': { type: 'string' },
+  advertise: { type: 'string' },
   demo: { type: 'string' },
   'allowed-origin': { type: 'string', multiple: true },
   limit: { type: 'string', multiple: true },
@@ -141,6 +149,9 @@ async function relay(values: Values): Promise<void> {
     restored: values.restored,
     allowedOrigins: values['allowed-origin'] ?? toList(environment.REJOIN_ALLOWED_ORIGIN),
     ttlMs: toTtl(values['ttl-days'] ?? environment.REJOIN_TTL_DAYS),
+    peers: toPeers(values),
+    peerSecret: toPeerSecret(values['peer-secret-file'] ?? environment.REJOIN_PEER_SECRET_FILE),
+    advertise: values.advertise ?? environment.REJOIN_ADVERTISE,
     limits: toLimits(values.limit ?? toList(environment.REJOIN_LIMIT)),
     log,
   })
@@ -227,6 +238,20 @@ function toTtl(days: string | undefined): number | undefined {
   if (days === undefined || days === '') return undefined
   if (!/^\d+(\.\d+)?$/.test(days) || Number(days) === 0) throw new UsageError(`--ttl-days ${days} is no number of days`)
   return Number(days) * 24 * 60 * 60_000
+}
+
+function toPeers({ peer, mesh }: Values): string[] | undefined {
+  const peers = peer ?? toList(process.env.REJOIN_PEER)
+  return peers.length > 0 || mesh === true || process.env.REJOIN_MESH === '1' ? peers : undefined
+}
+
+function toPeerSecret(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    throw new UsageError(`the secret ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+  }
 }
 
 const toList = (text: string | undefined): string[] => text?.split(',').filter((item) => item !== '') ?? []
