@@ -35,8 +35,9 @@ export function openApp(workspace: Workspace, relay: string): App {
     workspace,
     relay,
     note: () => (opened === undefined ? undefined : { handle: opened.handle, title: titleOfNote(opened.id) }),
+    openLab,
   })
-  const settings = createSettings({ workspace, notebook, self })
+  const settings = createSettings({ workspace, notebook, self, openLab })
   const side = createSide({
     workspace,
     notebook,
@@ -136,6 +137,14 @@ export function openApp(workspace: Workspace, relay: string): App {
     import('./files/export.ts')
       .then(({ exportNote }) => exportNote(workspace, card))
       .catch((error: unknown) => toast({ key: 'export', text: `The export failed: ${String(error)}` }))
+  }
+
+  function openLab(): void {
+    trust.close()
+    settings.close()
+    import('./lab/lab.ts')
+      .then(({ showLab }) => showLab())
+      .catch((error: unknown) => toast({ key: 'lab', text: `The lab does not open: ${String(error)}` }))
   }
 
   /** A wide window has room for the note that is not open. */

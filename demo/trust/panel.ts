@@ -10,6 +10,7 @@ import { type Words, wordsOfAll, wordsOfNote } from './words.ts'
 export interface TrustPanelOptions {
   workspace: Workspace
   relay: string
+  openLab(): void
   note(): { handle: DocumentHandle; title: string } | undefined
 }
 
@@ -40,6 +41,14 @@ export function createTrustPanel(options: TrustPanelOptions): Sheet {
         make('section', {}, make('h3', {}, 'The relay'), network.element),
         makeDevice(workspace),
         makeRefused(workspace),
+        makeButton({
+          label: 'Look inside: the network lab',
+          icon: 'lab',
+          text: 'Look inside: the network lab',
+          class: 'wide',
+          testid: 'open-lab',
+          act: options.openLab,
+        }),
       )
       const ends = [workspace.status.subscribe(show), note?.handle.status.subscribe(show)]
       const timer = setInterval(show, LOOK_EVERY_MS)
