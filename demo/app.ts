@@ -22,7 +22,7 @@ export interface App {
   handle(): DocumentHandle | undefined
 }
 
-export function openApp(workspace: Workspace, relay: string): App {
+export function openApp(workspace: Workspace, relays: readonly string[]): App {
   const root = find('app', HTMLElement)
   const notebook = openNotebook(workspace)
   const self = createOwnPerson()
@@ -33,7 +33,7 @@ export function openApp(workspace: Workspace, relay: string): App {
 
   const trust = createTrustPanel({
     workspace,
-    relay,
+    relays,
     note: () => (opened === undefined ? undefined : { handle: opened.handle, title: titleOfNote(opened.id) }),
     openLab,
   })
@@ -166,6 +166,7 @@ export function openApp(workspace: Workspace, relay: string): App {
 
   const paneOptions = {
     workspace,
+    relays,
     notebook,
     self,
     back: () => {
