@@ -38,7 +38,7 @@ export interface Ownership {
    */
   checkUpdate(document: LiveDocument, author: Author, summary: UpdateSummary, bytes: Uint8Array, own: boolean): void
   /** As `checkUpdate`, of a checkpoint from outside that is there as a whole. */
-  checkPieces(document: LiveDocument, author: Author, vector: VersionVector, updates: () => readonly Uint8Array[]): void
+  checkPieces(document: LiveDocument, author: Author, vector: VersionVector, updates: readonly Uint8Array[]): void
   /** Of a piece of it. */
   checkPiece(document: LiveDocument, author: Author, summary: UpdateSummary): void
   /** What is to be stored with the next commit. */
@@ -199,13 +199,12 @@ export function createOwnership({ store, now, commitFirst }: OwnershipOptions): 
           throw new RejoinError('foreign', `${origin} is somebody else's from ${seq} on`)
         }
       }
-      const all = updates()
       let clocks = 0
-      for (const each of all) clocks += clocksOf(each)
+      for (const each of updates) clocks += clocksOf(each)
       if (dots > DOTS_FREE + DOTS_PER_CLOCK_MAX * (clocks + document.index().clocks())) {
         throw new RejoinError('invalid-update', `${dots} records, and only ${clocks} clocks in them`)
       }
-      if (document.vector.size > 0) compare(document, all)
+      if (document.vector.size > 0) compare(document, updates)
     },
     pending: () => ({ writers: newWriters, owners: newOwners }),
     settle() {

@@ -24,7 +24,7 @@ import { createOutgoing } from './fan-out.ts'
 import { answer, catalog, type Feed } from './feeds.ts'
 import { FEED_MS_MAX, OPEN_DOCUMENTS_MAX, STALLED_MS_MAX } from './limits.ts'
 import type { Author } from './ownership.ts'
-import { authorOf, type Permission } from './permission.ts'
+import { authorOf, type Permission, subjectOf } from './permission.ts'
 import { createLogStream, type LogStream } from './stream.ts'
 import type { RelayWorkspace } from './workspace.ts'
 
@@ -63,7 +63,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     committed,
     refused,
   }
-  const member: Member = { send: deliver }
+  const member: Member = { subject: subjectOf(permission), send: deliver }
   let unsubscribe = (): void => {}
 
   function received(data: Uint8Array | string): void {
