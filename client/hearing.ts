@@ -122,7 +122,7 @@ export function createHearing({ log, documents, standing, events, tell, touched 
     }
   }
 
-  const host: Omit<ConversationHost, 'ended' | 'recount'> = {
+  const host: Omit<ConversationHost, 'ended' | 'recount' | 'spread'> = {
     heard: standing.heard,
     greeted: standing.greet,
     permitted: standing.permit,

@@ -24,6 +24,8 @@ export type Ended = (code: ErrorCode, detail: string, retryAfterMs: number) => v
 export interface Connector {
   readonly conversation: Conversation | undefined
   connect(): void
+  /** So many others would come back too when the relay is lost that they are to do so within this time. */
+  spread(withinMs: number): void
   /** Ends the conversation and stays offline until `connect`. */
   disconnect(): void
 }
@@ -40,6 +42,7 @@ export function createConnector(options: ConnectorOptions): Connector {
   let wanted = false
   let tries = 0
   let next = 0
+  let spreadMs = 0
   let attempt: { end(code: ErrorCode, detail: string): void } | undefined
   let conversation: Conversation | undefined
   let cancelWait: (() => void) | undefined
@@ -98,7 +101,7 @@ export function createConnector(options: ConnectorOptions): Connector {
 
   function wait(retryAfterMs: number): void {
     next++
-    cancelWait = environment.setTimer(dial, backoff(environment, tries++, retryAfterMs))
+    cancelWait = environment.setTimer(dial, backoff(environment, tries++, retryAfterMs, spreadMs))
   }
 
   function hurry(): void {
@@ -117,6 +120,9 @@ export function createConnector(options: ConnectorOptions): Connector {
       wanted = true
       forgetEvents = listen(hurry, () => attempt?.end('timeout', 'the browser is offline'))
       if (urls.length > 0) dial()
+    },
+    spread(withinMs) {
+      spreadMs = withinMs
     },
     disconnect() {
       wanted = false

@@ -2,8 +2,9 @@
  * Bounds on what a document becomes with what is added to it, where no single update shows it: how deep its types lie, how many
  * sessions wrote it, how many root types it has (P7, P9). Each costs every Y.Doc of it, at every client.
  */
+import type { VersionVector } from '../../shared/causality/version-vector.ts'
 import { RejoinError } from '../../shared/errors.ts'
-import type { UpdateSummary } from '../../shared/update/inspect.ts'
+import { inspectUpdate, type UpdateSummary } from '../../shared/update/inspect.ts'
 import { nestingDepth } from '../../shared/update/nesting.ts'
 import type { RelayStore } from '../storage/store.ts'
 import type { LiveDocument } from './documents.ts'
@@ -16,6 +17,8 @@ export interface Shapes {
    * `overloaded` where to tell takes longer than is there for it.
    */
   check(document: LiveDocument, summary: UpdateSummary, updates: () => readonly Uint8Array[]): void
+  /** As `check`, of a checkpoint from outside. Raises `invalid-update` too, where it claims more records than it can stand for. */
+  checkPieces(document: LiveDocument, vector: VersionVector, updates: readonly Uint8Array[]): void
 }
 
 export interface ShapesOptions {
@@ -36,6 +39,9 @@ interface Shape {
 }
 
 const PAUSES = 10
+/** Each record of an origin has at least one clock or deletion; some were sealed twice. */
+const DOTS_PER_CLOCK_MAX = 2
+const DOTS_FREE = 1_000
 
 export function createShapes({ store, limits, now, commitFirst }: ShapesOptions): Shapes {
   const shapes = new WeakMap<LiveDocument, Shape>()
@@ -83,15 +89,36 @@ export function createShapes({ store, limits, now, commitFirst }: ShapesOptions)
     shape.depth = depth
   }
 
+  function check(document: LiveDocument, summary: UpdateSummary, updates: () => readonly Uint8Array[]): void {
+    checkClients(document, summary)
+    const shape = shapeOf(document)
+    if (summary.roots.size > 0) checkRoots(shape, summary.roots)
+    if (summary.types > 0) checkDepth(document, shape, summary.types, updates)
+  }
+
   return {
-    check(document, summary, updates) {
-      checkClients(document, summary)
-      const shape = shapeOf(document)
-      if (summary.roots.size > 0) checkRoots(shape, summary.roots)
-      if (summary.types > 0) checkDepth(document, shape, summary.types, updates)
+    check,
+    checkPieces(document, vector, updates) {
+      let clocks = document.index().clocks()
+      for (const update of updates) {
+        const summary = inspectUpdate(update)
+        clocks += clocksOf(summary)
+        check(document, summary, () => updates)
+      }
+      let dots = 0
+      for (const { seq } of vector.values()) dots += seq
+      if (dots <= DOTS_FREE + DOTS_PER_CLOCK_MAX * clocks) return
+      throw new RejoinError('invalid-update', `it claims ${dots} records, and there are only ${clocks} clocks`)
     },
   }
 }
 
 /** A clock that was put back does not keep anybody waiting. */
 const SHAPE_PAUSE_MS_MAX = 60_000
+
+function clocksOf({ structs, deletes }: UpdateSummary): number {
+  let clocks = 0
+  for (const { length } of structs) clocks += length
+  for (const { length } of deletes) clocks += length
+  return clocks
+}

@@ -94,7 +94,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
       commitFirst()
       const before = piece.count === 1 ? [] : [...store.transferPieces(document.ref.document)]
       const updates = [...before, piece].map(inflatePiece)
-      for (const update of updates) shapes.check(document, inspectUpdate(update), () => updates)
+      shapes.checkPieces(document, piece.vector, updates)
       if (author !== undefined) ownership.checkPieces(document, author, piece.vector, updates)
     }
   }

@@ -156,6 +156,8 @@ export function createSession(options: SessionOptions): Session {
         return [{ do: 'content', content: message }]
       case 'access':
         return [{ do: 'access', access: message }]
+      case 'spread':
+        return [{ do: 'spread', withinMs: message.withinMs }]
       default:
         return outOfPlace(message)
     }
