@@ -14,7 +14,7 @@ import { createReading, STORED } from './reading.ts'
 import { createReceipts, type SavedLevel } from './receipts.ts'
 import type { BranchRow, Waiting } from './replica/store.ts'
 import type { Arrived, ArrivedPieces, HeldDocument, UpdateLog } from './replica/update-log.ts'
-import { createStatus, type DocumentStatus, type Readable, type Receipt, type Writable } from './status.ts'
+import { createStatus, type DocumentStatus, type Readable, type Receipt, toTrouble, type Writable } from './status.ts'
 import { createWriting, type Unstored } from './writing.ts'
 
 export { STORED } from './reading.ts'
@@ -48,8 +48,8 @@ export interface DocumentOptions {
   doc?: Y.Doc
   /** The app's own; it is not ended with the document. */
   awareness?: Awareness
-  /** Edits are stored: send them soon. */
-  stored(document: DocumentId): void
+  /** An edit is stored, as this tab's nth: send it soon. */
+  stored(document: DocumentId, n: number, count: number, bytes: Uint8Array): void
   /** Edits cannot be stored: send them without. */
   stuck(document: DocumentId): void
   /** What was typed belongs to a document that was deleted meanwhile: it is kept as these. */
@@ -79,6 +79,10 @@ export interface OpenDocument {
   /** Updates of others that cannot be stored: they are shown, and kept until they can. */
   passed(relay: ReplicaId, updates: readonly Uint8Array[]): void
   unstored(relay: ReplicaId): Unstored | undefined
+  /** What cannot be stored and the other tabs were not told of. */
+  untold(): Uint8Array | undefined
+  /** Another tab has stored its nth edit, of so many transactions. */
+  edited(tab: string, n: number, count: number, update: Uint8Array): void
   /** Under this origin the log may hold other records than the Y.Doc was given. */
   forked(origin: OriginId): void
   /** The log may hold more than the Y.Doc was given. */
@@ -137,7 +141,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     buried: options.buried,
     report,
   })
-  const receipts = createReceipts(where.document, log, writing)
+  const receipts = createReceipts(where.document, log, environment, writing)
   const presence = createPresence(doc, options.awareness, (bytes) => options.sendAwareness(where, bytes))
 
   /** The relay whose updates are being shown although they cannot be stored. */
@@ -158,8 +162,9 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     writing.begin()
   }
 
-  function storage(works: boolean): void {
-    status.set({ storage: !works ? 'degraded' : log.durable ? 'ok' : 'memory' })
+  function storage(error: RejoinError | undefined): void {
+    if (error === undefined) status.set({ storage: log.durable ? 'ok' : 'memory', trouble: undefined })
+    else if (error.code !== status.get().trouble?.code) status.set({ storage: 'degraded', trouble: toTrouble(error) })
   }
 
   function counted(unacknowledged: number): void {
@@ -167,10 +172,10 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     show()
   }
 
-  function stored(count: number, n: number): void {
+  function stored(count: number, n: number, bytes: Uint8Array): void {
     reading.wrote(n)
     heldUnacknowledged += count
-    options.stored(where.document)
+    options.stored(where.document, n, count, bytes)
   }
 
   function show(): void {
@@ -214,6 +219,11 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       passing = undefined
     },
     unstored: writing.unstored,
+    untold: writing.untold,
+    edited(tab, n, count, update) {
+      reading.edited(tab, n, update)
+      counted(heldUnacknowledged + count)
+    },
     forked: reading.forget,
     catchUp: reading.catchUp,
     async rescue() {

@@ -12,31 +12,38 @@ import { refuseEdits, toBranch } from './refusing.ts'
 import type { BranchRow } from './replica/store.ts'
 import type { HeldDocument, UpdateLog } from './replica/update-log.ts'
 import type { Standing } from './standing.ts'
-import type { TabChannel, TabNews } from './tabs/channel.ts'
+import { toTrouble } from './status.ts'
+import type { TabNews } from './tabs/channel.ts'
+import type { Team } from './team.ts'
 
 export interface HearingOptions {
   log: UpdateLog
   documents: Documents
   standing: Standing
   events: Events
-  tell: TabChannel['tell']
+  team(): Team
   /** The log has news of this document, from the relay. */
   touched(document: DocumentId): void
 }
 
 /** What a conversation tells, but for its end. */
-export function createHearing({ log, documents, standing, events, tell, touched }: HearingOptions) {
+export function createHearing({ log, documents, standing, events, team, touched }: HearingOptions) {
   const { emit, report } = events
+  const tell: Team['tell'] = (message) => team().tell(message)
 
   function changed(held: readonly HeldDocument[]): void {
+    for (const { ref } of held) touched(ref.document)
+    if (held.length > 0) tell({ type: 'changed', documents: held.map(({ ref }) => ref.document), held })
+    showHeld(held)
+  }
+
+  function showHeld(held: readonly HeldDocument[]): void {
     for (const each of held) {
-      touched(each.ref.document)
       // A tombstone is no document to the app, until somebody writes or opens it anew.
       if (each.deleted) standing.forget(each.ref.document, each.untold)
       else standing.count(each.ref.document, each.unacknowledged)
       documents.get(each.ref.document)?.changed(each)
     }
-    if (held.length > 0) tell({ type: 'changed', documents: held.map(({ ref }) => ref.document) })
     standing.show()
   }
 
@@ -45,6 +52,8 @@ export function createHearing({ log, documents, standing, events, tell, touched 
     const those = id === undefined ? documents.all() : [documents.get(id)]
     for (const document of those) document?.fetched().then(standing.show, report)
     standing.show()
+    team().fetched(id)
+    if (id === undefined) team().stands()
   }
 
   async function refused(id: DocumentId, code: ErrorCode, message: string): Promise<void> {
@@ -61,10 +70,15 @@ export function createHearing({ log, documents, standing, events, tell, touched 
     for (const branch of branches) emit('refused', branch)
   }
 
-  function storing(works: boolean): void {
-    if (!standing.storing(works) || works) return
+  function storing(error: RejoinError | undefined): void {
+    if (!standing.storing(error && toTrouble(error))) return
+    team().stands()
+    if (error === undefined) return
     report(
-      new RejoinError('storage-full', 'this device has no room for what others write; it is shown, and fetched again'),
+      new RejoinError(
+        error.code,
+        `what others write cannot be stored here: ${error.detail}; it is shown, and fetched again`,
+      ),
     )
   }
 
@@ -96,18 +110,29 @@ export function createHearing({ log, documents, standing, events, tell, touched 
   async function lookAgain(id: DocumentId): Promise<void> {
     const held = await log.held(id)
     if (held === undefined) return
-    if (held.deleted) standing.forget(id, held.untold)
-    else standing.count(id, held.unacknowledged)
     void documents.get(id)?.catchUp()
-    standing.show()
+    showHeld([held])
   }
 
   /** Another tab has written to the log. */
   async function fromTab(news: TabNews): Promise<void> {
     switch (news.type) {
       case 'changed':
+        if (news.held !== undefined) return showHeld(news.held)
         await Promise.all(news.documents.map(lookAgain))
         return
+      case 'edited':
+        documents.get(news.document)?.edited(news.tab, news.n, news.count, news.bytes)
+        if (team().role !== 'following') touched(news.document)
+        standing.add(news.document, news.count)
+        return standing.show()
+      case 'arrived':
+        // What was handed over for this replica by another tab, this one may not have seen.
+        return documents.get(news.document)?.arrived(news.records.map((record) => ({ ...record, own: false })))
+      case 'sealed':
+        return documents.get(news.document)?.sealed(news.records)
+      case 'unstored':
+        return documents.get(news.document)?.passed(news.relay, news.updates)
       case 'forked':
         forked(news.document, news.origin)
         return lookAgain(news.document)
@@ -123,28 +148,41 @@ export function createHearing({ log, documents, standing, events, tell, touched 
   }
 
   const host: Omit<ConversationHost, 'ended' | 'recount' | 'spread'> = {
-    heard: standing.heard,
-    greeted: standing.greet,
-    permitted: standing.permit,
-    opened: () => documents.all().map(({ where }) => where),
-    entered: (id) => documents.get(id)?.connected(),
+    heard: () => standing.heard(),
+    greeted(relay) {
+      standing.greet(relay)
+      team().stands()
+    },
+    permitted: (role) => standing.permit(role),
+    opened: () => team().documents(),
+    entered(id) {
+      documents.get(id)?.connected()
+      tell({ type: 'entered', document: id })
+    },
     arrived(id, records) {
       documents.get(id)?.arrived(records)
-      tell({ type: 'changed', documents: [id] })
+      tell({ type: 'arrived', document: id, records })
     },
     differs: (id) => report(new RejoinError('corrupt', `the relay has another content of ${JSON.stringify(id)}`)),
     arrivedPieces: (id, pieces) => documents.get(id)?.arrivedPieces(pieces),
     progress(id, pieces, count) {
       documents.get(id)?.status.set({ progress: { pieces, count } })
+      tell({ type: 'progress', document: id, pieces, count })
     },
     deleted,
-    unstored: (id, relay) => documents.get(id)?.unstored(relay),
+    unstored: (id, relay) => team().unstored(id, relay),
     storing,
-    passed: (id, relay, updates) => documents.get(id)?.passed(relay, updates),
-    sealed: (id, records) => documents.get(id)?.sealed(records),
+    passed(id, relay, updates) {
+      documents.get(id)?.passed(relay, updates)
+      tell({ type: 'unstored', document: id, relay, updates })
+    },
+    sealed(id, records) {
+      documents.get(id)?.sealed(records)
+      tell({ type: 'sealed', document: id, records })
+    },
     changed,
     fetched,
-    awareness: (id, bytes) => documents.get(id)?.receiveAwareness(bytes),
+    awareness: (id, bytes) => team().people(id, bytes),
     refused,
     forked(document, origin) {
       forked(document, origin)

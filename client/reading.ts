@@ -5,7 +5,7 @@
 import * as Y from 'yjs'
 import type { VersionVector } from '../shared/causality/version-vector.ts'
 import type { Environment } from '../shared/environment.ts'
-import { toRejoinError } from '../shared/errors.ts'
+import { isOfStorage, type RejoinError, toRejoinError } from '../shared/errors.ts'
 import type { OriginId } from '../shared/ids.ts'
 import { joinUpdates } from '../shared/update/join.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
@@ -26,8 +26,8 @@ export interface ReadingOptions {
   environment: Environment
   /** So many transactions in the log are not acknowledged. */
   counted(unacknowledged: number): void
-  /** Whether the store answers. */
-  storage(works: boolean): void
+  /** Whether the store answers, and why not. */
+  storage(error: RejoinError | undefined): void
   report(error: unknown): void
 }
 
@@ -48,6 +48,8 @@ export interface Reading {
   sealed(records: readonly Waiting[]): void
   /** An edit of this tab was stored under this number. */
   wrote(n: number): void
+  /** Another tab has stored its nth edit. */
+  edited(tab: string, n: number, update: Uint8Array): void
   /** The replica's view of the document has changed. */
   changed(held: HeldDocument): void
   /** Under this origin the log may hold other records than the Y.Doc was given. */
@@ -93,12 +95,12 @@ export function createReading(options: ReadingOptions): Reading {
       try {
         await log.ensure(where)
         const held = await log.load(where.document)
-        options.storage(true)
+        options.storage(undefined)
         return held
       } catch (error) {
-        const { code } = toRejoinError(error, 'storage-failed', 'the document does not load')
-        if (hurried || (code !== 'storage-failed' && code !== 'storage-full')) throw error
-        options.storage(false)
+        const problem = toRejoinError(error, 'storage-failed', 'the document does not load')
+        if (hurried || !isOfStorage(problem)) throw error
+        options.storage(problem)
         if (failed === 0) report(error)
         await new Promise<void>((resolve) => {
           hurryLoad = resolve
@@ -183,9 +185,11 @@ export function createReading(options: ReadingOptions): Reading {
     get whenCaughtUp() {
       return catching
     },
-    arrived(records) {
+    arrived(all) {
       if (!loaded) return
       if (isApplying) return void catchUp()
+      // What was read from the log meanwhile is no news.
+      const records = all.filter(({ origin, seq }) => seq > (seenVector.get(origin) ?? 0))
       const connected = records.every(({ origin, seq }, index) => {
         const before = records.slice(0, index).findLast((each) => each.origin === origin)?.seq
         return seq === (before ?? seenVector.get(origin) ?? 0) + 1
@@ -211,6 +215,18 @@ export function createReading(options: ReadingOptions): Reading {
       }
     },
     wrote: (n) => void seenEdits.set(log.tab, n),
+    edited(tab, n, update) {
+      if (!loaded) return
+      const before = seenEdits.get(tab) ?? 0
+      if (n <= before) return
+      if (n > before + 1 || catching !== undefined) {
+        // It is in the log, as an edit or already in a record: what is read from now on has it.
+        void catchUp().then(() => seenEdits.set(tab, Math.max(n, seenEdits.get(tab) ?? 0)))
+        return
+      }
+      seenEdits.set(tab, n)
+      apply([update])
+    },
     changed({ vector, unacknowledged }) {
       if (loaded && !hasSeen(vector)) void catchUp()
       options.counted(unacknowledged)

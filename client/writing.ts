@@ -4,7 +4,7 @@
  */
 import * as Y from 'yjs'
 import type { Environment } from '../shared/environment.ts'
-import { type ErrorCode, toRejoinError } from '../shared/errors.ts'
+import { type ErrorCode, type RejoinError, toRejoinError } from '../shared/errors.ts'
 import type { ReplicaId } from '../shared/ids.ts'
 import { inspectUpdate } from '../shared/update/inspect.ts'
 import { createIntervalIndex } from '../shared/update/intervals.ts'
@@ -25,9 +25,9 @@ export interface WritingOptions {
   /** Something was typed, or stored. */
   changed(): void
   /** So many Yjs transactions were stored as this tab's nth edit. */
-  stored(count: number, n: number): void
-  /** Whether what was last typed could be stored. */
-  storage(works: boolean): void
+  stored(count: number, n: number, bytes: Uint8Array): void
+  /** Whether what was last typed could be stored, and why not. */
+  storage(error: RejoinError | undefined): void
   /** What was typed belongs to a document that was deleted: it is kept as these. */
   buried(branches: readonly BranchRow[]): void
   /** Something is waiting that the store refuses. */
@@ -42,6 +42,8 @@ interface Held {
   count: 0 | 1
   /** Who has it. */
   relays: Set<ReplicaId>
+  /** The other tabs were told of it. */
+  told?: boolean
 }
 
 /** What could not be stored, for a relay to keep. */
@@ -60,6 +62,8 @@ export interface Writing {
   readonly safe: number
   /** What the store refuses and this relay does not have. */
   unstored(relay: ReplicaId): Unstored | undefined
+  /** What the store refuses and this was not asked for before. */
+  untold(): Uint8Array | undefined
   type(update: Uint8Array): void
   /** Keeps what a relay sent and the store refuses: what is typed may rest on it, and takes it along. */
   pass(update: Uint8Array, relay: ReplicaId): void
@@ -114,29 +118,28 @@ export function createWriting(options: WritingOptions): Writing {
     late = false
     try {
       const n = ++numbers
-      const branches = await log.append([
-        { where: where(), n, bytes: joinUpdates(held.map(({ bytes }) => bytes)), count, late: isLate },
-      ])
+      const bytes = joinUpdates(held.map((each) => each.bytes))
+      const branches = await log.append([{ where: where(), n, bytes, count, late: isLate }])
       if (branches.length > 0) options.buried(branches)
       stored += count
       tries = 0
       trouble = undefined
-      options.storage(true)
-      options.stored(count, n)
+      options.storage(undefined)
+      options.stored(count, n, bytes)
     } catch (error) {
       waiting = [...held, ...waiting]
       late = true
-      options.storage(false)
-      const { code } = toRejoinError(error, 'storage-failed', 'edits cannot be stored')
-      if (code !== trouble) report(error)
-      trouble = code
-      options.stuck()
+      const problem = toRejoinError(error, 'storage-failed', 'edits cannot be stored')
+      options.storage(problem)
+      if (problem.code !== trouble) report(problem)
+      trouble = problem.code
       if (!ended) environment.setTimer(appendSoon, backoff(environment, tries++, 0))
     } finally {
       storing = false
     }
     options.changed()
-    if (waiting.length > 0 && trouble === undefined) appendSoon()
+    if (trouble !== undefined) options.stuck()
+    else if (waiting.length > 0) appendSoon()
   }
 
   return {
@@ -162,6 +165,12 @@ export function createWriting(options: WritingOptions): Writing {
         },
       }
     },
+    untold() {
+      const news = waiting.filter(({ told }) => !told)
+      if (trouble === undefined || news.length === 0) return undefined
+      for (const each of news) each.told = true
+      return joinUpdates(news.map(({ bytes }) => bytes))
+    },
     type(update) {
       waiting.push({ bytes: update, count: 1, relays: new Set() })
       typed++
@@ -169,7 +178,7 @@ export function createWriting(options: WritingOptions): Writing {
       if (begun) appendSoon()
     },
     pass(update, relay) {
-      waiting.push({ bytes: update, count: 0, relays: new Set([relay]) })
+      waiting.push({ bytes: update, count: 0, relays: new Set([relay]), told: true })
       late = true
       if (begun) appendSoon()
     },

@@ -1,6 +1,6 @@
 /** Whom a conversation tells what it learns, and what its parts work with. */
 import type { Environment } from '../../shared/environment.ts'
-import type { ErrorCode } from '../../shared/errors.ts'
+import type { ErrorCode, RejoinError } from '../../shared/errors.ts'
 import type { DocumentId, ReplicaId } from '../../shared/ids.ts'
 import type { Role } from '../../shared/roles.ts'
 import type { Compared } from '../../shared/sync/action.ts'
@@ -18,7 +18,7 @@ export interface ConversationHost {
   /** The relay gave a sign of life. */
   heard(): void
   /** The relay has let this replica in. */
-  greeted(): void
+  greeted(relay: ReplicaId): void
   /** What this replica may do there, where the relay says so. */
   permitted(role: Role): void
   /** When the connection is lost, it is to be dialled again within this time. */
@@ -37,8 +37,8 @@ export interface ConversationHost {
   deleted(where: DocumentRef, empty: boolean, branch: BranchRow | undefined): void
   /** Edits that the device's storage refuses: they are sent without being sealed, and the relay names them. */
   unstored(document: DocumentId, relay: ReplicaId): { bytes: Uint8Array; relayed(): void } | undefined
-  /** Whether there was room to store what came. */
-  storing(works: boolean): void
+  /** Whether what came could be stored, and why not. */
+  storing(error: RejoinError | undefined): void
   /** What the device's storage refuses of others: shown all the same, and fetched again later. */
   passed(document: DocumentId, relay: ReplicaId, updates: readonly Uint8Array[]): void
   /** Edits have become records. */

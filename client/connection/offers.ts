@@ -23,6 +23,8 @@ export interface Offers {
   forget(document: DocumentId): void
   /** Everything up to this offset of the log is acknowledged; `undefined` while answers to vectors are on their way. */
   watermark(cursor: number): number | undefined
+  /** How many were sent and are not acknowledged. */
+  sent(): number
   /** Whether more may be sent. */
   hasRoom(): boolean
   /** Everything that was sent is acknowledged. */
@@ -88,6 +90,7 @@ export function createOffers(): Offers {
       drop((each) => each.document === document)
     },
     watermark: (cursor) => (served.size > 0 ? undefined : (queue[0]?.offset ?? cursor + 1) - 1),
+    sent: () => queue.reduce((count, each) => (each.sent && !each.done ? count + 1 : count), 0),
     hasRoom: () => bytes < UNACKNOWLEDGED_BYTES_MAX,
     isEmpty: () => served.size === 0 && queue.every((each) => each.done || !each.sent),
     overdue() {

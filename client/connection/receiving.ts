@@ -2,7 +2,7 @@
  * What comes from the relay on its way into the log: records of others, acknowledgements and refusals. What came in together is
  * stored in one transaction with the place it ends at, and only then shown; what does not fit is compared and mended.
  */
-import { isFinal } from '../../shared/errors.ts'
+import { isFinal, type RejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import type { Action } from '../../shared/sync/session.ts'
 import { inflatePiece } from '../../shared/update/piece-bytes.ts'
@@ -43,8 +43,12 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
 
   async function take(actions: readonly TakenAction[]): Promise<void> {
     const incoming = actions.flatMap(toIncoming)
-    const taken = await unlessFull(log.take(incoming, progress.note()))
-    host.storing(taken !== undefined)
+    let problem: RejoinError | undefined
+    const noted = (error: RejoinError): void => {
+      problem = error
+    }
+    const taken = await unlessFull(log.take(incoming, progress.note()), noted)
+    host.storing(problem)
     if (taken === undefined) return passOn(incoming)
     // Until what did not fit is fetched there is no place to go on from.
     if (taken.unfit.length > 0) {

@@ -9,8 +9,10 @@ import { openPerson } from '../support/person.ts'
 import { seeded } from '../support/random.ts'
 import { type RelayProcess, startRelayProcess } from '../support/relay-process.ts'
 import { seedOfTest } from '../support/seed.ts'
+import { leadersAreEnded } from '../support/tab-leaders.ts'
 
 const TABS = 3
+const ENDED = 8
 
 let browser: Browser
 let pages: string
@@ -78,10 +80,11 @@ describe(`${TABS} tabs of one profile`, () => {
   test.each([
     ['before its edit is sealed', 'cut'],
     ['after its record was sent in vain', 'loseRequests'],
-  ] as const)('[P2] a tab that is closed %s leaves it to another tab, which has a connection', async (_when, lose) => {
+  ] as const)('[P2] a leader that is closed %s leaves it to another tab', async (_when, lose) => {
     const { relay, network, profile } = await start(0)
-    const stays = await openPage(profile, relay.url, { relay: relay.socketUrl })
+    // The first one leads, and its network is the one that fails.
     const goes = await openPage(profile, relay.url, { relay: network.socketUrl })
+    const stays = await openPage(profile, relay.url, { relay: relay.socketUrl })
     await goes.evaluate(() => window.me.write('first'))
     await goes.evaluate(() => window.me.saved('relay'))
     network[lose]()
@@ -92,6 +95,36 @@ describe(`${TABS} tabs of one profile`, () => {
     await until('the other tab shows it', async () => (await tokensOf(stays)).includes('last'))
     await expectAtRelay(relay, [stays])
     expect(await tokensOf(stays)).toEqual(['first', 'last'])
+  })
+})
+
+describe('a leader that hangs', () => {
+  test('[P6] and keeps its lock and its socket, is relieved while it hangs, and follows afterwards', async () => {
+    const { relay, tabs } = await start(3)
+    const [leader, ...others] = tabs
+    await until('the first one leads', async () => (await leader?.evaluate(() => window.sockets())) === 1)
+    const begun = performance.now()
+    const hanging = leader?.evaluate(() => window.hang(20_000))
+    const sockets = () => Promise.all(others.map((tab) => tab.evaluate(() => window.sockets())))
+    await until('another one has the connection', async () => (await sockets()).includes(1), { withinMs: 15_000 })
+    console.log(`relieved after ${Math.round(performance.now() - begun)} ms`)
+    await others[0]?.evaluate(() => window.me.write('while it hangs'))
+    await others[0]?.evaluate(() => window.me.saved('relay'))
+    await hanging
+    await until('it has let go', async () => (await leader?.evaluate(() => window.sockets())) === 0)
+    await leader?.evaluate(() => window.me.write('afterwards'))
+    await expectAtRelay(relay, tabs)
+    expect(await tokensOf(tabs[2] as Page)).toEqual(['while it hangs', 'afterwards'])
+  })
+})
+
+describe('five tabs that all write', () => {
+  test(`[P2][P11] lose nothing and have one connection while their leader is ended ${ENDED} times`, async () => {
+    const endings = ['close', 'crash', 'freeze', 'hang'] as const
+    const { takenOverMs, sockets, told } = await leadersAreEnded(browser, pages, seedOfTest(), ENDED, endings)
+    const times = [...takenOverMs].map(([ending, ms]) => `${ending} ${Math.round(ms)} ms`)
+    console.log(`${told} edits told as saved; taken over at the latest after ${times.join(', ')}`)
+    expect(sockets).toBe(1)
   })
 })
 

@@ -25,8 +25,17 @@ export async function becomeQuiet(world: World): Promise<void> {
     if (!failed() && !isSynced(world)) return world.fail(`[P10] not synced in round ${round}: ${whoIsNot(world)}`)
     await clock.run(clock.now() + STAY_MS, failed)
   }
+  checkSockets(world)
   await checkReceipts(world)
   await checkSilence(world)
+}
+
+/** However many tabs a replica has, one of them has the connection. */
+function checkSockets(world: World): void {
+  for (const { name, tabs, disk } of world.replicas) {
+    const sockets = world.network.links(name).length
+    if (disk.durable && sockets > 1) world.fail(`[P11] ${tabs.length} tabs of ${name} have ${sockets} connections`)
+  }
 }
 
 async function checkReceipts(world: World): Promise<void> {

@@ -29,6 +29,9 @@ export const impatient: Environment = {
   randomBytes: (length) => (length === 4 ? new Uint8Array(4) : systemEnvironment.randomBytes(length)),
 }
 
+/** Options of a workspace over a network of its own, that tries again without a pause. */
+export const impatientNetwork = () => ({ dial: createNetwork().dial, environment: impatient })
+
 export interface Client {
   workspace: Workspace
   network: Network
@@ -47,7 +50,7 @@ export interface Note extends DocumentHandle {
 }
 
 /** A relay at the address of one that was closed. */
-export async function startRelayAt(url: string, options: RelayOptions): Promise<RunningRelay> {
+export async function startRelayAt(url: string, options: RelayOptions & { data: string }): Promise<RunningRelay> {
   const errors: unknown[] = []
   const log: RelayOptions['log'] = (level, event, fields) => {
     if (level === 'error') errors.push({ event, ...fields })
@@ -55,7 +58,7 @@ export async function startRelayAt(url: string, options: RelayOptions): Promise<
   const relay = createRelay({ log, ...options })
   cleanUp(() => relay.close())
   await relay.listen(Number(new URL(url).port))
-  return { relay, url, socketUrl: url.replace('http', 'ws'), errors, told: [] }
+  return { relay, url, socketUrl: url.replace('http', 'ws'), data: options.data, errors, told: [] }
 }
 
 let people = 0

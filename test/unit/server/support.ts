@@ -33,6 +33,8 @@ export interface RunningRelay {
   url: string
   /** `ws://127.0.0.1:12345` */
   socketUrl: string
+  /** Its folder. */
+  data: string
   /** Events told at level error. */
   errors: unknown[]
   /** Everything told. */
@@ -47,10 +49,11 @@ export async function startRelay(options: RelayOptions = {}): Promise<RunningRel
     told.push({ level, event, ...fields })
     if (level === 'error') errors.push({ event, ...fields })
   }
-  const relay = createRelay({ data: temporaryFolder(), log, ...options })
+  const data = options.data ?? temporaryFolder()
+  const relay = createRelay({ log, ...options, data })
   cleanUp(() => relay.close())
   const { url } = await relay.listen(0)
-  return { relay, url, socketUrl: url.replace('http', 'ws'), errors, told }
+  return { relay, url, socketUrl: url.replace('http', 'ws'), data, errors, told }
 }
 
 export interface StockClient {
@@ -84,7 +87,7 @@ export async function synced(client: StockClient): Promise<void> {
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  withinMs = 8_000,
+  withinMs = 30_000,
 ): Promise<void> {
   const end = Date.now() + withinMs
   while (!(await condition())) {
