@@ -14,6 +14,18 @@ export interface RelayLimits {
   documentsMax: number
   /** Most connections of one relay. */
   connectionsMax: number
+  /** Most connections from one address; loopback is not counted. */
+  connectionsPerAddressMax: number
+  /**
+   * What one connection may send a second, where permissions are asked for; of an address all together twenty times that. What is more is
+   * read later.
+   */
+  messagesPerSecondMax: number
+  bytesPerSecondMax: number
+  /** So much of that is saved up. */
+  burstMs: number
+  /** One turn of the event loop in a hundred that comes later than this keeps new connections out. */
+  loopDelayMsMax: number
   /** Largest message of a stock y-websocket client, which sends all that it has as one; it is sealed in several records. */
   yMessageBytesMax: number
   /** Most bytes of messages that have not arrived whole, of all stock clients together. */
@@ -39,6 +51,14 @@ export const RELAY_LIMITS: RelayLimits = {
   documentsMax: 1_000_000,
   // A socket costs about 15 KB: 20,000 of them 300 MB.
   connectionsMax: 20_000,
+  // An office behind one address.
+  connectionsPerAddressMax: 2_000,
+  // Somebody who types sends 50, a program that writes some hundreds; a minute of that at once after an absence.
+  messagesPerSecondMax: 1_000,
+  bytesPerSecondMax: 4 * MIB,
+  burstMs: 20_000,
+  // People notice half of that.
+  loopDelayMsMax: 1_000,
   // To be split and sealed it is in memory twice, and takes the relay about a second.
   yMessageBytesMax: 64 * MIB,
   // Eight of the largest: what is past this would be memory for whoever opens enough sockets.
