@@ -119,7 +119,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
           token,
           renewToken: typeof options.token === 'function' ? () => askToken(options.token) : undefined,
           environment,
-          host: { ...hearing.host, recount, ended: over(ended) },
+          host: { ...hearing.host, recount, spread: (withinMs) => connector.spread(withinMs), ended: over(ended) },
         })
       } catch (problem) {
         report(problem)

@@ -1,5 +1,6 @@
 /** The HTTP routes of a relay, the same on every runtime. WebSockets are the runtime's: they come here only by mistake. */
 import { type Context, Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
 import { type ErrorCode, toRejoinError } from '../shared/errors.ts'
 import { refusal } from './access.ts'
 import { type Gate, toDenial } from './auth/gate.ts'
@@ -47,6 +48,9 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
+/** Largest body of a request, but of what has a bound of its own. */
+const BODY_BYTES_MAX = 64 * 1024
+
 /** Codes of errors that only HTTP has, beside the closed set of the protocol. */
 export type HttpCode = ErrorCode | 'not-found' | 'upgrade-required'
 
@@ -74,6 +78,8 @@ export function createApp(options: AppOptions): Hono {
   app.get('/readyz', (context) =>
     ready() ? context.json({ status: 'ready', version }) : context.json(errorBody('stopping', 'the relay stops'), 503),
   )
+  const tooBig = (context: Context) => context.json(errorBody('too-big', `the most is ${BODY_BYTES_MAX} bytes`), 413)
+  app.use('/v1/*', bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooBig }))
   if (gate !== undefined) addTickets(app, gate)
   if (metrics !== undefined) {
     app.get('/metrics', async (context) =>

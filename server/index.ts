@@ -51,6 +51,11 @@ export interface RelayOptions {
    * so at the first start after that, and then no more.
    */
   restored?: boolean
+  /**
+   * A proxy in front of the relay says in `X-Forwarded-For` where connections come from; nobody else may reach the relay then. Bounds per
+   * address count by that.
+   */
+  trustProxy?: boolean
   /** A folder to serve at `/`: the build of the demo, or of a page of your own. */
   demo?: string
   /** Origins of pages that may connect beside the relay's own, as `https://app.example.com`. */
@@ -146,6 +151,7 @@ export function createRelay(options: RelayOptions = {}): Relay {
     limits,
     allowedOrigins,
     guarded,
+    trustProxy: options.trustProxy ?? false,
     fetch,
     now: systemEnvironment.now,
     log: flooding,

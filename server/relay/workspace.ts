@@ -27,6 +27,7 @@ import { CATALOG_MAX, type RelayLimits } from './limits.ts'
 import { createMaintenance } from './maintenance.ts'
 import { createOwnership } from './ownership.ts'
 import { createRetention } from './retention.ts'
+import { createShapes } from './shape.ts'
 
 /** The state vector of a document that holds nothing. */
 const NOTHING = new Uint8Array([0])
@@ -127,6 +128,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
   const retention = createRetention(store, limits)
   const digest = createWorkspaceDigest(store, environment.randomBytes, report)
   const ownership = createOwnership({ store, now: environment.now, commitFirst: () => intake.commitFirst() })
+  const shapes = createShapes({ store, limits, now: environment.now, commitFirst: () => intake.commitFirst() })
   const commits = createCommits({
     store,
     ownership,
@@ -141,7 +143,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     settle: judge.settle,
     withdraw: (group, error) => intake.withdraw(group, error),
   })
-  const intake = createIntake({ store, live, judge, identity, commits, ownership, environment })
+  const intake = createIntake({ store, live, judge, identity, commits, ownership, shapes, environment })
   const maintenance = createMaintenance({
     store,
     live,
