@@ -21,6 +21,8 @@ export interface AppOptions {
   allowedOrigins: ReadonlySet<string>
   /** Answers a request for `/exchange`; absent where this relay talks to no others. */
   exchange?: (workspace: string | undefined, request: Request) => Promise<Response>
+  /** How the mesh looks from here, for `rejoin inspect`; absent where there is none. */
+  mesh?: () => unknown
   /** What Prometheus reads; absent where nobody counts. */
   metrics?: { text(): Promise<string>; readonly contentType: string }
   /** The demo, where it is installed. */
@@ -50,7 +52,16 @@ export type HttpCode = ErrorCode | 'not-found' | 'upgrade-required'
 /** The body of every answer that is not a success. */
 export const errorBody = (code: HttpCode, message: string) => ({ error: { code, message } })
 
-export function createApp({ version, allowedOrigins, assets, exchange, metrics, ready, report }: AppOptions): Hono {
+export function createApp({
+  version,
+  allowedOrigins,
+  assets,
+  exchange,
+  mesh,
+  metrics,
+  ready,
+  report,
+}: AppOptions): Hono {
   const app = new Hono()
 
   app.use(async (context, next) => {
@@ -66,6 +77,7 @@ export function createApp({ version, allowedOrigins, assets, exchange, metrics, 
   app.get('/readyz', (context) =>
     ready() ? context.json({ status: 'ready', version }) : context.json(errorBody('stopping', 'the relay stops'), 503),
   )
+  if (mesh !== undefined) app.get('/mesh', (context) => context.json(mesh() as object))
   if (metrics !== undefined) {
     app.get('/metrics', async (context) =>
       context.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }),

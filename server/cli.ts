@@ -6,7 +6,9 @@ import { parseArgs } from 'node:util'
 import { RejoinError } from '../shared/errors.ts'
 import { createRelay, RELAY_LIMITS, type Relay, type RelayLimits } from './index.ts'
 import { createLog, errorFields, type Log } from './log.ts'
+import { backupFolder, restoreFolder } from './runtime/backup.ts'
 import { compactFolder } from './runtime/compact.ts'
+import { inspectFolder, inspectRelay } from './runtime/inspect.ts'
 import { findPackageRoot } from './runtime/package-root.ts'
 import { verifyFolder } from './runtime/verify.ts'
 
@@ -21,6 +23,10 @@ const HELP = `rejoin: offline-first sync for Yjs
 Usage: rejoin relay [options]     run a relay
        rejoin compact <folder>    make the data of a relay that is stopped as small as it can be
        rejoin verify <folder>     look through the data of a relay, and change nothing
+       rejoin backup <folder> <to>      save the data of a relay, which may be running
+       rejoin restore <from> <folder>   make the data of a relay out of a backup
+       rejoin inspect <url|folder>      how a relay sees its mesh, or what is stored
+       rejoin cat|tail <url> <document> print a document as JSON, or what changes of it; <url> as http://127.0.0.1:8787/acme
        rejoin simulate [options]  run simulated worlds of clients and relays; see rejoin simulate --help
 
   --port <number>           port to listen on; 0 takes a free one      REJOIN_PORT, PORT        8787
@@ -36,7 +42,7 @@ Usage: rejoin relay [options]     run a relay
 ${LIMIT_NAMES}
   --ttl-days <number>       delete what nobody wrote for so long       REJOIN_TTL_DAYS          never
   --hash                    verify: say the hash of each document's content
-  --json                    verify: say it in lines of JSON
+  --json                    verify, inspect: say it in lines of JSON
   --open-hint               say which page to open                     REJOIN_OPEN_HINT=1
   --help, --version
 
@@ -78,6 +84,9 @@ async function main(argv: readonly string[]): Promise<void> {
   if (values.help) return say(HELP)
   const [command, ...rest] = positionals
   if (command === undefined) throw new UsageError('a command is missing')
+  const named = TWO_ARGUMENTS[command]
+  if (named !== undefined) return named(...two(command, rest))
+  if (command === 'inspect') return inspect(rest, values)
   if (!['relay', 'compact', 'verify'].includes(command)) throw new UsageError(`there is no command ${command}`)
   const [argument, ...more] = command === 'relay' ? [undefined, ...rest] : rest
   if (more.length > 0) throw new UsageError(`${more.join(' ')} is one argument too many`)
@@ -87,6 +96,33 @@ async function main(argv: readonly string[]): Promise<void> {
   await relay(values)
 }
 
+const say = (text: string): void => void process.stdout.write(text)
+const sayLine = (line: string): void => say(`${line}\n`)
+
+/** Commands that take two words. */
+const TWO_ARGUMENTS: Readonly<Record<string, (first: string, second: string) => Promise<void> | void>> = {
+  backup: (from, to) => backupFolder(resolve(from), resolve(to), sayLine),
+  restore: (from, to) => restoreFolder(resolve(from), resolve(to), sayLine),
+  cat: async (url, document) => (await views()).catDocument({ url, document, say: sayLine }),
+  tail: async (url, document) => (await views()).tailDocument({ url, document, say: sayLine }),
+}
+
+/** It loads Yjs, which a relay does without. */
+const views = () => import('./runtime/document-view.ts')
+
+function two(command: string, [first, second, ...more]: readonly string[]): [string, string] {
+  if (first === undefined || second === undefined) throw new UsageError(`${command} takes two arguments`)
+  if (more.length > 0) throw new UsageError(`${more.join(' ')} is one argument too many`)
+  return [first, second]
+}
+
+async function inspect([target, ...more]: readonly string[], { json = false, data }: Values): Promise<void> {
+  if (more.length > 0) throw new UsageError(`${more.join(' ')} is one argument too many`)
+  const what = target ?? dataFolder({ data })
+  if (/^https?:/.test(what)) return inspectRelay(what, json, sayLine)
+  inspectFolder(resolve(what), json, sayLine)
+}
+
 /** It has options of its own, and loads a world that nobody else needs. */
 async function simulate(argv: readonly string[]): Promise<void> {
   const { runSimulate } = await import('../test/sim/command.ts')
@@ -94,7 +130,6 @@ async function simulate(argv: readonly string[]): Promise<void> {
 }
 
 function verify(folder: string, { hash = false, json = false }: Values): void {
-  const sayLine = (line: string): void => say(`${line}\n`)
   const findings = verifyFolder(folder, { hash, json, say: sayLine, progress: toStderr, now: Date.now })
   if (findings > 0) process.exitCode = 1
 }
@@ -139,7 +174,7 @@ async function relay(values: Values): Promise<void> {
   }
 }
 
-const dataFolder = ({ data }: Values): string => data ?? process.env.REJOIN_DATA ?? '.rejoin'
+const dataFolder = ({ data }: Pick<Values, 'data'>): string => data ?? process.env.REJOIN_DATA ?? '.rejoin'
 
 function toPort(text: string): number {
   const port = Number(text)
@@ -202,7 +237,6 @@ function stopOnSignals(relay: Relay, log: Log): void {
   process.on('SIGINT', stop)
 }
 
-const say = (text: string): void => void process.stdout.write(text)
 const toStderr = (line: string): void => void process.stderr.write(`${line}\n`)
 
 try {

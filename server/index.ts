@@ -113,6 +113,7 @@ export function createRelay(options: RelayOptions = {}): Relay {
     assets,
     metrics,
     exchange: mesh?.exchange,
+    mesh: mesh?.view,
     ready: () => host.ready,
     report,
   })
