@@ -1,6 +1,9 @@
 /** Waiting for receipts: who asked for one is told when everything typed before is as safe as asked for (P2). */
 import { covers } from '../shared/causality/version-vector.ts'
+import type { Environment } from '../shared/environment.ts'
+import { isOfStorage, RejoinError } from '../shared/errors.ts'
 import type { DocumentId } from '../shared/ids.ts'
+import { backoff } from './connection/backoff.ts'
 import type { Outstanding, UpdateLog } from './replica/update-log.ts'
 import type { Confirmation } from './tabs/channel.ts'
 
@@ -26,6 +29,7 @@ export interface Receipts {
 export function createReceipts(
   document: DocumentId,
   log: UpdateLog,
+  environment: Environment,
   edits: { readonly stored: number; readonly safe: number },
   confirm: (asked: Confirmation) => void,
 ): Receipts {
@@ -70,6 +74,18 @@ export function createReceipts(
     })
   }
 
+  /** The store may fail for a while: whoever waits for a receipt goes on waiting. */
+  async function persistent<R>(read: () => Promise<R>): Promise<R> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await read()
+      } catch (error) {
+        if (ended !== undefined || !(error instanceof RejoinError && isOfStorage(error))) throw error
+        await new Promise<void>((resolve) => environment.setTimer(resolve, backoff(environment, tries, 0)))
+      }
+    }
+  }
+
   async function saved(count: number, level: SavedLevel, signal?: AbortSignal): Promise<void> {
     if (level === 'device') return until(() => edits.stored >= count, signal)
     await atRelay(count, signal)
@@ -77,7 +93,7 @@ export function createReceipts(
   }
 
   async function atRelays(relays: number, signal?: AbortSignal): Promise<void> {
-    const held = await log.held(document)
+    const held = await persistent(() => log.held(document))
     if (held === undefined || held.vector.size === 0) return
     const confirmation = { where: held.ref, vector: held.vector, relays }
     asked.set(confirmation, false)
@@ -91,12 +107,12 @@ export function createReceipts(
 
   async function atRelay(count: number, signal?: AbortSignal): Promise<void> {
     await until(() => edits.safe >= count, signal)
-    const outstanding: Outstanding = await log.outstanding(document)
+    const outstanding: Outstanding = await persistent(() => log.outstanding(document))
     let first = false
     const before = relayReceipts.then(() => {
       first = true
     })
-    const mine = until(() => first && log.isAcknowledged(document, outstanding), signal, before)
+    const mine = until(() => first && persistent(() => log.isAcknowledged(document, outstanding)), signal, before)
     relayReceipts = Promise.allSettled([before, mine])
     await mine
   }

@@ -67,7 +67,7 @@ export interface Team {
   /** A relay holds of this document what is here. */
   fetched(document: DocumentId | undefined): void
   /** An edit of this tab is stored, as its nth. */
-  stored(document: DocumentId, n: number, bytes: Uint8Array): void
+  stored(document: DocumentId, n: number, count: number, bytes: Uint8Array): void
   /** Edits cannot be stored. */
   stuck(document: DocumentId): void
   /** What no tab can store of a document and this relay does not have. */
@@ -96,6 +96,7 @@ export function createTeam(options: TeamOptions): Team {
   let leader: string | undefined
   let wanted = false
   let closed = false
+  let answering = false
   let die = (): void => {}
 
   const leadership: Leadership = createLeadership({
@@ -231,7 +232,7 @@ export function createTeam(options: TeamOptions): Team {
     if (isNew) for (const { where } of documents.all()) tell({ type: 'opened', tab: me, where })
     if (news.greeted && (isNew || !before.greeted)) for (const { where } of documents.all()) handOver(where.document)
     if (news.caughtUp && (isNew || !before.caughtUp)) showFetched(undefined)
-    if (standing.waiting().length > 0) options.recount().catch(report)
+    if (news.greeted && news.unacknowledged === 0 && standing.waiting().length > 0) options.recount().catch(report)
   }
 
   /** What the leader has stored is read first. */
@@ -249,7 +250,7 @@ export function createTeam(options: TeamOptions): Team {
     const { conversation } = options.connector()
     switch (message.type) {
       case 'ask':
-        tell({ type: 'standing', tab: me, ...standing.tell() })
+        answer()
         if (!page.isVisible()) options.connector().tick()
         break
       case 'connect':
@@ -274,6 +275,16 @@ export function createTeam(options: TeamOptions): Team {
 
   function ask({ where, vector, relays }: Confirmation): void {
     options.connector().conversation?.confirm({ ...where, vector, relays })
+  }
+
+  /** By a timer: a frozen page may still hear others, and can do nothing that waits for one. */
+  function answer(): void {
+    if (answering) return
+    answering = true
+    environment.setTimer(() => {
+      answering = false
+      stands()
+    }, 0)
   }
 
   function heardPeople({ document, bytes, from }: PeopleNews): void {
@@ -359,9 +370,9 @@ export function createTeam(options: TeamOptions): Team {
       if (document !== undefined) fetched.add(document)
       tell({ type: 'fetched', document })
     },
-    stored(document, n, bytes) {
+    stored(document, n, count, bytes) {
       options.connector().conversation?.edited(document)
-      tell({ type: 'edited', document, tab: me, n, bytes })
+      tell({ type: 'edited', document, tab: me, n, count, bytes })
     },
     stuck(document) {
       const untold = documents.get(document)?.untold()

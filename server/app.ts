@@ -2,6 +2,7 @@
 import { type Context, Hono } from 'hono'
 import { type ErrorCode, toRejoinError } from '../shared/errors.ts'
 import { refusal } from './access.ts'
+import { type Gate, toDenial } from './auth/gate.ts'
 
 /** Files that a relay serves beside its routes. */
 export interface Assets {
@@ -25,6 +26,8 @@ export interface AppOptions {
   mesh?: () => unknown
   /** What Prometheus reads; absent where nobody counts. */
   metrics?: { text(): Promise<string>; readonly contentType: string }
+  /** Who may do what, where permissions are asked for. */
+  gate?: Gate
   /** The demo, where it is installed. */
   assets?: Assets
   /** Whether the relay takes connections. */
@@ -55,6 +58,7 @@ export const errorBody = (code: HttpCode, message: string) => ({ error: { code, 
 export function createApp({
   version,
   allowedOrigins,
+  gate,
   assets,
   exchange,
   mesh,
@@ -66,8 +70,12 @@ export function createApp({
 
   app.use(async (context, next) => {
     const host = context.req.header('host') ?? new URL(context.req.url).host
-    const refused = refusal({ host, origin: context.req.header('origin') }, allowedOrigins)
+    const origin = context.req.header('origin')
+    const refused = refusal({ host, origin }, allowedOrigins, gate !== undefined)
     if (refused !== undefined) return context.json(errorBody(refused.code, refused.message), 403)
+    // Those are let in, so their pages may read what they are answered.
+    if (origin !== undefined && allowedOrigins.has(origin)) allowPage(context, origin)
+    if (context.req.method === 'OPTIONS') return context.body(null, 204)
     await next()
     context.header('X-Content-Type-Options', 'nosniff')
     context.header('Referrer-Policy', 'no-referrer')
@@ -87,6 +95,7 @@ export function createApp({
     app.post('/exchange', ({ req }) => exchange(undefined, req.raw))
     app.post('/exchange/:workspace', ({ req }) => exchange(req.param('workspace'), req.raw))
   }
+  if (gate !== undefined) addTickets(app, gate)
   for (const path of ['/sync/*', '/y/*']) app.all(path, upgradeRequired)
   app.get('*', async (context) => {
     const path = context.req.path === '/' ? '/index.html' : context.req.path
@@ -100,6 +109,31 @@ export function createApp({
     return context.json(errorBody(code, 'the relay failed; see its log'), 500)
   })
   return app
+}
+
+function allowPage(context: Context, origin: string): void {
+  context.header('Access-Control-Allow-Origin', origin)
+  context.header('Access-Control-Allow-Methods', 'GET, POST')
+  context.header('Access-Control-Allow-Headers', 'Authorization, Content-Type')
+  context.header('Vary', 'Origin')
+}
+
+/**
+ * `POST /v1/workspaces/<workspace>/tickets?document=<document>` with `Authorization: Bearer <token>`: a ticket for one
+ * connection, for clients that can only put something into an address.
+ */
+function addTickets(app: Hono, gate: Gate): void {
+  app.post('/v1/workspaces/:workspace/tickets', async (context) => {
+    const [, token = ''] = /^Bearer (.+)$/i.exec(context.req.header('authorization') ?? '') ?? []
+    try {
+      const [workspace, document] = [context.req.param('workspace'), context.req.query('document')]
+      const ticket = await gate.ticket({ token, workspace, document })
+      return context.json(ticket, 201, { 'Cache-Control': 'no-store' })
+    } catch (error) {
+      const { code, detail } = toDenial(error)
+      return context.json(errorBody(code, detail), code === 'overloaded' ? 503 : 401)
+    }
+  })
 }
 
 function upgradeRequired(context: Context): Response {

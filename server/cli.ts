@@ -3,7 +3,9 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { RejoinError } from '../shared/errors.ts'
+import { RejoinError, toRejoinError } from '../shared/errors.ts'
+import { isRole, ROLES } from '../shared/roles.ts'
+import { mintToken, type TokenOptions } from './auth/tokens.ts'
 import { createRelay, RELAY_LIMITS, type Relay, type RelayLimits } from './index.ts'
 import { createLog, errorFields, type Log } from './log.ts'
 import { backupFolder, restoreFolder } from './runtime/backup.ts'
@@ -27,6 +29,7 @@ Usage: rejoin relay [options]     run a relay
        rejoin restore <from> <folder>   make the data of a relay out of a backup
        rejoin inspect <url|folder>      how a relay sees its mesh, or what is stored
        rejoin cat|tail <url> <document> print a document as JSON, or what changes of it; <url> as http://127.0.0.1:8787/acme
+       rejoin token [options]     make a token for somebody
        rejoin simulate [options]  run simulated worlds of clients and relays; see rejoin simulate --help
 
   --port <number>           port to listen on; 0 takes a free one      REJOIN_PORT, PORT        8787
@@ -41,8 +44,20 @@ Usage: rejoin relay [options]     run a relay
   --limit <name>=<number>   a bound to change; repeat for more         REJOIN_LIMIT             (comma between)
 ${LIMIT_NAMES}
   --ttl-days <number>       delete what nobody wrote for so long       REJOIN_TTL_DAYS          never
+
+  --auth-secret-file <file> ask for tokens signed with this secret     REJOIN_AUTH_SECRET_FILE, REJOIN_AUTH_SECRET
+  --auth-keys <file or url> ... with the key to one of these (JWKS)    REJOIN_AUTH_KEYS
+  --auth-audience <name>    whom tokens have to be for                 REJOIN_AUTH_AUDIENCE     rejoin
+  --auth-lifetime <time>    longest life of a token, as 15m or 8h      REJOIN_AUTH_LIFETIME     24h
+  --subject <name>          token: for whom, the same on each device
+  --workspace <id>          token: where; repeat for more, * for all
+  --document <id>           token: which, * at its end for any; repeat for more, all by default
+  --role <role>             token: read, comment, write (the default) or admin
+  --expires <time>          token: its life, 1h by default
+
   --hash                    verify: say the hash of each document's content
   --json                    verify, inspect: say it in lines of JSON
+  --restored                an older copy of the data was put back: let anybody bring what is missing
   --open-hint               say which page to open                     REJOIN_OPEN_HINT=1
   --help, --version
 
@@ -62,6 +77,16 @@ const OPTIONS = {
   'allowed-origin': { type: 'string', multiple: true },
   limit: { type: 'string', multiple: true },
   'ttl-days': { type: 'string' },
+  'auth-secret-file': { type: 'string' },
+  'auth-keys': { type: 'string' },
+  'auth-audience': { type: 'string' },
+  'auth-lifetime': { type: 'string' },
+  subject: { type: 'string' },
+  workspace: { type: 'string', multiple: true },
+  document: { type: 'string', multiple: true },
+  role: { type: 'string' },
+  expires: { type: 'string' },
+  restored: { type: 'boolean' },
   'open-hint': { type: 'boolean' },
   hash: { type: 'boolean' },
   json: { type: 'boolean' },
@@ -87,9 +112,10 @@ async function main(argv: readonly string[]): Promise<void> {
   const named = TWO_ARGUMENTS[command]
   if (named !== undefined) return named(...two(command, rest))
   if (command === 'inspect') return inspect(rest, values)
-  if (!['relay', 'compact', 'verify'].includes(command)) throw new UsageError(`there is no command ${command}`)
-  const [argument, ...more] = command === 'relay' ? [undefined, ...rest] : rest
+  if (!['relay', 'compact', 'verify', 'token'].includes(command)) throw new UsageError(`there is no command ${command}`)
+  const [argument, ...more] = command === 'relay' || command === 'token' ? [undefined, ...rest] : rest
   if (more.length > 0) throw new UsageError(`${more.join(' ')} is one argument too many`)
+  if (command === 'token') return token(values)
   const folder = resolve(argument ?? dataFolder(values))
   if (command === 'compact') return compactFolder(folder, (line) => say(`${line}\n`))
   if (command === 'verify') return verify(folder, values)
@@ -154,10 +180,12 @@ async function relay(values: Values): Promise<void> {
   const relay = createRelay({
     data,
     demo: values.demo ?? environment.REJOIN_DEMO ?? root.demo,
+    auth: toAuth(values),
+    restored: values.restored,
     allowedOrigins: values['allowed-origin'] ?? toList(environment.REJOIN_ALLOWED_ORIGIN),
     ttlMs: toTtl(values['ttl-days'] ?? environment.REJOIN_TTL_DAYS),
     peers: toPeers(values),
-    peerSecret: toSecret(values['peer-secret-file'] ?? environment.REJOIN_PEER_SECRET_FILE),
+    peerSecret: toPeerSecret(values),
     advertise: values.advertise ?? environment.REJOIN_ADVERTISE,
     limits: toLimits(values.limit ?? toList(environment.REJOIN_LIMIT)),
     log,
@@ -172,6 +200,65 @@ async function relay(values: Values): Promise<void> {
     await relay.close()
     throw error
   }
+}
+
+/** The secret comes from a file or the environment: command lines are seen by everybody on the machine. */
+function toSecret(values: Values): string | undefined {
+  const file = values['auth-secret-file'] ?? process.env.REJOIN_AUTH_SECRET_FILE
+  const secret = file === undefined ? process.env.REJOIN_AUTH_SECRET : readText(file, 'the secret').trimEnd()
+  return secret === '' ? undefined : secret
+}
+
+function toAuth(values: Values): TokenOptions | undefined {
+  const secret = toSecret(values)
+  const keys = values['auth-keys'] ?? process.env.REJOIN_AUTH_KEYS
+  if (secret === undefined && !keys) return undefined
+  return {
+    secret,
+    publicKeys: keys ? toKeys(keys) : undefined,
+    audience: values['auth-audience'] ?? process.env.REJOIN_AUTH_AUDIENCE,
+    lifetimeMsMax: toMs(values['auth-lifetime'] ?? process.env.REJOIN_AUTH_LIFETIME, undefined),
+  }
+}
+
+function toKeys(keys: string): TokenOptions['publicKeys'] {
+  if (/^https?:/.test(keys)) return new URL(keys)
+  try {
+    return JSON.parse(readText(keys, 'the keys'))
+  } catch (error) {
+    if (error instanceof RejoinError) throw error
+    throw new RejoinError('bad-option', `the keys in ${keys} are no JSON`)
+  }
+}
+
+function readText(file: string, what: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw toRejoinError(error, 'bad-option', `${what} in ${file} cannot be read`)
+  }
+}
+
+async function token(values: Values): Promise<void> {
+  const secret = toSecret(values)
+  if (secret === undefined) throw new UsageError('give --auth-secret-file: it signs the token')
+  const { subject, workspace, document, role = 'write' } = values
+  if (subject === undefined || workspace === undefined) throw new UsageError('give --subject and --workspace')
+  if (!isRole(role)) throw new UsageError(`the role ${role} is none of ${ROLES.join(', ')}`)
+  const lifetimeMs = toMs(values.expires, 60 * 60_000)
+  const audience = values['auth-audience'] ?? process.env.REJOIN_AUTH_AUDIENCE
+  const claims = { subject, workspaces: workspace, role, documents: document, lifetimeMs }
+  say(`${await mintToken(secret, claims, { audience })}\n`)
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+function toMs<Otherwise>(time: string | undefined, otherwise: Otherwise): number | Otherwise {
+  if (time === undefined || time === '') return otherwise
+  const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(time) ?? []
+  const ms = Number(count) * (UNIT_MS[unit] ?? 0)
+  if (!(ms > 0)) throw new UsageError(`the time ${time} is not like 90s, 15m, 8h or 7d`)
+  return ms
 }
 
 const dataFolder = ({ data }: Pick<Values, 'data'>): string => data ?? process.env.REJOIN_DATA ?? '.rejoin'
@@ -193,13 +280,9 @@ function toPeers({ peer, mesh }: Values): string[] | undefined {
   return peers.length > 0 || mesh === true || process.env.REJOIN_MESH === '1' ? peers : undefined
 }
 
-function toSecret(file: string | undefined): string | undefined {
-  if (file === undefined) return undefined
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch (error) {
-    throw new UsageError(`the secret ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  }
+function toPeerSecret(values: Values): string | undefined {
+  const file = values['peer-secret-file'] ?? process.env.REJOIN_PEER_SECRET_FILE
+  return file === undefined ? undefined : readText(file, 'the secret of peers').trim()
 }
 
 const toList = (text: string | undefined): string[] => text?.split(',').filter((item) => item !== '') ?? []

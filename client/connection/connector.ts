@@ -133,9 +133,15 @@ export function createConnector(options: ConnectorOptions): Connector {
   }
 }
 
+const FINAL_CLOSES: Readonly<Record<number, ErrorCode>> = {
+  4400: 'version',
+  4401: 'unauthenticated',
+  4404: 'invalid-id',
+}
+
 /** Close codes 4400 to 4499 say that coming back is of no use. */
 function codeOf(code: number): ErrorCode {
-  if (code >= 4400 && code <= 4499) return code === 4400 ? 'version' : code === 4404 ? 'invalid-id' : 'forbidden'
+  if (code >= 4400 && code <= 4499) return FINAL_CLOSES[code] ?? 'forbidden'
   return 'timeout'
 }
 

@@ -5,7 +5,9 @@
 import type { VersionVector } from '../../shared/causality/version-vector.ts'
 import type { ErrorCode } from '../../shared/errors.ts'
 import type { DocumentId, OriginId, ReplicaId } from '../../shared/ids.ts'
+import type { Role } from '../../shared/roles.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
+import type { Arrived, HeldDocument } from '../replica/log-types.ts'
 import type { Waiting } from '../replica/store.ts'
 
 /** Records of a document that are to be, or are, at so many relays. */
@@ -17,10 +19,12 @@ export interface Confirmation {
 
 /** What any tab tells of the log. */
 export type TabNews =
-  /** The log has news of these documents. */
-  | { type: 'changed'; documents: readonly DocumentId[] }
-  /** What this tab typed was stored, as its nth edit. */
-  | { type: 'edited'; document: DocumentId; tab: string; n: number; bytes: Uint8Array }
+  /** The log has news of these documents; with `held` they are told, without they are to be looked for. */
+  | { type: 'changed'; documents: readonly DocumentId[]; held?: readonly HeldDocument[] }
+  /** What this tab typed was stored, as its nth edit, of so many Yjs transactions. */
+  | { type: 'edited'; document: DocumentId; tab: string; n: number; count: number; bytes: Uint8Array }
+  /** These have come from the relay. */
+  | { type: 'arrived'; document: DocumentId; records: readonly Arrived[] }
   /** Edits have become these records: whoever has them has the records. */
   | { type: 'sealed'; document: DocumentId; records: readonly Waiting[] }
   /** Under this origin the log holds, or will hold, other records than before. */
@@ -57,12 +61,16 @@ export interface LeaderStanding {
   greeted: boolean
   /** All that it had then is here. */
   caughtUp: boolean
-  /** What it sends cannot be stored. */
-  full: boolean
+  /** Why what it sends cannot be stored. */
+  full?: { code: ErrorCode; detail: string; remedy: string }
   /** The relay, once it has greeted. */
   relay: ReplicaId
+  /** What waits for the relay, in all documents. */
+  unacknowledged: number
   /** When everything was last known to be in sync, in milliseconds since 1970, or 0. */
   lastSyncedAt: number
+  /** What may be done at the relay, where it says so. */
+  role: Role | undefined
   /** Why the connection was given up for good. */
   error?: { code: ErrorCode; detail: string }
 }

@@ -14,6 +14,7 @@ import type { AnyEntry, CommitBatch, Fold, RelayStore, StoredDocument, TransferP
 import type { WorkspaceDigest } from './digests.ts'
 import { type LiveDocuments, storedOf } from './documents.ts'
 import type { WorkspaceIdentity } from './identity.ts'
+import type { Author, Ownership } from './ownership.ts'
 import type { Retention } from './retention.ts'
 
 /** One thing that came from one subscriber, with what became of it. */
@@ -49,6 +50,8 @@ export interface Refusal extends Dot {
 
 /** Whoever is told of what happens in the workspace; a connection, or a peer. */
 export interface Subscriber {
+  /** On whose behalf it writes; absent where it may write in every name. */
+  readonly author?: Author
   committed(group: CommitGroup): void
   refused(refusal: Refusal): void
 }
@@ -78,6 +81,7 @@ export interface CommitsOptions {
   live: LiveDocuments
   identity: WorkspaceIdentity
   retention: Retention
+  ownership: Pick<Ownership, 'pending' | 'settle' | 'forget'>
   digest: WorkspaceDigest
   environment: Environment
   /** Runs a commit soon, when the current turn of the event loop has taken all it brings. */
@@ -92,7 +96,7 @@ export interface CommitsOptions {
 }
 
 export function createCommits(options: CommitsOptions): Commits {
-  const { store, live, identity, retention, digest, environment, soon, report, settle, withdraw } = options
+  const { store, live, identity, retention, ownership, digest, environment, soon, report, settle, withdraw } = options
   const subscribers = new Set<Subscriber>()
   let durableHead = store.head()
   let head = durableHead
@@ -105,11 +109,15 @@ export function createCommits(options: CommitsOptions): Commits {
     waiting = []
     const batch = toBatch(group)
     try {
-      if (batch.entries.length > 0 || batch.transfers.length > 0) store.commit(batch)
+      if (batch.entries.length > 0 || batch.transfers.length > 0) {
+        store.commit(batch)
+        ownership.settle()
+      }
     } catch (error) {
       report(error)
       head = durableHead
       options.watch?.commitFailed()
+      ownership.forget()
       withdraw(group, error)
       return false
     }
@@ -141,6 +149,7 @@ export function createCommits(options: CommitsOptions): Commits {
       entries,
       transfers: group.flatMap(({ piece }) => piece ?? []),
       folds: group.flatMap(({ fold }) => fold ?? []),
+      ...ownership.pending(),
     }
   }
 

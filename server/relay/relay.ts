@@ -7,23 +7,28 @@ import { type Environment, randomFraction } from '../../shared/environment.ts'
 import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { checkDocumentId, checkWorkspaceId } from '../../shared/ids.ts'
 import { encodeFrame, encodeMessage } from '../../shared/wire/codec.ts'
+import type { Credentials, Gate } from '../auth/gate.ts'
+import { type Access, OPEN_ACCESS } from '../auth/principal.ts'
 import type { RelayStore } from '../storage/store.ts'
 import { type AwarenessRooms, createAwarenessRooms } from './awareness.ts'
 import { createBackground } from './background.ts'
 import type { CommitWatch } from './commits.ts'
-import type { Connection, ConnectionHandler } from './connection.ts'
+import type { Connection, ConnectionHandler, Conversation } from './connection.ts'
+import { createDoor } from './door.ts'
 import { createJoinedLogCache } from './joined-logs.ts'
 import type { RelayLimits } from './limits.ts'
+import { createPermission, OPEN_PERMISSION, type Permission } from './permission.ts'
 import { ALONE, type Replicas } from './replicas.ts'
 import { createSubscriber } from './subscriber.ts'
 import { createRelayWorkspace, type RelayWorkspace } from './workspace.ts'
+import { stockCloseCode } from './y-guest.ts'
 import { createYRooms, type YRooms } from './y-websocket.ts'
 
 export interface RelayCore {
   /** A connection that speaks the Rejoin protocol. What is wrong with it, it is told itself. */
   sync(workspaceId: string, connection: Connection): ConnectionHandler
-  /** A connection of a stock y-websocket client. */
-  yWebsocket(workspaceId: string, documentId: string, connection: Connection): ConnectionHandler
+  /** A connection of a stock y-websocket client, with the token or ticket that it came with. */
+  yWebsocket(workspaceId: string, documentId: string, connection: Connection, token?: string): ConnectionHandler
   /** Keeps a workspace open until the returned function is called. Raises `stopping`, `overloaded`, `invalid-id`, `storage-failed`. */
   use(workspaceId: string): () => void
   /** Workspaces in use, and those that were a moment ago. */
@@ -43,6 +48,8 @@ export interface RelayCoreOptions {
   openStore: (workspaceId: string) => RelayStore
   environment: Environment
   limits: RelayLimits
+  /** Who comes in and may do what; everybody and everything without it. */
+  gate?: Gate
   /** Milliseconds after its last edit at which a document is deleted; `undefined`: never. */
   ttlMs?: (workspaceId: string, documentId: string) => number | undefined
   /** Is told of every group of updates that was to become durable, in any workspace. */
@@ -68,9 +75,6 @@ const JOINED_LOGS_BYTES_MAX = 64 * 1024 * 1024
 const BACK_MS_EACH = 2
 const BACK_WITHIN_MS_MAX = 30_000
 
-/** What both kinds of connection have. */
-type Conversation = ConnectionHandler & { end(code: ErrorCode, detail: string, retryAfterMs?: number): void }
-
 interface OpenWorkspace {
   id: string
   workspace: RelayWorkspace
@@ -82,7 +86,7 @@ interface OpenWorkspace {
 }
 
 export function createRelayCore(options: RelayCoreOptions): RelayCore {
-  const { environment, limits, soon, report, noted } = options
+  const { environment, gate, limits, soon, report, noted } = options
   const logs = createJoinedLogCache(JOINED_LOGS_BYTES_MAX)
   const background = createBackground(environment, report)
   const open = new Map<string, OpenWorkspace>()
@@ -139,27 +143,27 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
     noted('workspace closed', workspace.id)
   }
 
-  /** Lets a connection in, or tells it why not. */
+  /** Lets a connection in, or tells it why not. `converse` may ask for a workspace, once. */
   function host(
-    workspaceId: string,
     connection: Connection,
-    converse: (workspace: OpenWorkspace) => Conversation,
-    refuse: (code: ErrorCode, detail: string) => void,
+    refuse: (error: RejoinError) => void,
+    converse: (visit: (workspaceId: string) => OpenWorkspace) => Conversation,
   ): ConnectionHandler {
+    let visited: OpenWorkspace | undefined
     try {
-      const workspace = enter(workspaceId)
-      const conversation = converse(workspace)
+      const conversation = converse((workspaceId) => {
+        visited = enter(workspaceId)
+        visited.users++
+        return visited
+      })
       const handler = guarded(conversation, connection, () => {
-        if (conversations.delete(conversation)) leave(workspace)
+        if (conversations.delete(conversation) && visited !== undefined) leave(visited)
       })
       conversations.set(conversation, handler)
-      workspace.users++
       return handler
     } catch (error) {
-      if (!(error instanceof RejoinError) || error.code === 'storage-failed') report(error)
-      const { code, detail } = toRejoinError(error, 'storage-failed', 'the workspace does not open')
-      attempt(() => refuse(code, detail))
-      connection.close(closeCode(code), detail)
+      if (visited !== undefined) visited.users--
+      refuse(toRejoinError(error, 'storage-failed', 'the workspace does not open'))
       return { received() {}, drained() {}, tick() {}, closed() {} }
     }
   }
@@ -167,6 +171,23 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
   function leave(workspace: OpenWorkspace): void {
     workspace.users--
     workspace.idleSince = environment.now()
+  }
+
+  const permit = (access: Access, where: Omit<Credentials, 'token'>): Permission =>
+    gate === undefined ? OPEN_PERMISSION : createPermission(gate, access, environment.now, where)
+
+  /** Tells why it is not let in, or not any longer, and closes. */
+  function refusing(
+    connection: Connection,
+    toClose: typeof closeCode,
+    tell?: (code: ErrorCode, detail: string) => void,
+  ) {
+    return (error: RejoinError): void => {
+      const { code, detail } = error
+      if (code === 'storage-failed') report(error)
+      attempt(() => tell?.(code, detail))
+      connection.close(toClose(code), detail)
+    }
   }
 
   /** An error that a conversation did not see coming ends it alone. */
@@ -201,18 +222,33 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
 
   return {
     sync(workspaceId, connection) {
-      const converse = ({ workspace, awareness, replicas }: OpenWorkspace) =>
-        createSubscriber({ workspace, awareness, replicas, connection, environment, report })
-      return host(workspaceId, connection, converse, (code, detail) => {
+      const refuse = refusing(connection, closeCode, (code, detail) => {
         connection.send(encodeFrame([encodeMessage({ type: 'failure', code, detail, retryAfterMs: 0 })]))
       })
+      return host(connection, refuse, (visit) => {
+        const converse = (access: Access): Conversation => {
+          const { workspace, awareness, replicas } = visit(workspaceId)
+          const permission = permit(access, { workspace: workspaceId })
+          return createSubscriber({ workspace, awareness, replicas, connection, environment, report, permission })
+        }
+        if (gate === undefined) return converse(OPEN_ACCESS)
+        const admission = (token: string) => gate.admit({ token, workspace: workspaceId })
+        return createDoor({ connection, now: environment.now, admission, enter: converse, refuse })
+      })
     },
-    yWebsocket(workspaceId, documentId, connection) {
-      const converse = ({ yRooms }: OpenWorkspace) => {
-        checkDocumentId(documentId)
-        return yRooms.enter(documentId, connection)
-      }
-      return host(workspaceId, connection, converse, () => {})
+    yWebsocket(workspaceId, document, connection, token = '') {
+      const refuse = refusing(connection, stockCloseCode)
+      return host(connection, refuse, (visit) => {
+        const converse = (access: Access): Conversation => {
+          checkDocumentId(document)
+          access.demand('read', document)
+          const permission = permit(access, { workspace: workspaceId, document })
+          return visit(workspaceId).yRooms.enter(document, connection, permission)
+        }
+        if (gate === undefined) return converse(OPEN_ACCESS)
+        const admission = gate.admit({ token, workspace: workspaceId, document })
+        return createDoor({ connection, now: environment.now, admission, enter: converse, refuse })
+      })
     },
     use(workspaceId) {
       const workspace = enter(workspaceId)

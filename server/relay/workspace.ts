@@ -16,15 +16,16 @@ import type { AnyEntry, Checkpoint, LogEntry, RelayStore, StoredDocument } from 
 import type { Background } from './background.ts'
 import { type CommitWatch, createCommits, type Subscriber } from './commits.ts'
 import { type ContentChecks, createContentChecks } from './contents.ts'
-import { createWorkspaceDigest, type VersionWatcher, type WorkspaceDigest } from './digests.ts'
+import { createWorkspaceDigest, type Scoped, type VersionWatcher, type WorkspaceDigest } from './digests.ts'
 import { createLiveDocuments } from './documents.ts'
 import { createExpiry } from './expiry.ts'
 import { contentOf } from './folding.ts'
 import { createIdentity } from './identity.ts'
 import { createIntake } from './intake.ts'
 import { createJudge, type UpdateBytes } from './judge.ts'
-import type { RelayLimits } from './limits.ts'
+import { CATALOG_MAX, type RelayLimits } from './limits.ts'
 import { createMaintenance } from './maintenance.ts'
+import { createOwnership } from './ownership.ts'
 import { createRetention } from './retention.ts'
 
 /** The state vector of a document that holds nothing. */
@@ -51,20 +52,22 @@ export interface RelayWorkspace {
    * request 0 wants none.
    */
   submit(from: Subscriber, where: DocumentRef, update: UpdateBytes, request: number, mends?: boolean): void
+  /** Whether an update holds anything that its document does not. Raises `too-big` and `invalid-update`. */
+  adds(where: DocumentRef, update: UpdateBytes): boolean
   /** Holds content against that of others. */
   readonly contents: ContentChecks
   /** Begins a greater epoch of a document. Whoever is in that one already, or in an older one, is refused with `wrong-epoch`. */
   bury(from: Subscriber, where: DocumentRef): void
-  /** A digest session with somebody, about all that is durable here. */
-  digest(): ReturnType<WorkspaceDigest['respond']>
+  /** A digest session with somebody, about all that is durable here, or some of it. */
+  digest(scope?: Scoped): ReturnType<WorkspaceDigest['respond']>
   /** Every document that is durable here with its version, as digests compare them. */
   versions(): Iterable<DigestElement>
   /** Tells of every change of a version; the returned function ends that. */
   watchVersions(watcher: VersionWatcher): () => void
   /** Commits what waits, now. False where that failed: its senders were told. */
   flush(): boolean
-  /** How many documents there are. */
-  documentCount(): number
+  /** Whether a catalog of all documents, or of some, takes fewer bytes than a digest. */
+  isFew(scope?: Scoped): boolean
   /** A piece of a checkpoint, or of joined records. Answers come to `from`, which likes to be told of the origin `peer`. */
   restore(from: Subscriber, piece: Piece, peer: OriginId): void
   /**
@@ -121,8 +124,10 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
   const judge = createJudge(store, live, limits)
   const retention = createRetention(store, limits)
   const digest = createWorkspaceDigest(store, environment.randomBytes, report)
+  const ownership = createOwnership({ store, now: environment.now, commitFirst: () => intake.commitFirst() })
   const commits = createCommits({
     store,
+    ownership,
     live,
     identity,
     retention,
@@ -134,7 +139,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     settle: judge.settle,
     withdraw: (group, error) => intake.withdraw(group, error),
   })
-  const intake = createIntake({ store, live, judge, identity, commits, environment })
+  const intake = createIntake({ store, live, judge, identity, commits, ownership, environment })
   const maintenance = createMaintenance({
     store,
     live,
@@ -173,6 +178,10 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     subscribe: (subscriber) => commits.subscribe(subscriber),
     accept: intake.accept,
     submit: intake.submit,
+    adds(where, update) {
+      const document = live.get(where.document)
+      return document === undefined || judge.adds(document, update)
+    },
     contents,
     restore: intake.restore,
     seen: intake.seen,
@@ -185,11 +194,16 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     read: (offset) => store.read(offset),
     trims: () => maintenance.trims + intake.burials,
     bury: intake.bury,
-    digest: () => digest.respond(),
     versions: () => digest.elements(),
     watchVersions: (watcher) => digest.watch(watcher),
     flush: () => commits.commit(),
-    documentCount: () => judge.documents,
+    digest: (scope) => digest.respond(scope),
+    isFew(scope) {
+      if (scope === undefined || judge.documents <= CATALOG_MAX) return judge.documents <= CATALOG_MAX
+      let count = 0
+      for (const { document } of store.documents()) if (scope(document) && ++count > CATALOG_MAX) return false
+      return true
+    },
     checkpoint: (where) => store.checkpoint(where),
     pieces: (where, from) => store.pieces(where, from),
     content: (where) => contentOf(store, where),
@@ -203,6 +217,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     },
     tick() {
       maintenance.tick()
+      ownership.tick()
       digest.keep(SUMMARY_EVERY)
       expiry.tick()
     },

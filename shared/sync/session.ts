@@ -158,6 +158,8 @@ export function createSession(options: SessionOptions): Session {
         return [{ do: 'confirmed', confirmed: message }]
       case 'harvest':
         return [{ do: 'harvest', harvest: message }]
+      case 'access':
+        return [{ do: 'access', access: message }]
       default:
         return outOfPlace(message)
     }
@@ -196,6 +198,8 @@ export function createSession(options: SessionOptions): Session {
         return [{ do: 'content', content: message }]
       case 'confirm':
         return [{ do: 'confirm', confirm: message }]
+      case 'token':
+        return [{ do: 'token', token: message.token }]
       default:
         return outOfPlace(message)
     }
