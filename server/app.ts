@@ -24,6 +24,8 @@ export interface AppOptions {
   exchange?: (workspace: string | undefined, request: Request) => Promise<Response>
   /** How the mesh looks from here, for `rejoin inspect`; absent where there is none. */
   mesh?: () => unknown
+  /** Whether somebody with this `Authorization` may see both; everybody on this machine may, where nobody is asked for a token. */
+  isOperator?: (authorization: string | undefined) => boolean
   /** What Prometheus reads; absent where nobody counts. */
   metrics?: { text(): Promise<string>; readonly contentType: string }
   /** Who may do what, where permissions are asked for. */
@@ -62,6 +64,7 @@ export function createApp({
   assets,
   exchange,
   mesh,
+  isOperator,
   metrics,
   ready,
   report,
@@ -85,6 +88,12 @@ export function createApp({
   app.get('/readyz', (context) =>
     ready() ? context.json({ status: 'ready', version }) : context.json(errorBody('stopping', 'the relay stops'), 503),
   )
+  for (const path of ['/mesh', '/metrics']) {
+    app.use(path, async (context, next) => {
+      if (isOperator?.(context.req.header('authorization')) === false) return notFound(context, assets !== undefined)
+      await next()
+    })
+  }
   if (mesh !== undefined) app.get('/mesh', (context) => context.json(mesh() as object))
   if (metrics !== undefined) {
     app.get('/metrics', async (context) =>

@@ -38,6 +38,7 @@ Usage: rejoin relay [options]     run a relay
   --peer <url>              another relay, which introduces the rest   REJOIN_PEER              (comma between)
   --mesh                    let other relays join, without naming one  REJOIN_MESH=1
   --peer-secret-file <file> what relays of the mesh share              REJOIN_PEER_SECRET_FILE  on loopback: none
+  --operator-token-file <file>  shows /metrics, /mesh where tokens are asked for; inspect: sends it  REJOIN_OPERATOR_TOKEN_FILE
   --advertise <url>         where peers reach this relay               REJOIN_ADVERTISE         where it listens
   --demo <folder>           page to serve at /                         REJOIN_DEMO              the demo, if built
   --allowed-origin <url>    page that may connect; repeat for more     REJOIN_ALLOWED_ORIGIN    (comma between)
@@ -73,6 +74,7 @@ const OPTIONS = {
   mesh: { type: 'boolean' },
   'peer-secret-file': { type: 'string' },
   advertise: { type: 'string' },
+  'operator-token-file': { type: 'string' },
   demo: { type: 'string' },
   'allowed-origin': { type: 'string', multiple: true },
   limit: { type: 'string', multiple: true },
@@ -142,10 +144,11 @@ function two(command: string, [first, second, ...more]: readonly string[]): [str
   return [first, second]
 }
 
-async function inspect([target, ...more]: readonly string[], { json = false, data }: Values): Promise<void> {
+async function inspect([target, ...more]: readonly string[], values: Values): Promise<void> {
   if (more.length > 0) throw new UsageError(`${more.join(' ')} is one argument too many`)
-  const what = target ?? dataFolder({ data })
-  if (/^https?:/.test(what)) return inspectRelay(what, json, sayLine)
+  const { json = false } = values
+  const what = target ?? dataFolder(values)
+  if (/^https?:/.test(what)) return inspectRelay(what, operatorToken(values), json, sayLine)
   inspectFolder(resolve(what), json, sayLine)
 }
 
@@ -187,6 +190,7 @@ async function relay(values: Values): Promise<void> {
     peers: toPeers(values),
     peerSecret: toPeerSecret(values),
     advertise: values.advertise ?? environment.REJOIN_ADVERTISE,
+    operatorToken: operatorToken(values),
     limits: toLimits(values.limit ?? toList(environment.REJOIN_LIMIT)),
     log,
   })
@@ -278,6 +282,11 @@ function toTtl(days: string | undefined): number | undefined {
 function toPeers({ peer, mesh }: Values): string[] | undefined {
   const peers = peer ?? toList(process.env.REJOIN_PEER)
   return peers.length > 0 || mesh === true || process.env.REJOIN_MESH === '1' ? peers : undefined
+}
+
+function operatorToken(values: Values): string | undefined {
+  const file = values['operator-token-file'] ?? process.env.REJOIN_OPERATOR_TOKEN_FILE
+  return file === undefined ? undefined : readText(file, 'the token of operators').trim()
 }
 
 function toPeerSecret(values: Values): string | undefined {

@@ -9,8 +9,8 @@ import { workspaceFiles } from './data-folder.ts'
 type Say = (line: string) => void
 
 /** Asks a relay on this machine. Raises `timeout` where it does not answer, `bad-option` where it is in no mesh. */
-export async function inspectRelay(url: string, json: boolean, say: Say): Promise<void> {
-  const view = await fetchView(url)
+export async function inspectRelay(url: string, token: string | undefined, json: boolean, say: Say): Promise<void> {
+  const view = await fetchView(url, token)
   if (json) return say(JSON.stringify(view))
   say(`relay ${view.relay} at ${view.address || '(not told)'}: ${view.workspaces} workspaces, root ${view.root}`)
   for (const { address, up, breaker, silentMs, differs } of view.members) {
@@ -26,10 +26,13 @@ export async function inspectRelay(url: string, json: boolean, say: Say): Promis
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
 
-async function fetchView(url: string): Promise<MeshView> {
+async function fetchView(url: string, token: string | undefined): Promise<MeshView> {
   let response: Response
   try {
-    response = await fetch(`${url.replace(/\/$/, '')}/mesh`, { signal: AbortSignal.timeout(10_000) })
+    response = await fetch(`${url.replace(/\/$/, '')}/mesh`, {
+      signal: AbortSignal.timeout(10_000),
+      headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
+    })
   } catch (error) {
     throw new RejoinError(
       'timeout',
