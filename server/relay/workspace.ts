@@ -69,8 +69,6 @@ export interface RelayWorkspace {
   watchVersions(watcher: VersionWatcher): () => void
   /** Commits what waits, now. False where that failed: its senders were told. */
   flush(): boolean
-  /** How many documents there are. */
-  documentCount(): number
   /** A piece of a checkpoint, or of joined records. Answers come to `from`, which likes to be told of the origin `peer`. */
   restore(from: Subscriber, piece: Piece, peer: OriginId): void
   /**
@@ -208,7 +206,6 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     versions: () => digest.elements(),
     watchVersions: (watcher) => digest.watch(watcher),
     flush: () => commits.commit(),
-    documentCount: () => judge.documents,
     checkpoint: (where) => store.checkpoint(where),
     pieces: (where, from) => store.pieces(where, from),
     content: (where) => contentOf(store, where),
