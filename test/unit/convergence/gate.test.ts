@@ -8,10 +8,11 @@ const bend: SimulateOptions['bend'] = {
 }
 
 /**
- * All but a disk that lies, and devices that are full: what a relay lost and its owner does not bring again waits until nobody owns
- * it, and a full device brings what others wrote among its own (docs/decisions/0021).
+ * All but relays that have lost what was durable: what its owner does not bring again waits until nobody owns it, and a device that
+ * could not store for a while brings what others wrote among its own (docs/decisions/0021).
  */
-const faults = FAULT_KINDS.filter((kind) => !UNSETTLED.has(kind) && kind !== 'relay lost write' && kind !== 'quota')
+const LOSING: ReadonlySet<string> = new Set(['relay lost write', 'relay restore'])
+const faults = FAULT_KINDS.filter((kind) => !UNSETTLED.has(kind) && !LOSING.has(kind))
 
 describe('relays that ask for tokens', () => {
   test.each([
