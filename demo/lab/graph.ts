@@ -32,7 +32,7 @@ const TRAVELLERS_MAX = 80
 
 /** On a circle each, in a box of this size. */
 const WIDE = { width: 660, height: 470, center: { x: 330, y: 222 }, relays: 92, devices: { x: 262, y: 178 } }
-const NARROW = { width: 380, height: 430, center: { x: 190, y: 204 }, relays: 66, devices: { x: 142, y: 168 } }
+const NARROW = { width: 380, height: 430, center: { x: 190, y: 204 }, relays: 76, devices: { x: 146, y: 172 } }
 
 export function createGraph(options: GraphOptions): Graph {
   const size = options.narrow ? NARROW : WIDE
@@ -91,10 +91,8 @@ export function createGraph(options: GraphOptions): Graph {
     setText(group, '.node-vector', node.off && node.kind === 'relay' ? 'stopped' : vector)
     setText(group, '.node-waiting', waiting > 0 ? `${waiting} waiting` : '')
     const state = node.off ? (node.kind === 'relay' ? 'stopped' : 'offline') : `holds ${vector || 'nothing'}`
-    group.setAttribute(
-      'aria-label',
-      `${node.kind === 'relay' ? 'Relay' : 'Device'} ${labelOf(node)}, ${state}. ${whatPressing(node)}`,
-    )
+    const label = `${node.kind === 'relay' ? 'Relay' : 'Device'} ${labelOf(node)}, ${state}. ${whatPressing(node)}`
+    group.querySelector('.press')?.setAttribute('aria-label', label)
   }
 
   function makeNode(node: Device | Relay, { x, y }: Point): SVGElement {
@@ -102,10 +100,9 @@ export function createGraph(options: GraphOptions): Graph {
     const group = make('g', {
       class: `node ${node.kind}`,
       transform: `translate(${x} ${y})`,
-      role: 'button',
-      tabindex: '0',
     })
     group.dataset.name = node.name
+    const press = make('g', { class: 'press', role: 'button', tabindex: '0' })
     const shape =
       node.kind === 'relay'
         ? make('rect', {
@@ -117,15 +114,22 @@ export function createGraph(options: GraphOptions): Graph {
             rx: '13',
           })
         : make('circle', { class: 'shape', r: `${radius}` })
-    const below = node.kind === 'relay' ? radius * 0.72 + 17 : radius + 17
-    group.append(
+    // What a relay holds stands outside of the triangle, where no way crosses it.
+    const side =
+      node.kind === 'relay' && y < size.center.y
+        ? -(radius * 0.72 + 9)
+        : radius * (node.kind === 'relay' ? 0.72 : 1) + 17
+    press.append(
       make('circle', { class: 'ring', r: `${radius + 3}` }),
       shape,
       make('text', { class: 'node-name', y: '5' }, labelOf(node)),
-      make('text', { class: 'node-vector', y: `${below}` }),
-      make('text', { class: 'node-waiting', y: `${below + 15}` }),
     )
-    pressable(group, () => options.pressNode(node))
+    group.append(
+      press,
+      make('text', { class: 'node-vector', y: `${side}` }),
+      make('text', { class: 'node-waiting', y: `${side + 15}` }),
+    )
+    pressable(press, () => options.pressNode(node))
     nodeLayer.append(group)
     return group
   }
@@ -151,7 +155,8 @@ export function createGraph(options: GraphOptions): Graph {
     group.dataset.state = cut ? 'cut' : a.off || b.off ? 'off' : slow ? 'slow' : 'open'
     const owed = a.kind === 'relay' ? (a as Relay).owed(b.name) + b.owed(a.name) : 0
     setText(group, '.owed', owed > 0 ? `${owed} kept` : '')
-    group.setAttribute('aria-label', `The way between ${labelOf(a)} and ${labelOf(b)}: ${group.dataset.state}`)
+    const kept = owed > 0 ? `, ${owed} kept` : ''
+    group.setAttribute('aria-label', `The way between ${labelOf(a)} and ${labelOf(b)}: ${group.dataset.state}${kept}`)
     return key
   }
 

@@ -25,13 +25,13 @@ describe('the network lab', () => {
     await page.getByTestId('open-lab').click()
     await says(page, /^All replicas hold the same/)
     const holds = async (name: string) =>
-      (await page.locator(`.node[data-name="${name}"]`).getAttribute('aria-label')) ?? ''
+      (await page.locator(`.node[data-name="${name}"] .press`).getAttribute('aria-label')) ?? ''
     await until('everybody has written', async () => /A\d+ B\d+ C\d+ D\d+ E\d+/.test(await holds('r3')), {
       seen: () => holds('r3'),
     })
 
-    await page.locator('.node[data-name="Ada"]').click()
-    await page.locator('.node[data-name="r2"]').click()
+    await page.locator('.node[data-name="Ada"] .press').click()
+    await page.locator('.node[data-name="r2"] .press').click()
     await says(page, /^Parted: \d versions among 8 replicas/)
     expect(await holds('r2')).toContain('stopped')
     expect(await holds('Ada')).toContain('offline')
