@@ -4,7 +4,7 @@
  * documents by version vector, both ways, whatever made them differ. A lane that fails tries again later, and the log keeps what
  * it owes. It does not know how a peer is reached, nor whose turn it is to compare.
  */
-import { conflicts, covers } from '../../shared/causality/version-vector.ts'
+import { conflicts, covers, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { isFinal, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { DocumentId, RelayId, ReplicaId } from '../../shared/ids.ts'
@@ -196,10 +196,12 @@ export function createLink(options: LinkOptions): Link {
     let body = createBody()
     const flush = async (): Promise<void> => {
       if (body.messages === 0) return
-      const sent = body
+      const full = body
       body = createBody()
-      for (const document of takeRefusals((await ask(sent)).incoming.refused)) refused.add(document)
+      for (const document of takeRefusals((await ask(full)).incoming.refused)) refused.add(document)
     }
+    /** What they hold when all of it has arrived; what is committed here meanwhile is not in it. */
+    const sent: { theirs: Vector; held: VersionVector }[] = []
     for (const theirs of vectors) {
       options.forked(theirs)
       if (isSame(workspace, theirs)) continue
@@ -208,11 +210,10 @@ export function createLink(options: LinkOptions): Link {
         body.put(message)
         if (body.bytes >= EXCHANGE_BYTES_TARGET) await flush()
       }
+      sent.push({ theirs, held: heldOf(workspace, theirs) })
     }
     await flush()
-    for (const theirs of vectors) {
-      if (!refused.has(theirs.document)) known.holds(theirs, from, heldOf(workspace, theirs))
-    }
+    for (const { theirs, held } of sent) if (!refused.has(theirs.document)) known.holds(theirs, from, held)
     return refused
   }
 
