@@ -107,7 +107,9 @@ export function createLink(options: LinkOptions): Link {
   }
 
   async function push(): Promise<void> {
-    if (state.watermark < workspace.low()) return leaveToComparing()
+    // Records that are many are joined where they are compared, which costs both sides a part of what they do one by one.
+    const backlog = workspace.head() - state.watermark
+    if (state.watermark < workspace.low() || backlog > bounds.PUSH_BACKLOG_MAX) return leaveToComparing()
     const { entries, messages, dots, documents, through } = news()
     for (const document of documents) mendLater(document)
     if (messages.length > 0) {
@@ -280,9 +282,8 @@ export function createLink(options: LinkOptions): Link {
       if (isPushed()) return
       state.owedBytes += bytes
       state.owedSince ??= environment.now()
-      const entries = workspace.head() - state.watermark
       const isOld = Math.abs(environment.now() - state.owedSince) > hints.hintMsMax
-      if (isOld || entries > hints.hintEntriesMax || state.owedBytes > hints.hintBytesMax) {
+      if (isOld || state.owedBytes > hints.hintBytesMax) {
         counters.hintsPurged++
         leaveToComparing()
       } else pushing.runAfter(bounds.PUSH_AFTER_MS)

@@ -68,6 +68,12 @@ function renew(file: string): void {
   const database = new DatabaseSync(file)
   try {
     const id = randomId(systemEnvironment)
+    // Nobody is known to own what others have to bring back.
+    for (const { name } of database
+      .prepare("SELECT name FROM sqlite_master WHERE name IN ('owners', 'writers')")
+      .all()) {
+      database.exec(`DELETE FROM ${String(name)}`)
+    }
     database.prepare("UPDATE meta SET value = ? WHERE key IN ('replica', 'origin')").run(id)
   } finally {
     database.close()
