@@ -3,6 +3,7 @@ import { type Context, Hono } from 'hono'
 import { type ErrorCode, toRejoinError } from '../shared/errors.ts'
 import { refusal } from './access.ts'
 import { type Gate, toDenial } from './auth/gate.ts'
+import { type Polling, SESSION_TYPE } from './polling.ts'
 
 /** Files that a relay serves beside its routes. */
 export interface Assets {
@@ -22,6 +23,8 @@ export interface AppOptions {
   allowedOrigins: ReadonlySet<string>
   /** Answers a request for `/exchange`; absent where this relay talks to no others. */
   exchange?: (workspace: string | undefined, request: Request) => Promise<Response>
+  /** Answers clients whose network blocks WebSockets. */
+  polling?: Pick<Polling, 'answer'>
   /** How the mesh looks from here, for `rejoin inspect`; absent where there is none. */
   mesh?: () => unknown
   /** Whether somebody with this `Authorization` may see both; everybody on this machine may, where nobody is asked for a token. */
@@ -63,6 +66,7 @@ export function createApp({
   gate,
   assets,
   exchange,
+  polling,
   mesh,
   isOperator,
   metrics,
@@ -102,8 +106,13 @@ export function createApp({
   }
   if (exchange !== undefined) {
     app.post('/exchange', ({ req }) => exchange(undefined, req.raw))
-    app.post('/exchange/:workspace', ({ req }) => exchange(req.param('workspace'), req.raw))
   }
+  app.post('/exchange/:workspace', (context) => {
+    const { req } = context
+    const workspace = req.param('workspace')
+    if (req.header('content-type') === SESSION_TYPE && polling !== undefined) return polling.answer(workspace, req.raw)
+    return exchange?.(workspace, req.raw) ?? notFound(context, assets !== undefined)
+  })
   if (gate !== undefined) addTickets(app, gate)
   for (const path of ['/sync/*', '/y/*']) app.all(path, upgradeRequired)
   app.get('*', async (context) => {
@@ -123,7 +132,8 @@ export function createApp({
 function allowPage(context: Context, origin: string): void {
   context.header('Access-Control-Allow-Origin', origin)
   context.header('Access-Control-Allow-Methods', 'GET, POST')
-  context.header('Access-Control-Allow-Headers', 'Authorization, Content-Type')
+  context.header('Access-Control-Allow-Headers', 'Authorization, Content-Type, Rejoin-Session')
+  context.header('Access-Control-Expose-Headers', 'Rejoin-Closed')
   context.header('Vary', 'Origin')
 }
 

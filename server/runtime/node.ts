@@ -30,6 +30,8 @@ export interface NodeHostOptions {
   allowedOrigins: ReadonlySet<string>
   /** Permissions are asked for: it may be reached from anywhere. */
   guarded: boolean
+  /** Time has passed. */
+  tick: () => void
   fetch: (request: Request) => Response | Promise<Response>
   now: () => number
   /** For what strangers can cause as often as they like. */
@@ -59,7 +61,7 @@ interface Denial {
 const NO_SUCH_PATH: Denial = { status: 404, code: 'not-found', message: 'there is no such path for WebSockets' }
 
 export function createNodeHost(options: NodeHostOptions): NodeHost {
-  const { core, limits, allowedOrigins, guarded, fetch, now, log } = options
+  const { core, limits, allowedOrigins, guarded, tick, fetch, now, log } = options
   const broken = (error: Error) => log('info', 'broken connection', { message: error.message })
   const sockets = createSockets({ core, limits, now, broken })
   const own = new Set<Server>()
@@ -68,6 +70,7 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
   const timer = setInterval(() => {
     core.tick()
     sockets.tick()
+    tick()
   }, TICK_EVERY_MS)
   timer.unref()
 
