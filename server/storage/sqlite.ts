@@ -56,6 +56,8 @@ export function renewIdentity(path: string, environment: Environment = systemEnv
     const database = new DatabaseSync(path)
     try {
       prepare(database, environment)
+      // Nobody is known to own what others have to bring back.
+      database.exec('DELETE FROM owners; DELETE FROM writers')
       const { setMeta } = statements(database)
       const id = randomId(environment)
       for (const key of ['replica', 'origin']) setMeta.run(key, id, rowChecksum(rows.metaName(key, id)))
