@@ -8,6 +8,7 @@ import * as Y from 'yjs'
 import type { Environment } from '../shared/environment.ts'
 import { RejoinError } from '../shared/errors.ts'
 import type { DocumentId, OriginId, ReplicaId } from '../shared/ids.ts'
+import { RELAYS_MAX } from '../shared/limits.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
 import { createPresence } from './presence.ts'
 import { createReading, STORED } from './reading.ts'
@@ -16,6 +17,7 @@ import type { BranchRow, Waiting } from './replica/store.ts'
 import type { Arrived, ArrivedPieces, HeldDocument, UpdateLog } from './replica/update-log.ts'
 import { seedUpdate } from './seeding.ts'
 import { createStatus, type DocumentStatus, type Readable, type Receipt, toTrouble, type Writable } from './status.ts'
+import type { Confirmation } from './tabs/channel.ts'
 import { createWriting, type Unstored } from './writing.ts'
 
 export { STORED } from './reading.ts'
@@ -67,6 +69,8 @@ export interface DocumentOptions {
   lacking(document: DocumentId): void
   /** What was typed belongs to a document that was deleted meanwhile: it is kept as these. */
   buried(branches: readonly BranchRow[]): void
+  /** Asks the relay to tell when this is at so many relays. */
+  confirm(asked: Confirmation): void
   /** Awareness of this tab for the relay. */
   sendAwareness(where: DocumentRef, bytes: Uint8Array): void
   /** Something failed that nobody waits for. */
@@ -106,6 +110,8 @@ export interface OpenDocument {
   /** The log has what the relay holds; resolves when the Y.Doc has it too. */
   fetched(): Promise<void>
   connected(): void
+  /** These records are at so many relays. */
+  confirmed(confirmed: Confirmation): void
   disconnected(): void
   receiveAwareness(bytes: Uint8Array): void
   /** Nothing was there in the epoch that is over: what is typed belongs to this one. */
@@ -156,7 +162,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     buried: options.buried,
     report,
   })
-  const receipts = createReceipts(where.document, log, environment, writing)
+  const receipts = createReceipts(where.document, log, environment, writing, options.confirm)
   const presence = createPresence(doc, options.awareness, (bytes) => options.sendAwareness(where, bytes))
 
   /** The relay whose updates are being shown although they cannot be stored. */
@@ -220,6 +226,9 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       if (level === 'device' && !log.durable) {
         throw new RejoinError('storage-unavailable', 'this replica keeps nothing on the device')
       }
+      if (typeof level === 'object' && !(Number.isInteger(level.relays) && level.relays <= RELAYS_MAX)) {
+        throw new RejoinError('bad-option', `edits are saved at 1 to ${RELAYS_MAX} relays, not at ${level.relays}`)
+      }
       const edits = writing.typed
       await whenLoaded
       await receipts.saved(edits, level, signal)
@@ -266,7 +275,11 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       nowSynced()
       if (!doc.isSynced) doc.emit('sync', [true, doc])
     },
-    connected: presence.connected,
+    connected() {
+      presence.connected()
+      receipts.reconnected()
+    },
+    confirmed: receipts.confirmed,
     disconnected() {
       connections++
       fetched = false

@@ -147,12 +147,13 @@ export function createHearing({ log, documents, standing, events, team, touched 
     }
   }
 
-  const host: Omit<ConversationHost, 'ended' | 'recount'> = {
+  const host: Omit<ConversationHost, 'ended' | 'recount' | 'spread'> = {
     heard: () => standing.heard(),
     greeted(relay) {
       standing.greet(relay)
       team().stands()
     },
+    permitted: (role) => standing.permit(role),
     opened: () => team().documents(),
     entered(id) {
       documents.get(id)?.connected()
@@ -182,6 +183,14 @@ export function createHearing({ log, documents, standing, events, team, touched 
     changed,
     fetched,
     awareness: (id, bytes) => team().people(id, bytes),
+    confirmed({ vector, relays, ...where }) {
+      documents.get(where.document)?.confirmed({ where, vector, relays })
+      tell({ type: 'confirmed', confirmation: { where, vector, relays } })
+    },
+    harvested(id, { answered, all }) {
+      documents.get(id)?.status.set({ harvest: { answered, all } })
+      tell({ type: 'harvest', document: id, harvest: { answered, all } })
+    },
     refused,
     forked(document, origin) {
       forked(document, origin)

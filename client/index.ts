@@ -12,6 +12,7 @@ export type {
   DocumentStatus,
   Readable,
   Receipt,
+  Role,
   StorageHealth,
   StorageTrouble,
   WorkspaceStatus,

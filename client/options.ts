@@ -20,7 +20,10 @@ export interface WorkspaceOptions {
    * stays on this device.
    */
   relays?: readonly string[]
-  /** Permission for the relay, at most 8 KiB; a function is asked at every connection, and again later where it throws. */
+  /**
+   * Permission for the relay, at most 8 KiB, sent in the first frame and never in an address. A function is asked at every
+   * connection, before the token that it gave ends, and again later where it throws.
+   */
   token?: string | (() => string | Promise<string>)
   /**
    * `indexeddb`, which is refused where it does not open; `memory` (gone with the tab); or a store of your own. By default

@@ -1,6 +1,7 @@
 /** Where a workspace stands: what connection, documents and storage say, put together for its status and theirs. */
 import type { Environment } from '../shared/environment.ts'
 import type { DocumentId, ReplicaId } from '../shared/ids.ts'
+import type { Role } from '../shared/roles.ts'
 import type { Scope } from '../shared/wire/messages.ts'
 import type { OpenDocument } from './document.ts'
 import { type Connection, createStatus, type Readable, type StorageTrouble, type WorkspaceStatus } from './status.ts'
@@ -37,6 +38,8 @@ export interface Standing {
   connect(connection: LeaderStanding['connection'], error?: WorkspaceStatus['error']): void
   /** The relay has let this replica in. */
   greet(relay: ReplicaId): void
+  /** What may be done at the relay. */
+  permit(role: Role): void
   /** The relay gave a sign of life, now or then. */
   heard(at?: number): void
   /** As another tab is told. */
@@ -151,13 +154,15 @@ export function createStanding(options: StandingOptions): Standing {
       relay = by
       show()
     },
+    permit: (role) => status.set({ role }),
     heard,
     tell() {
-      const { lastSyncedAt, unacknowledged } = status.get()
-      return { connection, greeted, caughtUp, full, relay, lastSyncedAt, unacknowledged, error }
+      const { lastSyncedAt, role, unacknowledged } = status.get()
+      return { connection, greeted, caughtUp, full, relay, lastSyncedAt, role, unacknowledged, error }
     },
     follow(leader) {
-      const { lastSyncedAt } = leader
+      const { lastSyncedAt, role } = leader
+      if (role !== undefined) status.set({ role })
       ;({ connection, greeted, caughtUp, full, relay, error } = leader)
       show()
       if (lastSyncedAt > status.get().lastSyncedAt) heard(lastSyncedAt)

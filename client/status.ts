@@ -1,5 +1,8 @@
 /** What an app can show of its sync: small stores with `get` and `subscribe`, as Svelte, Vue and React take them. */
 import type { ErrorCode, RejoinError } from '../shared/errors.ts'
+import type { Role } from '../shared/roles.ts'
+
+export type { Role } from '../shared/roles.ts'
 
 /** A value that changes. */
 export interface Readable<T> {
@@ -50,6 +53,8 @@ export interface WorkspaceStatus {
    * so read it with `get()`. After that it stays.
    */
   lastSyncedAt: number
+  /** What may be done at the relay, where that says so: with `read` and `comment` it takes no edits. The last one that was told. */
+  role?: Role
   /** Why the connection was given up for good, if it was. */
   error?: { code: ErrorCode; detail: string }
 }
@@ -71,6 +76,8 @@ export interface DocumentStatus {
   lastSyncedAt: number
   /** While a large document is being fetched: how many of its pieces are here, and how many there are. */
   progress?: { pieces: number; count: number }
+  /** When it was opened, so many of all relays of its mesh told what they have in time: what is shown rests on them. */
+  harvest?: { answered: number; all: number }
   /**
    * The document was ended: it does not open, or a relay refused its edits for good. Those are kept as a branch. Open it again
    * for what was accepted.

@@ -123,8 +123,9 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
           url,
           scope,
           token,
+          renewToken: typeof options.token === 'function' ? () => askToken(options.token) : undefined,
           environment,
-          host: { ...hearing.host, recount, ended: over(ended) },
+          host: { ...hearing.host, recount, spread: (withinMs) => connector.spread(withinMs), ended: over(ended) },
         })
       } catch (problem) {
         report(problem)
@@ -164,10 +165,13 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
 
   /** Networks come and go; anything else is worth knowing, once for as long as it keeps the workspace from being in sync. */
   function over(ended: Ended): Ended {
-    return (code, message, retryAfterMs) => {
-      const detail = withoutRemedy(code, message)
+    return (why, message, retryAfterMs) => {
+      // There is no other: to come back with it is of no use.
+      const isLast = why === 'token-expired' && typeof options.token !== 'function'
+      const code = isLast ? 'unauthenticated' : why
+      const detail = withoutRemedy(why, message)
       if (code === 'fenced') team.fenced()
-      const usual = code === 'timeout' || code === 'stopping' || code === 'closed' || code === 'fenced'
+      const usual = USUAL_ENDS.has(code)
       if (!usual && code !== told) report(new RejoinError(code, detail))
       if (!usual) told = code
       ended(code, detail, retryAfterMs)
@@ -227,6 +231,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       buried(branches) {
         for (const branch of branches) events.emit('deleted', { document: id, branch: toBranch(branch) })
       },
+      confirm: (confirmation) => team.confirm(confirmation),
       sendAwareness: (where, bytes) => team.showed(where, bytes),
       report,
     })
@@ -317,6 +322,9 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     close,
   }
 }
+
+/** Ends that come and go by themselves. */
+const USUAL_ENDS: ReadonlySet<ErrorCode> = new Set(['timeout', 'stopping', 'closed', 'token-expired', 'fenced'])
 
 const askToken = async (token: WorkspaceOptions['token'] = ''): Promise<string> =>
   typeof token === 'string' ? token : token()

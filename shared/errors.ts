@@ -117,6 +117,24 @@ const CODES = {
   stopping: { number: 21, final: false, close: 1012, remedy: 'the relay restarts; the client comes back' },
   unacknowledged: { number: 22, final: true, close: 1000, remedy: 'wait for the relay, or force and lose the edits' },
   'bad-option': { number: 23, final: true, close: 4400, remedy: 'see the documentation of the option' },
+  unauthenticated: {
+    number: 31,
+    final: true,
+    close: 4401,
+    remedy: 'give a token that this relay knows, for this workspace',
+  },
+  'token-expired': {
+    number: 32,
+    final: false,
+    close: 1008,
+    remedy: 'the client asks for a new token and comes back; what is not sent yet is kept',
+  },
+  foreign: {
+    number: 33,
+    final: false,
+    close: 1008,
+    remedy: 'only who wrote it can send it: it waits for that one, or for another relay',
+  },
   deleted: { number: 24, final: true, close: 4410, remedy: 'the document was deleted: open it again for a new one' },
   fenced: {
     number: 25,

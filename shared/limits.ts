@@ -44,6 +44,9 @@ export const VECTOR_ORIGINS_MAX = 32_768
 /** Longest token in the first frame. */
 export const TOKEN_BYTES_MAX = 8 * KIB
 
+/** Largest frame with a hello: its token, and the rest of it. */
+export const HELLO_BYTES_MAX = TOKEN_BYTES_MAX + KIB
+
 /** Longest detail text of an error on the wire. */
 export const DETAIL_BYTES_MAX = 512
 
@@ -71,5 +74,20 @@ export const SILENCE_MS_MAX = 45_000
 /** How often a client says that it is still there, and asks whether the relay is. */
 export const PING_EVERY_MS = 20_000
 
+/** Longest time over which clients of a relay come back: a minute for a hundred thousand of them. */
+export const SPREAD_MS_MAX = 60_000
+
 /** A connection that has not said hello by then is closed. */
 export const HELLO_WITHIN_MS = 10_000
+
+/** Most relays of a mesh: each sends every update to every other. */
+export const RELAYS_MAX = 64
+
+/** Longest address of a relay. */
+export const ADDRESS_BYTES_MAX = 256
+
+/** Largest request or answer between relays: the digest list of a million documents fits. */
+export const EXCHANGE_BYTES_MAX = 16 * KIB * KIB
+
+/** An answer between relays ends past this, and the rest is asked for: what a relay holds in memory for one. */
+export const EXCHANGE_BYTES_TARGET = 512 * KIB

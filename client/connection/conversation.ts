@@ -11,13 +11,14 @@ import type { Compared } from '../../shared/sync/action.ts'
 import { type Action, createSession } from '../../shared/sync/session.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { decodeFrame } from '../../shared/wire/codec.ts'
-import type { Place, Scope, Vector, Welcome } from '../../shared/wire/messages.ts'
+import type { Confirm, Place, Scope, Vector, Welcome } from '../../shared/wire/messages.ts'
 import type { UpdateLog } from '../replica/update-log.ts'
 import { createChecking } from './checking.ts'
 import { createComparing } from './comparing.ts'
 import { createFrames } from './frames.ts'
 import { type ConversationHost, refOf, type Talk } from './host.ts'
 import { createOffers } from './offers.ts'
+import { createPermission } from './permission.ts'
 import { createProgress } from './progress.ts'
 import { createReceiving, isTaken } from './receiving.ts'
 import { createSending } from './sending.ts'
@@ -30,11 +31,15 @@ export interface ConversationOptions {
   url: string
   scope: Scope
   token: string
+  /** A newer token; absent where there is only one. */
+  renewToken?: () => Promise<string>
   environment: Environment
   host: ConversationHost
 }
 
 export interface Conversation {
+  /** Asks to be told when these records are durable at so many relays. */
+  confirm(confirm: Omit<Confirm, 'type'>): void
   received(data: Uint8Array | string): void
   /** The socket is gone. */
   closed(): void
@@ -67,8 +72,15 @@ export function createConversation(options: ConversationOptions): Conversation {
   const again = new Set<DocumentId>()
   /** How often documents were compared again, one time after the other. */
   const rounds = new Map<DocumentId, number>()
+  const permission = createPermission({
+    environment,
+    renew: options.renewToken,
+    put: frames.put,
+    permitted: host.permitted,
+  })
   const talk: Talk = {
     log,
+    permission,
     host,
     scope,
     environment,
@@ -110,6 +122,8 @@ export function createConversation(options: ConversationOptions): Conversation {
     for (const action of actions) {
       if (action.do === 'send') frames.put(action.message)
       else if (action.do === 'ping') socket.send('ping')
+      else if (action.do === 'access') permission.take(action.access)
+      else if (action.do === 'spread') host.spread(action.withinMs)
       else if (action.do === 'end') finish(action)
       else turns.push(action)
     }
@@ -193,6 +207,10 @@ export function createConversation(options: ConversationOptions): Conversation {
         return receiving.refused(action.refused)
       case 'content':
         return checking.answered(action.content)
+      case 'confirmed':
+        return host.confirmed(action.confirmed)
+      case 'harvest':
+        return host.harvested(action.harvest.document, action.harvest)
       case 'awareness':
         return host.awareness(action.awareness.document, action.awareness.bytes)
       default:
@@ -237,6 +255,7 @@ export function createConversation(options: ConversationOptions): Conversation {
     frames.close()
     sending.close()
     checking.close()
+    permission.close()
   }
 
   later(async () => {
@@ -264,6 +283,9 @@ export function createConversation(options: ConversationOptions): Conversation {
       if (progress.welcome !== undefined) frames.put({ type: 'awareness', ...refOf(where), bytes })
     },
     repair: (document) => later(() => comparing.repair(document)),
+    confirm(confirm) {
+      if (progress.welcome !== undefined) frames.put({ type: 'confirm', ...confirm })
+    },
     edited: sending.edited,
     end(code, detail) {
       perform(session.end(code, detail))

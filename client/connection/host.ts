@@ -2,13 +2,15 @@
 import type { Environment } from '../../shared/environment.ts'
 import type { ErrorCode, RejoinError } from '../../shared/errors.ts'
 import type { DocumentId, ReplicaId } from '../../shared/ids.ts'
+import type { Role } from '../../shared/roles.ts'
 import type { Compared } from '../../shared/sync/action.ts'
 import type { Action, Session } from '../../shared/sync/session.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
-import type { Message, Scope } from '../../shared/wire/messages.ts'
+import type { Confirmed, Message, Scope } from '../../shared/wire/messages.ts'
 import type { BranchRow, Waiting } from '../replica/store.ts'
 import type { Arrived, ArrivedPieces, HeldDocument, UpdateLog } from '../replica/update-log.ts'
 import type { Offers } from './offers.ts'
+import type { Permission } from './permission.ts'
 import type { Progress } from './progress.ts'
 
 /** Whom a conversation tells what it learns. */
@@ -17,6 +19,10 @@ export interface ConversationHost {
   heard(): void
   /** The relay has let this replica in. */
   greeted(relay: ReplicaId): void
+  /** What this replica may do there, where the relay says so. */
+  permitted(role: Role): void
+  /** When the connection is lost, it is to be dialled again within this time. */
+  spread(withinMs: number): void
   /** Documents that somebody has open. */
   opened(): Iterable<DocumentRef>
   /** The relay knows that this document is open here: people in it may be shown. */
@@ -42,6 +48,10 @@ export interface ConversationHost {
   /** This document has been fetched; `undefined`: all of them. */
   fetched(document: DocumentId | undefined): void
   awareness(document: DocumentId, bytes: Uint8Array): void
+  /** These records are durable at so many relays. */
+  confirmed(confirmed: Omit<Confirmed, 'type'>): void
+  /** What the relay told of a document rests on so many of all relays. */
+  harvested(document: DocumentId, harvest: { answered: number; all: number }): void
   refused(document: DocumentId, code: ErrorCode, detail: string): Promise<void>
   forked(document: DocumentId, origin: string): void
   /** Edits of this document stay unacknowledged: they rest on what neither side has. */
@@ -62,6 +72,7 @@ export interface Talk {
   readonly environment: Environment
   readonly session: Session
   readonly offers: Offers
+  readonly permission: Permission
   readonly progress: Progress
   /** Puts a message into the next frame. */
   put(message: Message): void

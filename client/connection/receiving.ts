@@ -38,6 +38,8 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
   const refusals = new Map<DocumentId, Map<string, number>>()
   /** Forks that were dealt with: answers that were on their way meanwhile tell of them again. */
   const forks = new Set<string>()
+  /** Own records that the relay takes for somebody else's, of which was told. */
+  const strangers = new Set<string>()
 
   async function take(actions: readonly TakenAction[]): Promise<void> {
     const incoming = actions.flatMap(toIncoming)
@@ -138,10 +140,23 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
         return mend([{ where: message, origin, code: 'gap' }])
       case 'fork':
         return mend([{ where: message, origin, code }])
+      case 'foreign':
+        return leaveToOthers(message)
       default:
         if (!isFinal(code)) return void perform(session.end(code, message.detail))
         return sending.refuse(document, code, message.detail)
     }
+  }
+
+  /** What is somebody else's it does not wait for; its own stays here, and it is told once. */
+  function leaveToOthers(message: Refused): void {
+    const { document, origin, code, detail } = message
+    offers.unserve(document)
+    if (origin !== log.replica && message.request === 0)
+      return offers.settle(document, origin, Number.POSITIVE_INFINITY)
+    const told = `${document}\u0000${origin}`
+    if (!strangers.has(told)) host.hopeless(document, code, detail)
+    strangers.add(told)
   }
 
   /** Refused again as it was, although all that is here has been offered: it waits until something new is known (P7). */

@@ -1,4 +1,6 @@
-/** What a relay needs of a socket; one small adapter per runtime provides it. */
+/** What a relay needs of a socket, and what a socket needs of it; one small adapter per runtime stands between them. */
+import type { ErrorCode } from '../../shared/errors.ts'
+
 export interface Connection {
   /** Sends a binary message; never waits. */
   send(bytes: Uint8Array): void
@@ -17,4 +19,10 @@ export interface ConnectionHandler {
   /** Some seconds have passed. */
   tick(): void
   closed(): void
+}
+
+/** A connection's other end inside of the relay, which can also be ended from there. */
+export interface Conversation extends ConnectionHandler {
+  /** `retryAfterMs`: come back no sooner than this; 0, the default: as you like. */
+  end(code: ErrorCode, detail: string, retryAfterMs?: number): void
 }

@@ -3,25 +3,37 @@
  * when somebody comes for it and closed a while after the last one left. One workspace's or connection's trouble is told
  * to that one, and harms no other (P9).
  */
-import type { Environment } from '../../shared/environment.ts'
+import { type Environment, randomFraction } from '../../shared/environment.ts'
 import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { checkDocumentId, checkWorkspaceId } from '../../shared/ids.ts'
+import { SPREAD_MS_MAX } from '../../shared/limits.ts'
 import { encodeFrame, encodeMessage } from '../../shared/wire/codec.ts'
+import type { Credentials, Gate } from '../auth/gate.ts'
+import { type Access, OPEN_ACCESS } from '../auth/principal.ts'
 import type { RelayStore } from '../storage/store.ts'
 import { type AwarenessRooms, createAwarenessRooms } from './awareness.ts'
 import { createBackground } from './background.ts'
-import type { Connection, ConnectionHandler } from './connection.ts'
+import type { CommitWatch } from './commits.ts'
+import type { Connection, ConnectionHandler, Conversation } from './connection.ts'
+import { createDoor } from './door.ts'
 import { createJoinedLogCache } from './joined-logs.ts'
 import type { RelayLimits } from './limits.ts'
+import { createPermission, OPEN_PERMISSION, type Permission } from './permission.ts'
+import { ALONE, type Replicas } from './replicas.ts'
 import { createSubscriber } from './subscriber.ts'
 import { createRelayWorkspace, type RelayWorkspace } from './workspace.ts'
+import { stockCloseCode } from './y-guest.ts'
 import { createYRooms, type YRooms } from './y-websocket.ts'
 
 export interface RelayCore {
   /** A connection that speaks the Rejoin protocol. What is wrong with it, it is told itself. */
   sync(workspaceId: string, connection: Connection): ConnectionHandler
-  /** A connection of a stock y-websocket client. */
-  yWebsocket(workspaceId: string, documentId: string, connection: Connection): ConnectionHandler
+  /** A connection of a stock y-websocket client, with the token or ticket that it came with. */
+  yWebsocket(workspaceId: string, documentId: string, connection: Connection, token?: string): ConnectionHandler
+  /** Keeps a workspace open until the returned function is called. Raises `stopping`, `overloaded`, `invalid-id`, `storage-failed`. */
+  use(workspaceId: string): () => void
+  /** Workspaces in use, and those that were a moment ago. */
+  readonly workspaces: number
   /** Connections that are open. */
   readonly connections: number
   /** Time has passed; call it every `TICK_EVERY_MS`. */
@@ -37,8 +49,14 @@ export interface RelayCoreOptions {
   openStore: (workspaceId: string) => RelayStore
   environment: Environment
   limits: RelayLimits
+  /** Who comes in and may do what; everybody and everything without it. */
+  gate?: Gate
   /** Milliseconds after its last edit at which a document is deleted; `undefined`: never. */
   ttlMs?: (workspaceId: string, documentId: string) => number | undefined
+  /** Is told of every group of updates that was to become durable, in any workspace. */
+  watch?: CommitWatch
+  /** A workspace was opened: gives it the other relays that hold it. */
+  attach?: (workspaceId: string, workspace: RelayWorkspace) => Replicas
   /** Runs a commit when the current turn of the event loop has taken all it brings. */
   soon: (commit: () => void) => void
   /** What went wrong and is nobody's to be told. */
@@ -51,15 +69,22 @@ export interface RelayCoreOptions {
 const WORKSPACE_IDLE_MS = 60_000
 /** Workspaces open at once: each is three files and some megabytes of caches. */
 const WORKSPACES_OPEN_MAX = 1024
+/** Connections from which on clients are told within what time to come back, that time, and what each adds to it. */
+const SPREAD_FROM = 100
+const SPREAD_MS = 1_000
+const SPREAD_MS_EACH = 0.3
+
 /** Memory for documents that stock clients use. */
 const JOINED_LOGS_BYTES_MAX = 64 * 1024 * 1024
 
-/** What both kinds of connection have. */
-type Conversation = ConnectionHandler & { end(code: ErrorCode, detail: string): void }
+/** Those who were here when a relay stops are told to come back within a time that gives each of them so long, and no longer. */
+const BACK_MS_EACH = 2
+const BACK_WITHIN_MS_MAX = 30_000
 
 interface OpenWorkspace {
   id: string
   workspace: RelayWorkspace
+  replicas: Replicas
   awareness: AwarenessRooms
   yRooms: YRooms
   users: number
@@ -67,7 +92,7 @@ interface OpenWorkspace {
 }
 
 export function createRelayCore(options: RelayCoreOptions): RelayCore {
-  const { environment, limits, soon, report, noted } = options
+  const { environment, gate, limits, soon, report, noted } = options
   const logs = createJoinedLogCache(JOINED_LOGS_BYTES_MAX)
   const background = createBackground(environment, report)
   const open = new Map<string, OpenWorkspace>()
@@ -89,6 +114,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       soon,
       background,
       report,
+      watch: options.watch,
     })
     const awareness = createAwarenessRooms()
     const yRooms = createYRooms({
@@ -102,7 +128,8 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
         noted('stock client turned away', workspaceId, { document, code, message: detail })
       },
     })
-    const opened = { id: workspaceId, workspace, awareness, yRooms, users: 0, idleSince: environment.now() }
+    const replicas = options.attach?.(workspaceId, workspace) ?? ALONE
+    const opened = { id: workspaceId, workspace, replicas, awareness, yRooms, users: 0, idleSince: environment.now() }
     open.set(workspaceId, opened)
     noted('workspace opened', workspaceId)
     return opened
@@ -116,34 +143,62 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
 
   function shut(workspace: OpenWorkspace): void {
     open.delete(workspace.id)
+    attempt(() => workspace.workspace.flush())
+    attempt(() => workspace.replicas.close())
     attempt(() => workspace.workspace.close())
     noted('workspace closed', workspace.id)
   }
 
-  /** Lets a connection in, or tells it why not. */
+  /** Lets a connection in, or tells it why not. `converse` may ask for a workspace, once. */
   function host(
-    workspaceId: string,
     connection: Connection,
-    converse: (workspace: OpenWorkspace) => Conversation,
-    refuse: (code: ErrorCode, detail: string) => void,
+    refuse: (error: RejoinError) => void,
+    converse: (visit: (workspaceId: string) => OpenWorkspace) => Conversation,
   ): ConnectionHandler {
+    let visited: OpenWorkspace | undefined
     try {
-      const workspace = enter(workspaceId)
-      const conversation = converse(workspace)
+      const conversation = converse((workspaceId) => {
+        visited = enter(workspaceId)
+        visited.users++
+        return visited
+      })
       const handler = guarded(conversation, connection, () => {
-        if (!conversations.delete(conversation)) return
-        workspace.users--
-        workspace.idleSince = environment.now()
+        if (conversations.delete(conversation) && visited !== undefined) leave(visited)
       })
       conversations.set(conversation, handler)
-      workspace.users++
       return handler
     } catch (error) {
-      if (!(error instanceof RejoinError) || error.code === 'storage-failed') report(error)
-      const { code, detail } = toRejoinError(error, 'storage-failed', 'the workspace does not open')
-      attempt(() => refuse(code, detail))
-      connection.close(closeCode(code), detail)
+      if (visited !== undefined) visited.users--
+      refuse(toRejoinError(error, 'storage-failed', 'the workspace does not open'))
       return { received() {}, drained() {}, tick() {}, closed() {} }
+    }
+  }
+
+  function leave(workspace: OpenWorkspace): void {
+    workspace.users--
+    workspace.idleSince = environment.now()
+  }
+
+  /** Few come back as they like; of many a few percent in a tenth of a second. */
+  function spreadMs(): number {
+    const { size } = conversations
+    return size < SPREAD_FROM ? 0 : Math.min(SPREAD_MS_MAX, Math.ceil(SPREAD_MS + size * SPREAD_MS_EACH))
+  }
+
+  const permit = (access: Access, where: Omit<Credentials, 'token'>): Permission =>
+    gate === undefined ? OPEN_PERMISSION : createPermission(gate, access, environment.now, where)
+
+  /** Tells why it is not let in, or not any longer, and closes. */
+  function refusing(
+    connection: Connection,
+    toClose: typeof closeCode,
+    tell?: (code: ErrorCode, detail: string) => void,
+  ) {
+    return (error: RejoinError): void => {
+      const { code, detail } = error
+      if (code === 'storage-failed') report(error)
+      attempt(() => tell?.(code, detail))
+      connection.close(toClose(code), detail)
     }
   }
 
@@ -179,18 +234,46 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
 
   return {
     sync(workspaceId, connection) {
-      const converse = ({ workspace, awareness }: OpenWorkspace) =>
-        createSubscriber({ workspace, awareness, connection, environment, report })
-      return host(workspaceId, connection, converse, (code, detail) => {
+      const refuse = refusing(connection, closeCode, (code, detail) => {
         connection.send(encodeFrame([encodeMessage({ type: 'failure', code, detail, retryAfterMs: 0 })]))
       })
+      return host(connection, refuse, (visit) => {
+        const converse = (access: Access): Conversation => {
+          const { workspace, awareness, replicas } = visit(workspaceId)
+          const permission = permit(access, { workspace: workspaceId })
+          const told = { report, permission, spreadMs }
+          return createSubscriber({ workspace, awareness, replicas, connection, environment, ...told })
+        }
+        if (gate === undefined) return converse(OPEN_ACCESS)
+        const admission = (token: string) => gate.admit({ token, workspace: workspaceId })
+        return createDoor({ connection, now: environment.now, admission, enter: converse, refuse })
+      })
     },
-    yWebsocket(workspaceId, documentId, connection) {
-      const converse = ({ yRooms }: OpenWorkspace) => {
-        checkDocumentId(documentId)
-        return yRooms.enter(documentId, connection)
+    yWebsocket(workspaceId, document, connection, token = '') {
+      const refuse = refusing(connection, stockCloseCode)
+      return host(connection, refuse, (visit) => {
+        const converse = (access: Access): Conversation => {
+          checkDocumentId(document)
+          access.demand('read', document)
+          const permission = permit(access, { workspace: workspaceId, document })
+          return visit(workspaceId).yRooms.enter(document, connection, permission)
+        }
+        if (gate === undefined) return converse(OPEN_ACCESS)
+        const admission = gate.admit({ token, workspace: workspaceId, document })
+        return createDoor({ connection, now: environment.now, admission, enter: converse, refuse })
+      })
+    },
+    use(workspaceId) {
+      const workspace = enter(workspaceId)
+      let left = false
+      workspace.users++
+      return () => {
+        if (!left) leave(workspace)
+        left = true
       }
-      return host(workspaceId, connection, converse, () => {})
+    },
+    get workspaces() {
+      return open.size
     },
     get connections() {
       return conversations.size
@@ -199,14 +282,20 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       for (const handler of conversations.values()) handler.tick()
       for (const workspace of open.values()) {
         attempt(() => workspace.workspace.tick())
-        if (workspace.users > 0 || environment.now() - workspace.idleSince < WORKSPACE_IDLE_MS) continue
+        if (workspace.users > 0 || workspace.replicas.busy) continue
+        if (environment.now() - workspace.idleSince < WORKSPACE_IDLE_MS) continue
         shut(workspace)
       }
     },
     close() {
       if (closed) return
       closed = true
-      for (const conversation of conversations.keys()) attempt(() => conversation.end('stopping', 'the relay stops'))
+      // So that they do not all come back at once.
+      const spreadMs = Math.min(BACK_WITHIN_MS_MAX, conversations.size * BACK_MS_EACH)
+      for (const conversation of conversations.keys()) {
+        const retryAfterMs = Math.floor(randomFraction(environment) * spreadMs)
+        attempt(() => conversation.end('stopping', 'the relay stops', retryAfterMs))
+      }
       for (const workspace of open.values()) shut(workspace)
       background.close()
     },

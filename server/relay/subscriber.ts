@@ -3,42 +3,57 @@
  * it has reached, as fast as its socket takes it, so a slow reader costs a buffer of a few hundred kilobytes and no queue
  * (P7, P9). What it is owed is the business of `stream` and `feeds`, what may be said when that of the session.
  */
-import { headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
+import { covers, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { documentVersion } from '../../shared/digest/version.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import { SEND_BUFFER_BYTES_HIGH } from '../../shared/limits.ts'
+import type { Role } from '../../shared/roles.ts'
 import { type Action, createSession } from '../../shared/sync/session.ts'
+import type { DocumentRef } from '../../shared/update/record.ts'
 import { inspectStateVector } from '../../shared/update/state-vector.ts'
 import { decodeFrame } from '../../shared/wire/codec.ts'
-import type { Content, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
+import type { Confirm, Content, Entries, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
+import type { Access } from '../auth/principal.ts'
 import type { AwarenessRooms, Member } from './awareness.ts'
 import type { CommitGroup, Refusal, Subscriber } from './commits.ts'
-import type { Connection, ConnectionHandler } from './connection.ts'
+import type { Connection, Conversation } from './connection.ts'
 import { refOf } from './documents.ts'
 import { createOutgoing } from './fan-out.ts'
 import { answer, catalog, type Feed } from './feeds.ts'
-import { CATALOG_MAX, FEED_MS_MAX, OPEN_DOCUMENTS_MAX, STALLED_MS_MAX } from './limits.ts'
+import { FEED_MS_MAX, OPEN_DOCUMENTS_MAX, STALLED_MS_MAX } from './limits.ts'
+import type { Author } from './ownership.ts'
+import { authorOf, type Permission, subjectOf } from './permission.ts'
+import { ALONE, type Replicas } from './replicas.ts'
 import { createLogStream, type LogStream } from './stream.ts'
 import type { RelayWorkspace } from './workspace.ts'
+
+/** Times by which the spread changes before a client is told again. */
+const SPREAD_TOLD_FROM = 1.5
 
 export interface SubscriberOptions {
   workspace: RelayWorkspace
   awareness: AwarenessRooms
+  /** The other relays of the workspace. */
+  replicas?: Replicas
   connection: Connection
   environment: Environment
   report: (error: unknown) => void
+  permission: Permission
+  /** Within what time all clients of the relay are to come back when they lose it. */
+  spreadMs: () => number
 }
 
-export function createSubscriber(
-  options: SubscriberOptions,
-): ConnectionHandler & { end(code: ErrorCode, detail: string): void } {
-  const { workspace, awareness, connection, environment, report } = options
+export function createSubscriber(options: SubscriberOptions): Conversation {
+  const { workspace, awareness, connection, environment, report, permission, replicas = ALONE } = options
   const session = createSession({ role: 'listener', replica: workspace.replica, now: environment.now() })
   const opened = new Set<DocumentId>()
   const outgoing = createOutgoing()
   const feeds: Feed[] = []
+  /** Documents that the other relays are asked for, and questions about them: how to take that back. */
+  const reads = new Map<DocumentId, () => void>()
+  const questions = new Map<string, () => void>()
   /** There is one once the peer has said hello. */
   let stream: LogStream | undefined
   let digest: ReturnType<RelayWorkspace['digest']> | undefined
@@ -46,12 +61,21 @@ export function createSubscriber(
   let mending: DocumentId | undefined
   let cancelCheck = (): void => {}
   let peer = ''
+  let author: Author | undefined
   let over = false
+  let renewing = false
+  let toldSpreadMs = 0
   let movedAt = environment.now()
   let cancelPump: (() => void) | undefined
 
-  const subscriber: Subscriber = { committed, refused }
-  const member: Member = { send: deliver }
+  const subscriber: Subscriber = {
+    get author() {
+      return author
+    },
+    committed,
+    refused,
+  }
+  const member: Member = { subject: subjectOf(permission), send: deliver }
   let unsubscribe = (): void => {}
 
   function received(data: Uint8Array | string): void {
@@ -62,6 +86,7 @@ export function createSubscriber(
         if (data === 'ping') connection.sendText('pong')
         return
       }
+      permission.check()
       for (const message of decodeFrame(data)) perform(session.receive(message, environment.now()))
     } catch (error) {
       fail(error)
@@ -79,37 +104,49 @@ export function createSubscriber(
           greet(action.hello)
           break
         case 'open':
-          open(action.open)
+          if (isAllowed('read', action.open)) open(action.open)
           break
         case 'close':
           opened.delete(action.ref.document)
+          reads.get(action.ref.document)?.()
+          reads.delete(action.ref.document)
           awareness.leave(action.ref.document, member)
           break
         case 'store':
-          for (const run of action.entries.runs) workspace.accept(subscriber, action.entries, run)
+          store(action.entries)
           break
-        case 'piece':
-          workspace.restore(subscriber, action.piece, peer)
+        case 'piece': {
+          const { piece } = action
+          if (isAllowed('write', piece, { origin: peer, seq: piece.index })) workspace.restore(subscriber, piece, peer)
           break
+        }
         case 'deleted':
-          workspace.bury(subscriber, action.ref)
+          if (isAllowed('write', action.ref)) workspace.bury(subscriber, action.ref)
+          break
+        case 'token':
+          renew(action.token)
           break
         case 'digest':
           compare(action.bytes)
           break
         case 'submit': {
           const { submit } = action
+          if (!isAllowed('write', submit, { request: submit.request })) break
           workspace.submit(subscriber, submit, submit, submit.request, submit.document === mending)
           break
         }
         case 'content':
-          check(action.content)
+          if (isAllowed('read', action.content)) check(action.content)
           break
         case 'serve':
-          serve(action.vector)
+          if (isAllowed('read', action.vector)) serve(action.vector)
+          break
+        case 'confirm':
+          if (isAllowed('read', action.confirm)) confirm(action.confirm)
           break
         case 'awareness':
-          awareness.update(action.awareness, action.awareness.bytes, member)
+          // Who only reads is shown to nobody: its client says where it is all the same, so nothing is said of that.
+          if (access().may('comment')) awareness.update(action.awareness, action.awareness.bytes, member)
           break
         case 'end':
           finish(action.code, action.detail)
@@ -120,18 +157,75 @@ export function createSubscriber(
     }
   }
 
+  const access = (): Access => permission.access
+
+  /** Whether something may be done to a document; if not, its sender is told. */
+  function isAllowed(
+    role: Role,
+    where: DocumentRef,
+    refusal: Partial<Pick<Refusal, 'origin' | 'seq' | 'request'>> = {},
+  ) {
+    try {
+      access().demand(role, where.document)
+      return true
+    } catch (error) {
+      const { code, detail } = toRejoinError(error, 'forbidden', 'not for you')
+      const { origin = peer, seq = 0, request = 0 } = refusal
+      refused({ where, origin, seq, request, code, held: 0, detail })
+      return false
+    }
+  }
+
+  function store(entries: Entries): void {
+    for (const run of entries.runs) {
+      if (isAllowed('write', entries, { origin: run.origin, seq: run.first }))
+        workspace.accept(subscriber, entries, run)
+    }
+  }
+
+  /** A newer token, before the old one ends. */
+  function renew(token: string): void {
+    if (renewing) return end('protocol', 'a token while another is looked at')
+    renewing = true
+    permission
+      .renew(token)
+      .then(tellAccess, fail)
+      .finally(() => {
+        renewing = false
+      })
+  }
+
+  function tellAccess(): void {
+    if (!over) deliver({ type: 'access', role: access().principal.role, expiresInMs: permission.expiresInMs() })
+  }
+
+  /** Where it is another than it was told, by half or more. */
+  function tellSpread(): void {
+    const withinMs = options.spreadMs()
+    if (withinMs < toldSpreadMs * SPREAD_TOLD_FROM && withinMs * SPREAD_TOLD_FROM > toldSpreadMs) return
+    if (withinMs === toldSpreadMs) return
+    toldSpreadMs = withinMs
+    deliver({ type: 'spread', withinMs })
+  }
+
   function greet(hello: Hello): void {
     const all = hello.scope === 'all'
-    const resumed = all && hello.place !== undefined && workspace.isPlaceValid(hello.place)
+    const { masked, readsAll, reads } = access()
+    const place = hello.place && { epoch: masked(hello.place.epoch), offset: hello.place.offset }
+    const resumed = all && place !== undefined && workspace.isPlaceValid(place)
     const head = workspace.head()
     peer = hello.replica
-    const reader = { subscriber, peer, all, opened, outgoing, send }
-    stream = createLogStream(workspace, reader, resumed && hello.place ? hello.place.offset : head)
+    author = authorOf(permission, { replica: peer, begins: () => true })
+    const reader = { subscriber, peer, all, opened, outgoing, send, readsAll, reads, masked }
+    stream = createLogStream(workspace, reader, resumed && place ? place.offset : head)
     unsubscribe = workspace.subscribe(subscriber)
-    perform(session.welcome({ replica: workspace.replica, epoch: workspace.epoch(), head, resumed }))
+    perform(session.welcome({ replica: workspace.replica, epoch: masked(workspace.epoch()), head, resumed }))
+    if (permission.isAsked) tellAccess()
+    tellSpread()
     if (!all || resumed) return
-    if (workspace.documentCount() <= CATALOG_MAX) return void feeds.push(catalog(workspace))
-    digest = workspace.digest()
+    const scope = readsAll ? undefined : reads
+    if (workspace.isFew(scope)) return void feeds.push(catalog(workspace, scope))
+    digest = workspace.digest(scope)
     perform(session.digest(digest.start()))
   }
 
@@ -159,11 +253,32 @@ export function createSubscriber(
     })
   }
 
+  /** One question of a document and number of relays at a time: who asks again means more. */
+  function confirm(asked: Confirm): void {
+    const { vector, relays } = asked
+    const question = `${relays} ${asked.document}`
+    questions.get(question)?.()
+    questions.delete(question)
+    if (questions.size >= OPEN_DOCUMENTS_MAX) return end('overloaded', `${questions.size} questions wait`)
+    let isAnswered = false
+    const takeBack = replicas.confirm(asked, vector, relays, () => {
+      isAnswered = true
+      questions.delete(question)
+      deliver({ type: 'confirmed', ...refOf(asked), vector, relays })
+    })
+    if (!isAnswered) questions.set(question, takeBack)
+  }
+
   function open(message: Open): void {
     if (opened.size >= OPEN_DOCUMENTS_MAX)
       return end('overloaded', `${opened.size} documents are open, the most allowed`)
     opened.add(message.document)
     awareness.enter(message, member)
+    reads.get(message.document)?.()
+    reads.set(
+      message.document,
+      replicas.opened(message, (answered, all) => deliver({ type: 'harvest', ...refOf(message), answered, all })),
+    )
     if (message.fingerprint === undefined) return
     const stored = workspace.document(message.document)
     const vector = stored?.vector ?? new Map()
@@ -185,6 +300,7 @@ export function createSubscriber(
       const detail = `two contents under ${origin}, at or before ${seq}`
       refused({ where: message, origin, seq, request: 0, code: 'fork', held: headOf(mine, origin).seq, detail })
     }
+    if (!covers(mine, message.vector)) replicas.wanted(message)
     feeds.push(answer(workspace, asked))
   }
 
@@ -258,8 +374,8 @@ export function createSubscriber(
     end(code, detail)
   }
 
-  function end(code: ErrorCode, detail: string): void {
-    perform(session.end(code, detail))
+  function end(code: ErrorCode, detail: string, retryAfterMs = 0): void {
+    perform(session.end(code, detail, retryAfterMs))
   }
 
   function finish(code: ErrorCode, detail: string): void {
@@ -272,6 +388,9 @@ export function createSubscriber(
     if (over) return
     over = true
     unsubscribe()
+    for (const forgetRead of reads.values()) forgetRead()
+    for (const takeBack of questions.values()) takeBack()
+    questions.clear()
     awareness.leaveAll(member)
     feeds.length = 0
     digest?.over()
@@ -291,6 +410,12 @@ export function createSubscriber(
       const now = environment.now()
       if (connection.buffered() < SEND_BUFFER_BYTES_HIGH) movedAt = now
       else if (now - movedAt > STALLED_MS_MAX) return end('slow-reader', `nothing was taken for ${now - movedAt} ms`)
+      try {
+        permission.check()
+      } catch (error) {
+        return fail(error)
+      }
+      if (stream !== undefined) tellSpread()
       perform(session.tick(now))
     },
   }

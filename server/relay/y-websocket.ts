@@ -7,15 +7,16 @@ import { joinUpdates } from '../../shared/update/join.ts'
 import { inflatePiece } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Accepted, CommitGroup } from './commits.ts'
-import type { Connection } from './connection.ts'
+import type { Connection, Conversation } from './connection.ts'
 import { isRecord } from './fan-out.ts'
-import { createYGuest, type YGuest, type YGuestOptions, type YSession } from './y-guest.ts'
+import type { Permission } from './permission.ts'
+import { createYGuest, type YGuest, type YGuestOptions } from './y-guest.ts'
 import { encodeUpdate } from './y-protocol.ts'
 
 /** The stock clients of one workspace. */
 export interface YRooms {
   /** Lets a connection into a document and asks it for what is missing here. Raises `storage-failed`. */
-  enter(document: DocumentId, connection: Connection): YSession
+  enter(document: DocumentId, connection: Connection, permission: Permission): Conversation
 }
 
 export function createYRooms(options: YGuestOptions): YRooms {
@@ -60,8 +61,8 @@ export function createYRooms(options: YGuestOptions): YRooms {
 
   workspace.subscribe({ committed, refused() {} })
   return {
-    enter(document, connection) {
-      const guest = createYGuest(options, document, connection, () => {
+    enter(document, connection, permission) {
+      const guest = createYGuest(options, document, connection, permission, () => {
         const room = roomOf(document)
         room.delete(guest)
         if (room.size === 0) rooms.delete(document)

@@ -1,5 +1,5 @@
 /**
- * A relay on Node: HTTP and WebSockets of one core. Loopback only, as there are no permissions yet. It starts and stops
+ * A relay on Node: HTTP and WebSockets of one core. Loopback only where no permissions are asked for. It starts and stops
  * without losing what was taken: a stop refuses what is new, tells those who are there, commits, and drains.
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http'
@@ -13,6 +13,8 @@ import { errorBody, type HttpCode } from '../app.ts'
 import type { Log } from '../log.ts'
 import { type RelayLimits, TICK_EVERY_MS } from '../relay/limits.ts'
 import type { RelayCore } from '../relay/relay.ts'
+import { createAddresses, type Visitor } from './addresses.ts'
+import { watchLoad } from './load.ts'
 import { createSockets } from './sockets.ts'
 import { answerPlain, localAddress, parseTarget } from './upgrade.ts'
 
@@ -28,6 +30,10 @@ export interface NodeHostOptions {
   core: RelayCore
   limits: RelayLimits
   allowedOrigins: ReadonlySet<string>
+  /** Permissions are asked for: it may be reached from anywhere. */
+  guarded: boolean
+  /** A proxy in front says where requests come from. */
+  trustProxy: boolean
   fetch: (request: Request) => Response | Promise<Response>
   now: () => number
   /** For what strangers can cause as often as they like. */
@@ -54,9 +60,14 @@ interface Denial {
   message: string
 }
 
+const UNBOUNDED: Visitor = { spend: () => 0, leave() {} }
+
 const NO_SUCH_PATH: Denial = { status: 404, code: 'not-found', message: 'there is no such path for WebSockets' }
 
-export function createNodeHost({ core, limits, allowedOrigins, fetch, now, log }: NodeHostOptions): NodeHost {
+export function createNodeHost(options: NodeHostOptions): NodeHost {
+  const { core, limits, allowedOrigins, guarded, trustProxy, fetch, now, log } = options
+  const addresses = createAddresses(limits, trustProxy, now)
+  const load = watchLoad(limits.loopDelayMsMax)
   const broken = (error: Error) => log('info', 'broken connection', { message: error.message })
   const sockets = createSockets({ core, limits, now, broken })
   const own = new Set<Server>()
@@ -65,6 +76,7 @@ export function createNodeHost({ core, limits, allowedOrigins, fetch, now, log }
   const timer = setInterval(() => {
     core.tick()
     sockets.tick()
+    load.tick()
   }, TICK_EVERY_MS)
   timer.unref()
 
@@ -79,24 +91,35 @@ export function createNodeHost({ core, limits, allowedOrigins, fetch, now, log }
       const headers = denied.status === 503 ? { 'Retry-After': RETRY_AFTER_SECONDS } : undefined
       answerPlain(socket, denied.status, errorBody(denied.code, denied.message), headers)
     } else if (target !== undefined) {
-      sockets.accept(request, socket, head, target)
+      // Without permissions it is this machine's own programs that send.
+      const visitor = guarded ? addresses.enter(addresses.of(request)) : UNBOUNDED
+      sockets.accept(request, socket, head, target, visitor)
     }
   }
 
   /** Why a request for a WebSocket is not granted. */
   function denial(request: IncomingMessage): Denial | undefined {
-    if (!isLoopbackName(localAddress(request))) {
+    if (!guarded && !isLoopbackName(localAddress(request))) {
       return { status: 403, code: 'forbidden', message: 'without permissions this relay serves loopback only' }
     }
-    const refused = refusal({ host: request.headers.host, origin: request.headers.origin }, allowedOrigins)
+    const refused = refusal({ host: request.headers.host, origin: request.headers.origin }, allowedOrigins, guarded)
     if (refused !== undefined) return { status: 403, code: refused.code, message: refused.message }
     if (stopping !== undefined) return { status: 503, code: 'stopping', message: 'the relay stops' }
-    if (sockets.size < limits.connectionsMax) return undefined
-    return { status: 503, code: 'overloaded', message: `${sockets.size} connections are open, the most allowed` }
+    const full = fullness(request)
+    return full === undefined ? undefined : { status: 503, code: 'overloaded', message: full }
+  }
+
+  function fullness(request: IncomingMessage): string | undefined {
+    if (sockets.size >= limits.connectionsMax) return `${sockets.size} connections are open, the most allowed`
+    if (guarded && !addresses.hasRoom(addresses.of(request))) {
+      return `${limits.connectionsPerAddressMax} connections from one address are open, the most allowed`
+    }
+    return load.excess()
   }
 
   async function stop(): Promise<void> {
     clearInterval(timer)
+    load.close()
     const closed = [...own].map(closeServer)
     // What was read until now is committed and acknowledged when this turn of the event loop ends.
     sockets.pause()
@@ -125,11 +148,11 @@ export function createNodeHost({ core, limits, allowedOrigins, fetch, now, log }
       return detach
     },
     async listen(port, host) {
-      if (!isLoopbackName(host)) {
+      if (!guarded && !isLoopbackName(host)) {
         throw new RejoinError(
           'bad-option',
-          `listening on ${host} would open every document to whoever reaches it, as this relay knows no permissions yet: ` +
-            'listen on 127.0.0.1, and put a server that checks its users in front of it',
+          `listening on ${host} would open every document to whoever reaches it: ` +
+            'give the relay a secret or public keys to check tokens with, or listen on 127.0.0.1',
         )
       }
       if (stopping !== undefined) throw new RejoinError('stopping', 'the relay is closed')

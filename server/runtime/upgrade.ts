@@ -21,6 +21,22 @@ export function parseTarget(url: string): Target | undefined {
   return { protocol: 'y-websocket', workspace: decode(workspace), document: decode(document ?? '') }
 }
 
+/** The subprotocol that a stock client names beside its token: one of those offered has to be chosen. */
+export const SUBPROTOCOL = 'rejoin'
+/** Stands before the token, which becomes a subprotocol so. */
+const TOKEN_SUBPROTOCOL = 'token.'
+
+/**
+ * What a stock client shows: a token as a subprotocol, since browsers can put it nowhere else, or a ticket in the address.
+ * A token in the address counts for nothing: addresses end up in logs.
+ */
+export function shownToken(request: Pick<IncomingMessage, 'headers' | 'url'>): string {
+  const offered = request.headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? []
+  const token = offered.find((name) => name.startsWith(TOKEN_SUBPROTOCOL))
+  if (token !== undefined) return token.slice(TOKEN_SUBPROTOCOL.length)
+  return new URLSearchParams(request.url?.split('?', 2)[1] ?? '').get('ticket') ?? ''
+}
+
 /**
  * Percent-decoding of what a client may have left half encoded: WebsocketProvider puts the room's name into the URL as it
  * is, which encodes spaces and letters but not `%`. So a `%` that begins no encoded text stands for itself.

@@ -3,11 +3,15 @@ import type { ErrorCode } from '../errors.ts'
 import type { DocumentId } from '../ids.ts'
 import type { DocumentRef } from '../update/record.ts'
 import type {
+  Access,
   Ack,
   AwarenessMessage,
   Catalog,
+  Confirm,
+  Confirmed,
   Content,
   Entries,
+  HarvestMessage,
   Hello,
   Message,
   Open,
@@ -52,11 +56,21 @@ export type Action =
   | { do: 'fetched'; document: DocumentId }
   /** Dialer: all is compared and fetched; the place stands for everything before it. */
   | { do: 'settled'; place: Place }
-  /** Listener: */
+  /** Dialer: these records are at so many relays; so many of all relays stand behind what is told of a document. */
+  | { do: 'confirmed'; confirmed: Confirmed }
+  | { do: 'harvest'; harvest: HarvestMessage }
+  /** Listener: answer with `confirmed` when it is so. */
+  | { do: 'confirm'; confirm: Confirm }
   | { do: 'open'; open: Open }
   | { do: 'close'; ref: DocumentRef }
   | { do: 'submit'; submit: Submit }
   | { do: 'awareness'; awareness: AwarenessMessage }
+  /** Listener: whether this is a permission of the same one; answer with `access`. */
+  | { do: 'token'; token: string }
+  /** Dialer: when the connection is lost, come back within this time. */
+  | { do: 'spread'; withinMs: number }
+  /** Dialer: what may be done there, and for how long. */
+  | { do: 'access'; access: Access }
   /** The conversation is over; `told` where the other side said so. */
   | { do: 'end'; code: ErrorCode; detail: string; told: boolean; retryAfterMs: number }
 

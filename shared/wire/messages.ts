@@ -6,7 +6,8 @@ import type { Chain } from '../causality/chain.ts'
 import type { Dot, VersionVector } from '../causality/version-vector.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Hash64 } from '../hash.ts'
-import type { LogEpoch, ReplicaId } from '../ids.ts'
+import type { LogEpoch, RelayId, ReplicaId } from '../ids.ts'
+import type { Role } from '../roles.ts'
 import type { DocumentRef, UpdateKind } from '../update/record.ts'
 
 /** A place in the log of the replica that the connection leads to. */
@@ -202,6 +203,26 @@ export interface AwarenessMessage extends DocumentRef {
   bytes: Uint8Array
 }
 
+/** A newer permission of the one who said hello, before the old one ends. The receiver answers with `access`. */
+export interface Token {
+  type: 'token'
+  token: string
+}
+
+/** What the receiver may do here; sent where tokens are asked for, behind `welcome` and after each `token`. */
+export interface Access {
+  type: 'access'
+  role: Role
+  /** The token ends in so long: then the connection does, unless a newer one was sent. 0: it does not end. */
+  expiresInMs: number
+}
+
+/** How many are connected: if all lose the relay at once, they come back within this time, and not sooner. */
+export interface Spread {
+  type: 'spread'
+  withinMs: number
+}
+
 /** The connection ends. */
 export interface Failure {
   type: 'failure'
@@ -211,7 +232,61 @@ export interface Failure {
   retryAfterMs: number
 }
 
+/** First in every request and answer between relays: who speaks, and where its log of the workspace is. */
+export interface Exchange {
+  type: 'exchange'
+  oldestVersion: number
+  newestVersion: number
+  /** The relay that speaks: another one with every start. */
+  relay: RelayId
+  /** Its replica of the workspace with the place of that log; absent in an exchange across workspaces. */
+  place?: Place & { replica: ReplicaId }
+  /** The digest session that the `digest` messages here are part of; one that is not known begins. */
+  session?: Hash64
+  /** Of an answer: not all that was asked for is in it. What has no vector at its end is to be asked for again. */
+  more: boolean
+}
+
+/** Across workspaces: a relay is there, and this is what it knows of the others. */
+export interface Heartbeat {
+  type: 'heartbeat'
+  /** Where it takes exchanges, as a URL; empty where nobody can reach it. */
+  address: string
+  /** Over the versions of all documents of all workspaces: equal here and there, equal content. */
+  root: Hash64
+  /** Hash of the addresses of all relays that it knows, its own included. */
+  known: Hash64
+  /** Those addresses, in an answer to somebody who knows others. */
+  members: readonly string[]
+}
+
+/** Asks to be told when the records up to these heads are durable at so many relays, this one included. */
+export interface Confirm extends DocumentRef {
+  type: 'confirm'
+  vector: VersionVector
+  relays: number
+}
+
+/** The records up to these heads are durable at so many relays. */
+export interface Confirmed extends DocumentRef {
+  type: 'confirmed'
+  vector: VersionVector
+  relays: number
+}
+
+/** What is told of a document when it was opened is what so many relays of all hold. */
+export interface HarvestMessage extends DocumentRef {
+  type: 'harvest'
+  answered: number
+  all: number
+}
+
 export type Message =
+  | Exchange
+  | Heartbeat
+  | Confirm
+  | Confirmed
+  | HarvestMessage
   | Hello
   | Welcome
   | EpochMessage
@@ -230,4 +305,7 @@ export type Message =
   | Stamped
   | Refused
   | AwarenessMessage
+  | Token
+  | Access
+  | Spread
   | Failure

@@ -1,6 +1,10 @@
 /** The relays of a world: disks that stay, and processes with the real relay core that come and go. */
+import { createGate, type Gate } from '../../../server/auth/gate.ts'
+import { createMesh, type Mesh, type MeshTransport } from '../../../server/mesh/mesh.ts'
+import { createMemoryRootStore } from '../../../server/mesh/roots.ts'
 import { RELAY_LIMITS, TICK_EVERY_MS } from '../../../server/relay/limits.ts'
-import { createRelayCore } from '../../../server/relay/relay.ts'
+import { createRelayCore, type RelayCore } from '../../../server/relay/relay.ts'
+import type { Environment } from '../../../shared/environment.ts'
 import type { Network } from '../network/types.ts'
 import { createRelayDisk } from '../storage/relay-disk.ts'
 import type { Process } from '../time/process.ts'
@@ -8,6 +12,9 @@ import type { Ground, SimRelay } from './types.ts'
 
 /** How long a relay that was told to stop still runs. */
 const STOPPED_WITHIN_MS = 100
+
+/** Nobody is revoked there. */
+const TOKENS_LIVE_MS = 3_600_000
 
 export interface Relays {
   readonly relays: readonly SimRelay[]
@@ -24,6 +31,7 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
     const store = relay.disk.open(() => process.kill())
     relay.process = process
     const core = createRelayCore({
+      gate: gateOf(process.environment),
       openStore: () => (bend.relayStore ? bend.relayStore(store, clock) : store),
       environment: process.environment,
       limits: RELAY_LIMITS,
@@ -32,10 +40,49 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
         if (process.alive) ground.blame(relay.name, error)
       },
       noted: () => {},
+      attach: ground.options.mesh ? (workspace, opened) => joined(mesh).attach(workspace, opened) : undefined,
     })
+    const mesh = ground.options.mesh ? createMeshOf(relay, process, core) : undefined
     relay.core = core
-    network().listen(relay.name, { process, accept: (workspace, connection) => core.sync(workspace, connection) })
+    relay.mesh = mesh
+    network().listen(relay.name, {
+      process,
+      accept: (workspace, connection) => core.sync(workspace, connection),
+      answer: mesh?.answer,
+    })
+    mesh?.start()
     every(process, TICK_EVERY_MS, () => core.tick())
+  }
+
+  function gateOf({ now, randomBytes }: Environment): Gate | undefined {
+    const { authenticate } = bend
+    if (authenticate === undefined) return undefined
+    return createGate({
+      authenticate: ({ token }) => authenticate.call(bend, token, now()),
+      now,
+      randomBytes,
+      lifetimeMsMax: TOKENS_LIVE_MS,
+    })
+  }
+
+  /** Every relay knows the first one, which introduces the others. */
+  function createMeshOf(relay: SimRelay, process: Process, core: RelayCore): Mesh {
+    const transport: MeshTransport = (to, workspace, request) =>
+      network().exchange(relay.name, process, to, workspace, request)
+    return createMesh({
+      peers: relay.name === 'relay0' ? [] : ['relay0'],
+      address: () => relay.name,
+      transport: bend.transport?.(transport, ground.chance.fork(`bend ${relay.name}`)) ?? transport,
+      key: [1, 2, 3, 4],
+      roots: createMemoryRootStore(),
+      environment: process.environment,
+      enter: core.use,
+      stored: () => (relay.disk.batches().length > 0 ? ['world'] : []),
+      report: (error) => {
+        if (process.alive) ground.blame(relay.name, error)
+      },
+      noted: (event, fields) => ground.note(`${relay.name} ${event} ${JSON.stringify(fields)}`),
+    })
   }
 
   const create = (name: string): SimRelay => {
@@ -47,17 +94,25 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
         checkers.relayCommitted(name, batch)
       },
     })
-    return { name, disk, process: undefined, core: undefined }
+    return { name, disk, process: undefined, core: undefined, mesh: undefined }
   }
 
   return {
     relays: Array.from({ length: ground.options.relays }, (_, i) => create(`relay${i}`)),
     start,
-    stop({ process, core }) {
-      process?.run(() => core?.close())
+    stop({ process, core, mesh }) {
+      process?.run(() => {
+        mesh?.close()
+        core?.close()
+      })
       clock.after(STOPPED_WITHIN_MS, () => process?.kill())
     },
   }
+}
+
+function joined(mesh: Mesh | undefined): Mesh {
+  if (mesh === undefined) throw new Error('a workspace was opened before the mesh was there')
+  return mesh
 }
 
 function every(process: Process, ms: number, act: () => void): void {

@@ -1,7 +1,7 @@
 /**
  * A world of replicas and relays: the real client and relay code over simulated storage, network and time. Replicas have tabs,
- * relays have disks; everything can be started, stopped and killed at any moment. Relays do not talk to one another:
- * clients move among them and carry what they hold from one to the next.
+ * relays have disks; everything can be started, stopped and killed at any moment. Relays gossip where they form a mesh;
+ * otherwise clients move among them and carry what they hold from one to the next.
  */
 import type * as Y from 'yjs'
 import { type ErrorCode, RejoinError } from '../../../shared/errors.ts'
@@ -67,6 +67,7 @@ export function createWorld(options: WorldOptions): World {
     dialled: (process, open) => checkers.bounds.dialled(process.name, open),
     sent: checkers.bounds.sent,
     delivered,
+    exchanged: (from, to, request) => note(`${from}>${to} ${request.length}`),
   })
   const ground: Ground = {
     options,
@@ -103,6 +104,7 @@ export function createWorld(options: WorldOptions): World {
   for (let i = 0; i < options.replicas; i++) clients.openTab(clients.add(i >= memoryReplicas))
 
   return {
+    mesh: options.mesh === true,
     clock,
     network,
     checkers,
@@ -145,8 +147,9 @@ export function docsOf(world: World, document: string): { name: string; doc: Y.D
   )
 }
 
-/** A frame with a content check and nothing else: those go on when all is quiet. */
-const isCheck = (data: Uint8Array): boolean => data.length < CHECK_BYTES_MAX && data[CHECKSUM_BYTES] === CONTENT_NUMBER
+/** A frame with a content check, a token or the answer to one, and nothing else: those go on when all is quiet. */
+const isCheck = (data: Uint8Array): boolean =>
+  data.length < CHECK_BYTES_MAX && CHECK_NUMBERS.has(data[CHECKSUM_BYTES] ?? 0)
 const CHECK_BYTES_MAX = 64
 const CHECKSUM_BYTES = 4
-const CONTENT_NUMBER = 19
+const CHECK_NUMBERS: ReadonlySet<number> = new Set([19, 25, 26])

@@ -58,7 +58,7 @@ export async function startRelayAt(url: string, options: RelayOptions & { data: 
   const relay = createRelay({ log, ...options })
   cleanUp(() => relay.close())
   await relay.listen(Number(new URL(url).port))
-  return { relay, url, socketUrl: url.replace('http', 'ws'), data: options.data, errors }
+  return { relay, url, socketUrl: url.replace('http', 'ws'), data: options.data, errors, told: [] }
 }
 
 let people = 0
