@@ -8,16 +8,23 @@ import * as Y from 'yjs'
 import type { Environment } from '../shared/environment.ts'
 import { RejoinError } from '../shared/errors.ts'
 import type { DocumentId, OriginId, ReplicaId } from '../shared/ids.ts'
+import { RELAYS_MAX } from '../shared/limits.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
 import { createPresence } from './presence.ts'
 import { createReading, STORED } from './reading.ts'
 import { createReceipts, type SavedLevel } from './receipts.ts'
 import type { BranchRow, Waiting } from './replica/store.ts'
 import type { Arrived, ArrivedPieces, HeldDocument, UpdateLog } from './replica/update-log.ts'
+import { seedUpdate } from './seeding.ts'
 import { createStatus, type DocumentStatus, type Readable, type Receipt, toTrouble, type Writable } from './status.ts'
+import type { Confirmation } from './tabs/channel.ts'
 import { createWriting, type Unstored } from './writing.ts'
 
 export { STORED } from './reading.ts'
+
+/** Origin of transactions in which a document gets its first content. */
+const SEEDED = Symbol('rejoin seed')
+
 export type { SavedLevel } from './receipts.ts'
 
 /** A document that is open here. */
@@ -37,6 +44,12 @@ export interface DocumentHandle {
    * refusal, with `storage-unavailable` where this replica has no durable storage, with `closed`, or with the signal's reason.
    */
   saved(level: SavedLevel, options?: { signal?: AbortSignal }): Promise<void>
+  /**
+   * Gives a document without content its first content, when it is loaded: any number of clients that do so with the same `seedId`
+   * and a `fill` that does the same make the same content, once. `fill` is given an empty Y.Doc of its own. Where this device
+   * holds something of the document already, nothing happens. Rejects where it does not load, and with what `fill` throws.
+   */
+  init(seedId: string, fill: (doc: Y.Doc) => void): Promise<void>
   /** Ends this handle; edits that are not saved yet still are. Idempotent. */
   close(): void
 }
@@ -54,6 +67,8 @@ export interface DocumentOptions {
   stuck(document: DocumentId): void
   /** What was typed belongs to a document that was deleted meanwhile: it is kept as these. */
   buried(branches: readonly BranchRow[]): void
+  /** Asks the relay to tell when this is at so many relays. */
+  confirm(asked: Confirmation): void
   /** Awareness of this tab for the relay. */
   sendAwareness(where: DocumentRef, bytes: Uint8Array): void
   /** Something failed that nobody waits for. */
@@ -71,6 +86,7 @@ export interface OpenDocument {
   readonly whenLoaded: Promise<void>
   readonly whenSynced: Promise<void>
   saved(level: SavedLevel, signal?: AbortSignal): Promise<void>
+  init(seedId: string, fill: (doc: Y.Doc) => void): Promise<void>
   arrived(records: readonly Arrived[]): void
   arrivedPieces(pieces: ArrivedPieces): void
   sealed(records: readonly Waiting[]): void
@@ -92,6 +108,8 @@ export interface OpenDocument {
   /** The log has what the relay holds; resolves when the Y.Doc has it too. */
   fetched(): Promise<void>
   connected(): void
+  /** These records are at so many relays. */
+  confirmed(confirmed: Confirmation): void
   disconnected(): void
   receiveAwareness(bytes: Uint8Array): void
   /** Nothing was there in the epoch that is over: what is typed belongs to this one. */
@@ -141,7 +159,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     buried: options.buried,
     report,
   })
-  const receipts = createReceipts(where.document, log, environment, writing)
+  const receipts = createReceipts(where.document, log, environment, writing, options.confirm)
   const presence = createPresence(doc, options.awareness, (bytes) => options.sendAwareness(where, bytes))
 
   /** The relay whose updates are being shown although they cannot be stored. */
@@ -205,9 +223,17 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       if (level === 'device' && !log.durable) {
         throw new RejoinError('storage-unavailable', 'this replica keeps nothing on the device')
       }
+      if (typeof level === 'object' && !(Number.isInteger(level.relays) && level.relays <= RELAYS_MAX)) {
+        throw new RejoinError('bad-option', `edits are saved at 1 to ${RELAYS_MAX} relays, not at ${level.relays}`)
+      }
       const edits = writing.typed
       await whenLoaded
       await receipts.saved(edits, level, signal)
+    },
+    async init(seedId, fill) {
+      await whenLoaded
+      if (closed || doc.store.clients.size > 0) return
+      Y.applyUpdate(doc, seedUpdate(where.document, seedId, fill), SEEDED)
     },
     arrived: reading.arrived,
     arrivedPieces: reading.arrivedPieces,
@@ -246,7 +272,11 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       nowSynced()
       if (!doc.isSynced) doc.emit('sync', [true, doc])
     },
-    connected: presence.connected,
+    connected() {
+      presence.connected()
+      receipts.reconnected()
+    },
+    confirmed: receipts.confirmed,
     disconnected() {
       connections++
       fetched = false

@@ -183,6 +183,14 @@ export function createHearing({ log, documents, standing, events, team, touched 
     changed,
     fetched,
     awareness: (id, bytes) => team().people(id, bytes),
+    confirmed({ vector, relays, ...where }) {
+      documents.get(where.document)?.confirmed({ where, vector, relays })
+      tell({ type: 'confirmed', confirmation: { where, vector, relays } })
+    },
+    harvested(id, { answered, all }) {
+      documents.get(id)?.status.set({ harvest: { answered, all } })
+      tell({ type: 'harvest', document: id, harvest: { answered, all } })
+    },
     refused,
     forked(document, origin) {
       forked(document, origin)

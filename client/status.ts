@@ -76,6 +76,8 @@ export interface DocumentStatus {
   lastSyncedAt: number
   /** While a large document is being fetched: how many of its pieces are here, and how many there are. */
   progress?: { pieces: number; count: number }
+  /** When it was opened, so many of all relays of its mesh told what they have in time: what is shown rests on them. */
+  harvest?: { answered: number; all: number }
   /**
    * The document was ended: it does not open, or a relay refused its edits for good. Those are kept as a branch. Open it again
    * for what was accepted.

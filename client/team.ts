@@ -11,6 +11,7 @@ import type { Documents } from './documents.ts'
 import type { UpdateLog } from './replica/update-log.ts'
 import type { Standing } from './standing.ts'
 import {
+  type Confirmation,
   type FollowerNews,
   type LeaderNews,
   openTabChannel,
@@ -57,6 +58,8 @@ export interface Team {
   closed(where: DocumentRef): void
   /** What is open in any tab. */
   documents(): DocumentRef[]
+  /** Asks to be told when this is at so many relays. */
+  confirm(confirmation: Confirmation): void
   /** Awareness of this tab. */
   showed(where: DocumentRef, bytes: Uint8Array): void
   /** People as the relay knows them. */
@@ -165,6 +168,8 @@ export function createTeam(options: TeamOptions): Team {
       case 'fetched':
       case 'progress':
       case 'relayed':
+      case 'confirmed':
+      case 'harvest':
         if (leadership.role === 'following') heardLeader(message)
         break
       case 'ask':
@@ -172,6 +177,7 @@ export function createTeam(options: TeamOptions): Team {
       case 'opened':
       case 'closed':
       case 'submit':
+      case 'confirm':
         if (isLeading()) heardFollower(message)
         break
       case 'people':
@@ -203,6 +209,12 @@ export function createTeam(options: TeamOptions): Team {
         break
       case 'progress':
         documents.get(message.document)?.status.set({ progress: { pieces: message.pieces, count: message.count } })
+        break
+      case 'confirmed':
+        documents.get(message.confirmation.where.document)?.confirmed(message.confirmation)
+        break
+      case 'harvest':
+        documents.get(message.document)?.status.set({ harvest: message.harvest })
         break
       case 'relayed':
         if (message.tab === me) relayed(message.number)
@@ -252,6 +264,9 @@ export function createTeam(options: TeamOptions): Team {
       case 'closed':
         guests.closed(message.tab, message.where)
         break
+      case 'confirm':
+        ask(message.confirmation)
+        break
       case 'submit':
         guests.handed(message.document, message)
         conversation?.edited(message.document, !page.isVisible())
@@ -266,6 +281,10 @@ export function createTeam(options: TeamOptions): Team {
       answering = false
       stands()
     }, 0)
+  }
+
+  function ask({ where, vector, relays }: Confirmation): void {
+    options.connector().conversation?.confirm({ ...where, vector, relays })
   }
 
   function heardPeople({ document, bytes, from }: PeopleNews): void {
@@ -334,6 +353,10 @@ export function createTeam(options: TeamOptions): Team {
     documents() {
       const all = [...documents.all().map(({ where }) => where), ...guests.documents()]
       return [...new Map(all.map((where) => [where.document, where])).values()]
+    },
+    confirm(confirmation) {
+      if (leadership.role === 'following') tell({ type: 'confirm', confirmation })
+      else ask(confirmation)
     },
     showed(where, bytes) {
       tell({ type: 'people', document: where.document, bytes, from: { tab: me, where } })

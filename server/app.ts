@@ -23,6 +23,14 @@ export interface AppOptions {
   allowedOrigins: ReadonlySet<string>
   /** Who may do what, where permissions are asked for. */
   gate?: Gate
+  /** Answers a request for `/exchange`; absent where this relay talks to no others. */
+  exchange?: (workspace: string | undefined, request: Request) => Promise<Response>
+  /** How the mesh looks from here, for `rejoin inspect`; absent where there is none. */
+  mesh?: () => unknown
+  /** Whether somebody with this `Authorization` may see both; everybody on this machine may, where nobody is asked for a token. */
+  isOperator?: (authorization: string | undefined) => boolean
+  /** What Prometheus reads; absent where nobody counts. */
+  metrics?: { text(): Promise<string>; readonly contentType: string }
   /** The demo, where it is installed. */
   assets?: Assets
   /** Whether the relay takes connections. */
@@ -53,7 +61,8 @@ export type HttpCode = ErrorCode | 'not-found' | 'upgrade-required'
 /** The body of every answer that is not a success. */
 export const errorBody = (code: HttpCode, message: string) => ({ error: { code, message } })
 
-export function createApp({ version, allowedOrigins, gate, assets, ready, report }: AppOptions): Hono {
+export function createApp(options: AppOptions): Hono {
+  const { version, allowedOrigins, gate, assets, exchange, mesh, isOperator, metrics, ready, report } = options
   const app = new Hono()
 
   app.use(async (context, next) => {
@@ -76,6 +85,22 @@ export function createApp({ version, allowedOrigins, gate, assets, ready, report
   const tooBig = (context: Context) => context.json(errorBody('too-big', `the most is ${BODY_BYTES_MAX} bytes`), 413)
   app.use('/v1/*', bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooBig }))
   if (gate !== undefined) addTickets(app, gate)
+  for (const path of ['/mesh', '/metrics']) {
+    app.use(path, async (context, next) => {
+      if (isOperator?.(context.req.header('authorization')) === false) return notFound(context, assets !== undefined)
+      await next()
+    })
+  }
+  if (mesh !== undefined) app.get('/mesh', (context) => context.json(mesh() as object))
+  if (metrics !== undefined) {
+    app.get('/metrics', async (context) =>
+      context.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }),
+    )
+  }
+  if (exchange !== undefined) {
+    app.post('/exchange', ({ req }) => exchange(undefined, req.raw))
+    app.post('/exchange/:workspace', ({ req }) => exchange(req.param('workspace'), req.raw))
+  }
   for (const path of ['/sync/*', '/y/*']) app.all(path, upgradeRequired)
   app.get('*', async (context) => {
     const path = context.req.path === '/' ? '/index.html' : context.req.path

@@ -1,17 +1,21 @@
 /** `rejoin/server`: a relay inside of a Node program. */
+import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Server } from 'node:http'
 import { systemEnvironment } from '../shared/environment.ts'
-import { RejoinError } from '../shared/errors.ts'
+import { assert, RejoinError } from '../shared/errors.ts'
 import { UPDATE_BYTES_MAX } from '../shared/limits.ts'
 import { checkOrigin } from './access.ts'
 import { createApp } from './app.ts'
 import { type Authenticate, type Credentials, createGate, type Gate } from './auth/gate.ts'
 import { createTokenCheck, LIFETIME_MS_MAX, type TokenOptions } from './auth/tokens.ts'
 import { atMostOften, createLog, errorFields, type Log } from './log.ts'
+import type { MeshView } from './mesh/mesh.ts'
 import { RELAY_LIMITS, type RelayLimits } from './relay/limits.ts'
-import { createRelayCore } from './relay/relay.ts'
+import { createRelayCore, type RelayCore } from './relay/relay.ts'
 import { openAssets } from './runtime/assets.ts'
 import { type DataFolder, openDataFolder } from './runtime/data-folder.ts'
+import { createNodeMesh, type NodeMesh } from './runtime/mesh.ts'
+import { createMetrics } from './runtime/metrics.ts'
 import { createNodeHost } from './runtime/node.ts'
 import { findPackageRoot } from './runtime/package-root.ts'
 import { createMemoryStore } from './storage/memory.ts'
@@ -23,6 +27,7 @@ export type { Authenticate, Credentials } from './auth/gate.ts'
 export type { Principal } from './auth/principal.ts'
 export { mintToken, type TokenClaims, type TokenOptions } from './auth/tokens.ts'
 export type { Log, LogLevel } from './log.ts'
+export type { MeshView } from './mesh/mesh.ts'
 export { RELAY_LIMITS, type RelayLimits } from './relay/limits.ts'
 
 export interface RelayOptions {
@@ -56,6 +61,20 @@ export interface RelayOptions {
   demo?: string
   /** Origins of pages that may connect beside the relay's own, as `https://app.example.com`. */
   allowedOrigins?: readonly string[]
+  /**
+   * Relays to share all workspaces with: their addresses, as `http://10.0.0.2:8787`, or with a secret of their own. Any member
+   * of a mesh suffices, it introduces the rest. An empty list waits for others to come.
+   */
+  peers?: readonly (string | { url: string; secret: string })[]
+  /** What all relays of the mesh know and nobody else: at least 20 characters. Without it they talk on loopback only. */
+  peerSecret?: string
+  /** The address under which peers reach this relay; by default the one it listens on. */
+  advertise?: string
+  /**
+   * What operators send as `Authorization: Bearer`, to read `/metrics` and `/mesh` of a relay that asks for tokens; without it those
+   * are not there. Other relays show them to this machine.
+   */
+  operatorToken?: string
   /** Is told of what happens; by default errors go to stderr, a line of JSON each. */
   log?: Log
 }
@@ -68,6 +87,8 @@ export interface Relay {
    * Returns what undoes it; closing the server stays yours.
    */
   attach(server: Server): () => void
+  /** How the mesh looks from here; `undefined` without `peers`. */
+  mesh(): MeshView | undefined
   /**
    * Starts a server. `port` 0 takes a free one; `host` is 127.0.0.1 by default, and a loopback name or address where nobody is
    * asked for a token. Raises `bad-option` where that address is taken or not allowed.
@@ -92,8 +113,16 @@ export function createRelay(options: RelayOptions = {}): Relay {
   const assets = options.demo === undefined ? undefined : openAssets(options.demo, systemEnvironment.now)
   const folder = options.data === undefined ? undefined : openDataFolder(options.data)
   const gate = openGate(options, folder)
+  const { version } = findPackageRoot()
+  const metrics = createMetrics({
+    version,
+    connections: () => core.connections,
+    workspaces: () => core.workspaces,
+    mesh: () => mesh?.view(),
+    isMesh: options.peers !== undefined,
+  })
   const openStore = folder?.openStore ?? memoryStores()
-  const core = createRelayCore({
+  const core: RelayCore = createRelayCore({
     gate,
     openStore: options.restored ? forgetting(openStore) : openStore,
     environment: systemEnvironment,
@@ -102,9 +131,32 @@ export function createRelay(options: RelayOptions = {}): Relay {
     soon: setImmediate,
     report,
     noted: (event, workspace, fields) => flooding('info', event, { workspace, ...fields }),
+    watch: metrics,
+    attach: options.peers === undefined ? undefined : (id, workspace) => joined().attach(id, workspace),
   })
-  const { version } = findPackageRoot()
-  const app = createApp({ version, allowedOrigins, gate, assets, ready: () => host.ready, report })
+  const { peers, peerSecret } = options
+  const isSigned = peerSecret !== undefined || (peers !== undefined && peers.length > 0 && peers.every(hasSecret))
+  if (gate !== undefined && peers !== undefined && !isSigned) {
+    throw new RejoinError('bad-option', 'a relay that asks for tokens asks its peers for a secret: give one')
+  }
+  const mesh =
+    options.peers && createNodeMesh({ ...options, peers: options.peers, core, folder, report, log: flooding })
+  function joined(): NodeMesh {
+    assert(mesh !== undefined, 'a relay with peers has a mesh')
+    return mesh
+  }
+  const app = createApp({
+    version,
+    allowedOrigins,
+    gate,
+    assets,
+    metrics,
+    exchange: mesh?.exchange,
+    mesh: mesh?.view,
+    isOperator: gate && isBearerOf(options.operatorToken),
+    ready: () => host.ready,
+    report,
+  })
   const fetch = (request: Request) => app.fetch(request)
   const guarded = gate !== undefined
   const host = createNodeHost({
@@ -120,10 +172,13 @@ export function createRelay(options: RelayOptions = {}): Relay {
   return {
     fetch,
     attach: host.attach,
+    mesh: () => mesh?.view(),
     async listen(port, address = '127.0.0.1') {
       const bound = await host.listen(port, address)
       const name = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address
-      return { port: bound.port, host: bound.address, url: `http://${name}:${bound.port}` }
+      const url = `http://${name}:${bound.port}`
+      mesh?.start(url)
+      return { port: bound.port, host: bound.address, url }
     },
     revoke(subject) {
       if (gate === undefined) throw new RejoinError('bad-option', 'this relay asks nobody for a token')
@@ -132,6 +187,7 @@ export function createRelay(options: RelayOptions = {}): Relay {
     },
     async close() {
       await host.close()
+      mesh?.close()
       folder?.close()
     },
   }
@@ -162,6 +218,14 @@ function checkLimits(changed: Partial<RelayLimits>): RelayLimits {
     throw new RejoinError('bad-option', `updateBytesMax is more than fits a frame, ${UPDATE_BYTES_MAX} bytes`)
   }
   return limits
+}
+
+const hasSecret = (peer: string | { secret: string }): boolean => typeof peer !== 'string'
+
+/** Both are hashed, so that the time it takes tells nothing. */
+function isBearerOf(token: string | undefined): (authorization: string | undefined) => boolean {
+  const hash = (text: string) => createHash('sha256').update(text).digest()
+  return (authorization) => token !== undefined && timingSafeEqual(hash(authorization ?? ''), hash(`Bearer ${token}`))
 }
 
 /** Raises `bad-option`. */

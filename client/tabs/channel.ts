@@ -2,12 +2,20 @@
  * What the tabs of a replica tell one another. The log is the truth, and every tab reads and writes it; the channel only says
  * where to look, spares others the reading, and carries what is never stored: who is here, and what the storage refuses.
  */
+import type { VersionVector } from '../../shared/causality/version-vector.ts'
 import type { ErrorCode } from '../../shared/errors.ts'
 import type { DocumentId, OriginId, ReplicaId } from '../../shared/ids.ts'
 import type { Role } from '../../shared/roles.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Arrived, HeldDocument } from '../replica/log-types.ts'
 import type { Waiting } from '../replica/store.ts'
+
+/** Records of a document that are to be, or are, at so many relays. */
+export interface Confirmation {
+  where: DocumentRef
+  vector: VersionVector
+  relays: number
+}
 
 /** What any tab tells of the log. */
 export type TabNews =
@@ -40,6 +48,10 @@ export type LeaderNews =
   /** The document is in the log as the relay has it; `undefined`: all are. */
   | { type: 'fetched'; document?: DocumentId }
   | { type: 'progress'; document: DocumentId; pieces: number; count: number }
+  /** These records are at so many relays. */
+  | { type: 'confirmed'; confirmation: Confirmation }
+  /** What is told of a document rests on so many of all relays. */
+  | { type: 'harvest'; document: DocumentId; harvest: { answered: number; all: number } }
   /** What the tab handed over under this number is at the relay. */
   | { type: 'relayed'; tab: string; number: number }
 
@@ -70,6 +82,8 @@ export type FollowerNews =
   /** The app wants to be connected, although the connection was given up for good. */
   | { type: 'connect' }
   | { type: 'opened'; tab: string; where: DocumentRef }
+  /** It waits until these records are at so many relays. */
+  | { type: 'confirm'; confirmation: Confirmation }
   | { type: 'closed'; tab: string; where: DocumentRef }
   /** For the relay to store and name, as this device cannot. */
   | { type: 'submit'; tab: string; number: number; document: DocumentId; bytes: Uint8Array }

@@ -69,6 +69,13 @@ export interface Commits {
   commit(): boolean
 }
 
+/** Is told of every group of updates that was to become durable. */
+export interface CommitWatch {
+  /** So many records of so many bytes, this long after the first of them came. */
+  committed(records: number, bytes: number, waitedMs: number): void
+  commitFailed(): void
+}
+
 export interface CommitsOptions {
   store: RelayStore
   live: LiveDocuments
@@ -80,6 +87,8 @@ export interface CommitsOptions {
   /** Runs a commit soon, when the current turn of the event loop has taken all it brings. */
   soon: (commit: () => void) => void
   report: (error: unknown) => void
+  /** A group became durable, or did not. */
+  watch?: CommitWatch
   /** What was taken of these documents is durable. */
   settle: (documents: readonly DocumentRef[]) => void
   /** The commit of this group failed: memory is to go back to what the store holds, and every sender to hear of it. */
@@ -92,6 +101,7 @@ export function createCommits(options: CommitsOptions): Commits {
   let durableHead = store.head()
   let head = durableHead
   let waiting: Accepted[] = []
+  let waitingSince = 0
 
   function commit(): boolean {
     if (waiting.length === 0) return true
@@ -107,6 +117,7 @@ export function createCommits(options: CommitsOptions): Commits {
       report(error)
       head = durableHead
       ownership.forget()
+      options.watch?.commitFailed()
       withdraw(group, error)
       return false
     }
@@ -114,6 +125,8 @@ export function createCommits(options: CommitsOptions): Commits {
     if (batch.epoch !== undefined) identity.epochOpened()
     retention.committed(bytesOf(batch.entries), batch.mark)
     durableHead = batch.entries.at(-1)?.offset ?? durableHead
+    const waitedMs = Math.max(0, environment.now() - waitingSince)
+    if (batch.entries.length > 0) options.watch?.committed(batch.entries.length, bytesOf(batch.entries), waitedMs)
     settle(batch.documents)
     for (const subscriber of subscribers) tell(subscriber, { epoch: batch.epoch, accepted: group })
     return true
@@ -168,7 +181,10 @@ export function createCommits(options: CommitsOptions): Commits {
     },
     queue(accepted, news) {
       // Only here is nobody in the middle of something, so that documents may be forgotten.
-      if (waiting.length === 0) soon(() => commit() && live.trim())
+      if (waiting.length === 0) {
+        waitingSince = environment.now()
+        soon(() => commit() && live.trim())
+      }
       if (news === undefined) {
         waiting.push({ ...accepted, entries: [] })
       } else if ('record' in news) {

@@ -23,5 +23,6 @@ export interface ConnectionHandler {
 
 /** A connection's other end inside of the relay, which can also be ended from there. */
 export interface Conversation extends ConnectionHandler {
-  end(code: ErrorCode, detail: string): void
+  /** `retryAfterMs`: come back no sooner than this; 0, the default: as you like. */
+  end(code: ErrorCode, detail: string, retryAfterMs?: number): void
 }

@@ -3,7 +3,7 @@
  * when somebody comes for it and closed a while after the last one left. One workspace's or connection's trouble is told
  * to that one, and harms no other (P9).
  */
-import type { Environment } from '../../shared/environment.ts'
+import { type Environment, randomFraction } from '../../shared/environment.ts'
 import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { checkDocumentId, checkWorkspaceId } from '../../shared/ids.ts'
 import { SPREAD_MS_MAX } from '../../shared/limits.ts'
@@ -13,11 +13,13 @@ import { type Access, OPEN_ACCESS } from '../auth/principal.ts'
 import type { RelayStore } from '../storage/store.ts'
 import { type AwarenessRooms, createAwarenessRooms } from './awareness.ts'
 import { createBackground } from './background.ts'
+import type { CommitWatch } from './commits.ts'
 import type { Connection, ConnectionHandler, Conversation } from './connection.ts'
 import { createDoor } from './door.ts'
 import { createJoinedLogCache } from './joined-logs.ts'
 import type { RelayLimits } from './limits.ts'
 import { createPermission, OPEN_PERMISSION, type Permission } from './permission.ts'
+import { ALONE, type Replicas } from './replicas.ts'
 import { createSubscriber } from './subscriber.ts'
 import { createRelayWorkspace, type RelayWorkspace } from './workspace.ts'
 import { stockCloseCode } from './y-guest.ts'
@@ -28,6 +30,10 @@ export interface RelayCore {
   sync(workspaceId: string, connection: Connection): ConnectionHandler
   /** A connection of a stock y-websocket client, with the token or ticket that it came with. */
   yWebsocket(workspaceId: string, documentId: string, connection: Connection, token?: string): ConnectionHandler
+  /** Keeps a workspace open until the returned function is called. Raises `stopping`, `overloaded`, `invalid-id`, `storage-failed`. */
+  use(workspaceId: string): () => void
+  /** Workspaces in use, and those that were a moment ago. */
+  readonly workspaces: number
   /** Connections that are open. */
   readonly connections: number
   /** Time has passed; call it every `TICK_EVERY_MS`. */
@@ -47,6 +53,10 @@ export interface RelayCoreOptions {
   gate?: Gate
   /** Milliseconds after its last edit at which a document is deleted; `undefined`: never. */
   ttlMs?: (workspaceId: string, documentId: string) => number | undefined
+  /** Is told of every group of updates that was to become durable, in any workspace. */
+  watch?: CommitWatch
+  /** A workspace was opened: gives it the other relays that hold it. */
+  attach?: (workspaceId: string, workspace: RelayWorkspace) => Replicas
   /** Runs a commit when the current turn of the event loop has taken all it brings. */
   soon: (commit: () => void) => void
   /** What went wrong and is nobody's to be told. */
@@ -67,9 +77,14 @@ const SPREAD_MS_EACH = 0.3
 /** Memory for documents that stock clients use. */
 const JOINED_LOGS_BYTES_MAX = 64 * 1024 * 1024
 
+/** Those who were here when a relay stops are told to come back within a time that gives each of them so long, and no longer. */
+const BACK_MS_EACH = 2
+const BACK_WITHIN_MS_MAX = 30_000
+
 interface OpenWorkspace {
   id: string
   workspace: RelayWorkspace
+  replicas: Replicas
   awareness: AwarenessRooms
   yRooms: YRooms
   users: number
@@ -99,6 +114,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       soon,
       background,
       report,
+      watch: options.watch,
     })
     const awareness = createAwarenessRooms()
     const yRooms = createYRooms({
@@ -112,7 +128,8 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
         noted('stock client turned away', workspaceId, { document, code, message: detail })
       },
     })
-    const opened = { id: workspaceId, workspace, awareness, yRooms, users: 0, idleSince: environment.now() }
+    const replicas = options.attach?.(workspaceId, workspace) ?? ALONE
+    const opened = { id: workspaceId, workspace, replicas, awareness, yRooms, users: 0, idleSince: environment.now() }
     open.set(workspaceId, opened)
     noted('workspace opened', workspaceId)
     return opened
@@ -126,6 +143,8 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
 
   function shut(workspace: OpenWorkspace): void {
     open.delete(workspace.id)
+    attempt(() => workspace.workspace.flush())
+    attempt(() => workspace.replicas.close())
     attempt(() => workspace.workspace.close())
     noted('workspace closed', workspace.id)
   }
@@ -144,9 +163,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
         return visited
       })
       const handler = guarded(conversation, connection, () => {
-        if (!conversations.delete(conversation) || visited === undefined) return
-        visited.users--
-        visited.idleSince = environment.now()
+        if (conversations.delete(conversation) && visited !== undefined) leave(visited)
       })
       conversations.set(conversation, handler)
       return handler
@@ -155,6 +172,11 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       refuse(toRejoinError(error, 'storage-failed', 'the workspace does not open'))
       return { received() {}, drained() {}, tick() {}, closed() {} }
     }
+  }
+
+  function leave(workspace: OpenWorkspace): void {
+    workspace.users--
+    workspace.idleSince = environment.now()
   }
 
   /** Few come back as they like; of many a few percent in a tenth of a second. */
@@ -217,9 +239,10 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       })
       return host(connection, refuse, (visit) => {
         const converse = (access: Access): Conversation => {
-          const { workspace, awareness } = visit(workspaceId)
+          const { workspace, awareness, replicas } = visit(workspaceId)
           const permission = permit(access, { workspace: workspaceId })
-          return createSubscriber({ workspace, awareness, connection, environment, report, permission, spreadMs })
+          const told = { report, permission, spreadMs }
+          return createSubscriber({ workspace, awareness, replicas, connection, environment, ...told })
         }
         if (gate === undefined) return converse(OPEN_ACCESS)
         const admission = (token: string) => gate.admit({ token, workspace: workspaceId })
@@ -240,6 +263,18 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
         return createDoor({ connection, now: environment.now, admission, enter: converse, refuse })
       })
     },
+    use(workspaceId) {
+      const workspace = enter(workspaceId)
+      let left = false
+      workspace.users++
+      return () => {
+        if (!left) leave(workspace)
+        left = true
+      }
+    },
+    get workspaces() {
+      return open.size
+    },
     get connections() {
       return conversations.size
     },
@@ -247,14 +282,20 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       for (const handler of conversations.values()) handler.tick()
       for (const workspace of open.values()) {
         attempt(() => workspace.workspace.tick())
-        if (workspace.users > 0 || environment.now() - workspace.idleSince < WORKSPACE_IDLE_MS) continue
+        if (workspace.users > 0 || workspace.replicas.busy) continue
+        if (environment.now() - workspace.idleSince < WORKSPACE_IDLE_MS) continue
         shut(workspace)
       }
     },
     close() {
       if (closed) return
       closed = true
-      for (const conversation of conversations.keys()) attempt(() => conversation.end('stopping', 'the relay stops'))
+      // So that they do not all come back at once.
+      const spreadMs = Math.min(BACK_WITHIN_MS_MAX, conversations.size * BACK_MS_EACH)
+      for (const conversation of conversations.keys()) {
+        const retryAfterMs = Math.floor(randomFraction(environment) * spreadMs)
+        attempt(() => conversation.end('stopping', 'the relay stops', retryAfterMs))
+      }
       for (const workspace of open.values()) shut(workspace)
       background.close()
     },

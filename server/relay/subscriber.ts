@@ -3,7 +3,7 @@
  * it has reached, as fast as its socket takes it, so a slow reader costs a buffer of a few hundred kilobytes and no queue
  * (P7, P9). What it is owed is the business of `stream` and `feeds`, what may be said when that of the session.
  */
-import { headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
+import { covers, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { documentVersion } from '../../shared/digest/version.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
@@ -14,7 +14,7 @@ import { type Action, createSession } from '../../shared/sync/session.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { inspectStateVector } from '../../shared/update/state-vector.ts'
 import { decodeFrame } from '../../shared/wire/codec.ts'
-import type { Content, Entries, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
+import type { Confirm, Content, Entries, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
 import type { Access } from '../auth/principal.ts'
 import type { AwarenessRooms, Member } from './awareness.ts'
 import type { CommitGroup, Refusal, Subscriber } from './commits.ts'
@@ -25,6 +25,7 @@ import { answer, catalog, type Feed } from './feeds.ts'
 import { FEED_MS_MAX, OPEN_DOCUMENTS_MAX, STALLED_MS_MAX } from './limits.ts'
 import type { Author } from './ownership.ts'
 import { authorOf, type Permission, subjectOf } from './permission.ts'
+import { ALONE, type Replicas } from './replicas.ts'
 import { createLogStream, type LogStream } from './stream.ts'
 import type { RelayWorkspace } from './workspace.ts'
 
@@ -34,6 +35,8 @@ const SPREAD_TOLD_FROM = 1.5
 export interface SubscriberOptions {
   workspace: RelayWorkspace
   awareness: AwarenessRooms
+  /** The other relays of the workspace. */
+  replicas?: Replicas
   connection: Connection
   environment: Environment
   report: (error: unknown) => void
@@ -43,11 +46,14 @@ export interface SubscriberOptions {
 }
 
 export function createSubscriber(options: SubscriberOptions): Conversation {
-  const { workspace, awareness, connection, environment, report, permission } = options
+  const { workspace, awareness, connection, environment, report, permission, replicas = ALONE } = options
   const session = createSession({ role: 'listener', replica: workspace.replica, now: environment.now() })
   const opened = new Set<DocumentId>()
   const outgoing = createOutgoing()
   const feeds: Feed[] = []
+  /** Documents that the other relays are asked for, and questions about them: how to take that back. */
+  const reads = new Map<DocumentId, () => void>()
+  const questions = new Map<string, () => void>()
   /** There is one once the peer has said hello. */
   let stream: LogStream | undefined
   let digest: ReturnType<RelayWorkspace['digest']> | undefined
@@ -102,6 +108,8 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
           break
         case 'close':
           opened.delete(action.ref.document)
+          reads.get(action.ref.document)?.()
+          reads.delete(action.ref.document)
           awareness.leave(action.ref.document, member)
           break
         case 'store':
@@ -132,6 +140,9 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
           break
         case 'serve':
           if (isAllowed('read', action.vector)) serve(action.vector)
+          break
+        case 'confirm':
+          if (isAllowed('read', action.confirm)) confirm(action.confirm)
           break
         case 'awareness':
           // Who only reads is shown to nobody: its client says where it is all the same, so nothing is said of that.
@@ -242,11 +253,32 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     })
   }
 
+  /** One question of a document and number of relays at a time: who asks again means more. */
+  function confirm(asked: Confirm): void {
+    const { vector, relays } = asked
+    const question = `${relays} ${asked.document}`
+    questions.get(question)?.()
+    questions.delete(question)
+    if (questions.size >= OPEN_DOCUMENTS_MAX) return end('overloaded', `${questions.size} questions wait`)
+    let isAnswered = false
+    const takeBack = replicas.confirm(asked, vector, relays, () => {
+      isAnswered = true
+      questions.delete(question)
+      deliver({ type: 'confirmed', ...refOf(asked), vector, relays })
+    })
+    if (!isAnswered) questions.set(question, takeBack)
+  }
+
   function open(message: Open): void {
     if (opened.size >= OPEN_DOCUMENTS_MAX)
       return end('overloaded', `${opened.size} documents are open, the most allowed`)
     opened.add(message.document)
     awareness.enter(message, member)
+    reads.get(message.document)?.()
+    reads.set(
+      message.document,
+      replicas.opened(message, (answered, all) => deliver({ type: 'harvest', ...refOf(message), answered, all })),
+    )
     if (message.fingerprint === undefined) return
     const stored = workspace.document(message.document)
     const vector = stored?.vector ?? new Map()
@@ -270,6 +302,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
       const detail = `two contents under ${origin}, at or before ${seq}`
       refused({ where: message, origin, seq, request: 0, code: 'fork', held: headOf(mine, origin).seq, detail })
     }
+    if (!covers(mine, message.vector)) replicas.wanted(message)
     feeds.push(answer(workspace, asked))
   }
 
@@ -343,8 +376,8 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     end(code, detail)
   }
 
-  function end(code: ErrorCode, detail: string): void {
-    perform(session.end(code, detail))
+  function end(code: ErrorCode, detail: string, retryAfterMs = 0): void {
+    perform(session.end(code, detail, retryAfterMs))
   }
 
   function finish(code: ErrorCode, detail: string): void {
@@ -357,6 +390,9 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     if (over) return
     over = true
     unsubscribe()
+    for (const forgetRead of reads.values()) forgetRead()
+    for (const takeBack of questions.values()) takeBack()
+    questions.clear()
     awareness.leaveAll(member)
     feeds.length = 0
     digest?.over()

@@ -6,6 +6,7 @@
 
 import type { Chain } from '../../shared/causality/chain.ts'
 import type { Dot, DotRange, VersionVector } from '../../shared/causality/version-vector.ts'
+import type { DigestElement } from '../../shared/digest/element.ts'
 import type { Environment } from '../../shared/environment.ts'
 import type { DocumentId, LogEpoch, OriginId } from '../../shared/ids.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
@@ -13,9 +14,9 @@ import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Piece, Place, Run, Vector } from '../../shared/wire/messages.ts'
 import type { AnyEntry, Checkpoint, LogEntry, RelayStore, StoredDocument } from '../storage/store.ts'
 import type { Background } from './background.ts'
-import { createCommits, type Subscriber } from './commits.ts'
+import { type CommitWatch, createCommits, type Subscriber } from './commits.ts'
 import { type ContentChecks, createContentChecks } from './contents.ts'
-import { createWorkspaceDigest, type Scoped, type WorkspaceDigest } from './digests.ts'
+import { createWorkspaceDigest, type Scoped, type VersionWatcher, type WorkspaceDigest } from './digests.ts'
 import { createLiveDocuments } from './documents.ts'
 import { createExpiry } from './expiry.ts'
 import { contentOf } from './folding.ts'
@@ -62,6 +63,12 @@ export interface RelayWorkspace {
   digest(scope?: Scoped): ReturnType<WorkspaceDigest['respond']>
   /** Whether a catalog of all documents, or of some, takes fewer bytes than a digest. */
   isFew(scope?: Scoped): boolean
+  /** Every document that is durable here with its version, as digests compare them. */
+  versions(): Iterable<DigestElement>
+  /** Tells of every change of a version; the returned function ends that. */
+  watchVersions(watcher: VersionWatcher): () => void
+  /** Commits what waits, now. False where that failed: its senders were told. */
+  flush(): boolean
   /** A piece of a checkpoint, or of joined records. Answers come to `from`, which likes to be told of the origin `peer`. */
   restore(from: Subscriber, piece: Piece, peer: OriginId): void
   /**
@@ -107,6 +114,8 @@ export interface WorkspaceOptions {
   background: Background
   /** What went wrong without a peer to tell. */
   report: (error: unknown) => void
+  /** Is told of every group of updates that was to become durable. */
+  watch?: CommitWatch
 }
 
 export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace {
@@ -128,6 +137,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     environment,
     soon,
     report,
+    watch: options.watch,
     settle: judge.settle,
     withdraw: (group, error) => intake.withdraw(group, error),
   })
@@ -193,6 +203,9 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
       for (const { document } of store.documents()) if (scope(document) && ++count > CATALOG_MAX) return false
       return true
     },
+    versions: () => digest.elements(),
+    watchVersions: (watcher) => digest.watch(watcher),
+    flush: () => commits.commit(),
     checkpoint: (where) => store.checkpoint(where),
     pieces: (where, from) => store.pieces(where, from),
     content: (where) => contentOf(store, where),

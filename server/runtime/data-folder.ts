@@ -7,8 +7,10 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { Revocations } from '../auth/gate.ts'
+import type { RootStore } from '../mesh/roots.ts'
 import { openSqliteStore } from '../storage/sqlite.ts'
 import type { RelayStore } from '../storage/store.ts'
+import { openRootStore } from './root-store.ts'
 
 export interface DataFolder {
   /** Opens or creates the store of a workspace. Raises `storage-failed`. */
@@ -17,6 +19,8 @@ export interface DataFolder {
   revocations(): Revocations
   /** Raises `storage-failed`. */
   keepRevocations(revocations: Revocations): void
+  /** Where roots of workspaces are kept. Raises `storage-failed`. */
+  openRoots(): RootStore
   /** The workspaces that are there, with the file of each. */
   files(): [workspaceId: string, file: string][]
   /** Lets another relay have the folder. Idempotent. */
@@ -39,14 +43,20 @@ export function openDataFolder(path: string): DataFolder {
     throw new RejoinError('bad-option', what, { cause: error })
   }
   let closed = false
+  let roots: ReturnType<typeof openRootStore> | undefined
   return {
     openStore: (workspaceId) => openSqliteStore(join(workspaces, workspaceFileName(workspaceId))),
     revocations: () => readRevocations(join(path, REVOCATIONS)),
     keepRevocations: (revocations) => writeRevocations(join(path, REVOCATIONS), revocations),
+    openRoots() {
+      roots ??= openRootStore(join(path, 'mesh.sqlite'))
+      return roots
+    },
     files: () => workspaceFiles(workspaces, readdirSync(workspaces)),
     close() {
       if (closed) return
       closed = true
+      roots?.close()
       lock.close()
     },
   }

@@ -49,6 +49,7 @@ const IDLE: Conversation = {
   open() {},
   close() {},
   awareness() {},
+  confirm() {},
   repair() {},
   edited() {},
   end() {},
