@@ -407,7 +407,8 @@ describe('connections', () => {
     const bench = createBench()
     const stock = bench.yWebsocket('acme', 'note')
     stock.send(encodeStep1(bytesOf(100_000, ...Array.from({ length: 100_000 }, (_, n) => bytesOf(n, 1)))))
-    expect(stock.closedWith).toBe(4413)
+    // It is not read: all there is goes, once.
+    expect([stock.closedWith, stock.sent.length <= 3]).toEqual([undefined, true])
   })
 
   test('[P11] asking again and again for the whole document with one byte: beyond a few, answers wait', () => {
