@@ -24,7 +24,7 @@ export interface Bench {
   /** Lets all timers run out, also those that are set meanwhile: what is done in the background is done then. */
   rest(): void
   sync(workspace: string): Socket
-  yWebsocket(workspace: string, document: string): Socket
+  yWebsocket(workspace: string, document: string, token?: string): Socket
 }
 
 export interface Socket {
@@ -101,7 +101,8 @@ export function createBench(
       for (let steps = 0; step(); steps++) if (steps > 100_000) throw new Error('the work has no end')
     },
     sync: (workspace) => createSocket((connection) => core.sync(workspace, connection)),
-    yWebsocket: (workspace, document) => createSocket((connection) => core.yWebsocket(workspace, document, connection)),
+    yWebsocket: (workspace, document, token) =>
+      createSocket((connection) => core.yWebsocket(workspace, document, connection, token)),
   }
 }
 
