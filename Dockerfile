@@ -5,7 +5,7 @@ COPY package.json package-lock.json ./
 COPY tools ./tools
 RUN npm ci --ignore-scripts
 COPY . .
-RUN npm run build && npm prune --omit=dev --ignore-scripts
+RUN npm run build && npm prune --omit=dev --ignore-scripts && rm -rf node_modules/node-linux-*
 
 FROM node:24-slim
 WORKDIR /app

@@ -12,7 +12,7 @@ import { availableParallelism, platform } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { printCompaction } from './rows/compaction.ts'
 import { printCounts } from './rows/counts.ts'
-import { printFanOut } from './rows/fan-out.ts'
+import { printFanOut, printGate } from './rows/fan-out.ts'
 import { printKill } from './rows/kill.ts'
 import { printReconnect } from './rows/reconnect.ts'
 import { printTrace } from './rows/trace.ts'
@@ -27,6 +27,7 @@ const rows: Record<string, (args: readonly string[]) => Promise<void> | void> = 
   trace: printTrace,
   compaction: printCompaction,
   'fan-out': printFanOut,
+  gate: printGate,
   kill: printKill,
   reconnect: printReconnect,
   browser: () => {
