@@ -14,6 +14,7 @@ import { printCompaction } from './rows/compaction.ts'
 import { printCounts } from './rows/counts.ts'
 import { printFanOut, printGate } from './rows/fan-out.ts'
 import { printKill } from './rows/kill.ts'
+import { printMesh } from './rows/mesh.ts'
 import { printReconnect } from './rows/reconnect.ts'
 import { printTrace } from './rows/trace.ts'
 
@@ -29,6 +30,7 @@ const rows: Record<string, (args: readonly string[]) => Promise<void> | void> = 
   'fan-out': printFanOut,
   gate: printGate,
   kill: printKill,
+  mesh: printMesh,
   reconnect: printReconnect,
   browser: () => {
     const { status } = spawnSync(process.execPath, [BROWSER], { stdio: 'inherit' })

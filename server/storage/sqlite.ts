@@ -50,6 +50,25 @@ export function openSqliteStore(path: string, environment: Environment = systemE
   }
 }
 
+/** Makes another replica of a copy of a store: with new ids it seals nothing twice. Raises `storage-failed`. */
+export function renewIdentity(path: string, environment: Environment = systemEnvironment): void {
+  try {
+    const database = new DatabaseSync(path)
+    try {
+      prepare(database, environment)
+      // Nobody is known to own what others have to bring back.
+      database.exec('DELETE FROM owners; DELETE FROM writers')
+      const { setMeta } = statements(database)
+      const id = randomId(environment)
+      for (const key of ['replica', 'origin']) setMeta.run(key, id, rowChecksum(rows.metaName(key, id)))
+    } finally {
+      database.close()
+    }
+  } catch (error) {
+    throw toRejoinError(error, 'storage-failed', `the store ${path} does not open`)
+  }
+}
+
 function prepare(database: DatabaseSync, environment: Environment): void {
   database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
   const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number }
