@@ -12,7 +12,7 @@ import { availableParallelism, platform } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { printCompaction } from './rows/compaction.ts'
 import { printCounts } from './rows/counts.ts'
-import { printFanOut } from './rows/fan-out.ts'
+import { printFanOut, printGate } from './rows/fan-out.ts'
 import { printKill } from './rows/kill.ts'
 import { printMesh } from './rows/mesh.ts'
 import { printReconnect } from './rows/reconnect.ts'
@@ -28,6 +28,7 @@ const rows: Record<string, (args: readonly string[]) => Promise<void> | void> = 
   trace: printTrace,
   compaction: printCompaction,
   'fan-out': printFanOut,
+  gate: printGate,
   kill: printKill,
   mesh: printMesh,
   reconnect: printReconnect,

@@ -141,7 +141,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     settle: judge.settle,
     withdraw: (group, error) => intake.withdraw(group, error),
   })
-  const intake = createIntake({ store, live, judge, identity, commits, ownership, shapes, environment })
+  const intake = createIntake({ store, live, judge, identity, commits, ownership, shapes, environment, report })
   const maintenance = createMaintenance({
     store,
     live,

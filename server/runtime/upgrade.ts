@@ -26,6 +26,9 @@ export const SUBPROTOCOL = 'rejoin'
 /** Stands before the token, which becomes a subprotocol so. */
 const TOKEN_SUBPROTOCOL = 'token.'
 
+/** What shows a token where only subprotocols can be given. */
+export const tokenProtocols = (token: string): string[] => [SUBPROTOCOL, TOKEN_SUBPROTOCOL + token]
+
 /**
  * What a stock client shows: a token as a subprotocol, since browsers can put it nowhere else, or a ticket in the address.
  * A token in the address counts for nothing: addresses end up in logs.
