@@ -273,10 +273,6 @@ export function createTeam(options: TeamOptions): Team {
     }
   }
 
-  function ask({ where, vector, relays }: Confirmation): void {
-    options.connector().conversation?.confirm({ ...where, vector, relays })
-  }
-
   /** By a timer: a frozen page may still hear others, and can do nothing that waits for one. */
   function answer(): void {
     if (answering) return
@@ -285,6 +281,10 @@ export function createTeam(options: TeamOptions): Team {
       answering = false
       stands()
     }, 0)
+  }
+
+  function ask({ where, vector, relays }: Confirmation): void {
+    options.connector().conversation?.confirm({ ...where, vector, relays })
   }
 
   function heardPeople({ document, bytes, from }: PeopleNews): void {

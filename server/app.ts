@@ -1,5 +1,6 @@
 /** The HTTP routes of a relay, the same on every runtime. WebSockets are the runtime's: they come here only by mistake. */
 import { type Context, Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
 import { type ErrorCode, toRejoinError } from '../shared/errors.ts'
 import { refusal } from './access.ts'
 import { type Gate, toDenial } from './auth/gate.ts'
@@ -21,6 +22,8 @@ export interface Asset {
 export interface AppOptions {
   version: string
   allowedOrigins: ReadonlySet<string>
+  /** Who may do what, where permissions are asked for. */
+  gate?: Gate
   /** Answers a request for `/exchange`; absent where this relay talks to no others. */
   exchange?: (workspace: string | undefined, request: Request) => Promise<Response>
   /** Answers clients whose network blocks WebSockets. */
@@ -31,8 +34,6 @@ export interface AppOptions {
   isOperator?: (authorization: string | undefined) => boolean
   /** What Prometheus reads; absent where nobody counts. */
   metrics?: { text(): Promise<string>; readonly contentType: string }
-  /** Who may do what, where permissions are asked for. */
-  gate?: Gate
   /** The demo, where it is installed. */
   assets?: Assets
   /** Whether the relay takes connections. */
@@ -54,25 +55,17 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
+/** Largest body of a request, but of what has a bound of its own. */
+const BODY_BYTES_MAX = 64 * 1024
+
 /** Codes of errors that only HTTP has, beside the closed set of the protocol. */
 export type HttpCode = ErrorCode | 'not-found' | 'upgrade-required'
 
 /** The body of every answer that is not a success. */
 export const errorBody = (code: HttpCode, message: string) => ({ error: { code, message } })
 
-export function createApp({
-  version,
-  allowedOrigins,
-  gate,
-  assets,
-  exchange,
-  polling,
-  mesh,
-  isOperator,
-  metrics,
-  ready,
-  report,
-}: AppOptions): Hono {
+export function createApp(options: AppOptions): Hono {
+  const { version, allowedOrigins, gate, assets, exchange, polling, mesh, isOperator, metrics, ready, report } = options
   const app = new Hono()
 
   app.use(async (context, next) => {
@@ -92,6 +85,9 @@ export function createApp({
   app.get('/readyz', (context) =>
     ready() ? context.json({ status: 'ready', version }) : context.json(errorBody('stopping', 'the relay stops'), 503),
   )
+  const tooBig = (context: Context) => context.json(errorBody('too-big', `the most is ${BODY_BYTES_MAX} bytes`), 413)
+  app.use('/v1/*', bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooBig }))
+  if (gate !== undefined) addTickets(app, gate)
   for (const path of ['/mesh', '/metrics']) {
     app.use(path, async (context, next) => {
       if (isOperator?.(context.req.header('authorization')) === false) return notFound(context, assets !== undefined)
@@ -113,7 +109,6 @@ export function createApp({
     if (req.header('content-type') === SESSION_TYPE && polling !== undefined) return polling.answer(workspace, req.raw)
     return exchange?.(workspace, req.raw) ?? notFound(context, assets !== undefined)
   })
-  if (gate !== undefined) addTickets(app, gate)
   for (const path of ['/sync/*', '/y/*']) app.all(path, upgradeRequired)
   app.get('*', async (context) => {
     const path = context.req.path === '/' ? '/index.html' : context.req.path

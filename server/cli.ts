@@ -58,6 +58,7 @@ ${LIMIT_NAMES}
 
   --hash                    verify: say the hash of each document's content
   --json                    verify, inspect: say it in lines of JSON
+  --trust-proxy             addresses are what X-Forwarded-For says     REJOIN_TRUST_PROXY=1
   --restored                an older copy of the data was put back: let anybody bring what is missing
   --open-hint               say which page to open                     REJOIN_OPEN_HINT=1
   --help, --version
@@ -89,6 +90,7 @@ const OPTIONS = {
   role: { type: 'string' },
   expires: { type: 'string' },
   restored: { type: 'boolean' },
+  'trust-proxy': { type: 'boolean' },
   'open-hint': { type: 'boolean' },
   hash: { type: 'boolean' },
   json: { type: 'boolean' },
@@ -185,6 +187,7 @@ async function relay(values: Values): Promise<void> {
     demo: values.demo ?? environment.REJOIN_DEMO ?? root.demo,
     auth: toAuth(values),
     restored: values.restored,
+    trustProxy: values['trust-proxy'] ?? environment.REJOIN_TRUST_PROXY === '1',
     allowedOrigins: values['allowed-origin'] ?? toList(environment.REJOIN_ALLOWED_ORIGIN),
     ttlMs: toTtl(values['ttl-days'] ?? environment.REJOIN_TTL_DAYS),
     peers: toPeers(values),

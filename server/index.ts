@@ -53,6 +53,11 @@ export interface RelayOptions {
    * so at the first start after that, and then no more.
    */
   restored?: boolean
+  /**
+   * A proxy in front of the relay says in `X-Forwarded-For` where connections come from; nobody else may reach the relay then. Bounds per
+   * address count by that.
+   */
+  trustProxy?: boolean
   /** A folder to serve at `/`: the build of the demo, or of a page of your own. */
   demo?: string
   /** Origins of pages that may connect beside the relay's own, as `https://app.example.com`. */
@@ -108,6 +113,7 @@ export function createRelay(options: RelayOptions = {}): Relay {
   const report = (error: unknown) => flooding('error', 'internal error', errorFields(error))
   const assets = options.demo === undefined ? undefined : openAssets(options.demo, systemEnvironment.now)
   const folder = options.data === undefined ? undefined : openDataFolder(options.data)
+  const gate = openGate(options, folder)
   const { version } = findPackageRoot()
   const metrics = createMetrics({
     version,
@@ -116,7 +122,6 @@ export function createRelay(options: RelayOptions = {}): Relay {
     mesh: () => mesh?.view(),
     isMesh: options.peers !== undefined,
   })
-  const gate = openGate(options, folder)
   const openStore = folder?.openStore ?? memoryStores()
   const core: RelayCore = createRelayCore({
     gate,
@@ -163,6 +168,7 @@ export function createRelay(options: RelayOptions = {}): Relay {
     allowedOrigins,
     guarded,
     tick: polling.tick,
+    trustProxy: options.trustProxy ?? false,
     fetch,
     now: systemEnvironment.now,
     log: flooding,

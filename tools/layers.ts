@@ -74,7 +74,11 @@ const platforms: readonly Platform[] = [
       'test/sim/command.ts',
     ],
   },
-  { modules: ['idb'], identifiers: ['indexedDB', 'IDBKeyRange'], places: ['client/replica/indexeddb.ts'] },
+  {
+    modules: ['idb'],
+    identifiers: ['indexedDB', 'IDBKeyRange'],
+    places: ['client/replica/indexeddb.ts', 'client/replica/y-indexeddb.ts'],
+  },
 ]
 
 interface House {

@@ -116,8 +116,8 @@ export function createCommits(options: CommitsOptions): Commits {
     } catch (error) {
       report(error)
       head = durableHead
-      options.watch?.commitFailed()
       ownership.forget()
+      options.watch?.commitFailed()
       withdraw(group, error)
       return false
     }

@@ -23,6 +23,6 @@ export interface ConnectionHandler {
 
 /** A connection's other end inside of the relay, which can also be ended from there. */
 export interface Conversation extends ConnectionHandler {
-  /** `retryAfterMs`: the peer is not to come back before. */
+  /** `retryAfterMs`: come back no sooner than this; 0, the default: as you like. */
   end(code: ErrorCode, detail: string, retryAfterMs?: number): void
 }

@@ -83,8 +83,8 @@ export function createDoor({ connection, now, admission, enter, refuse }: DoorOp
       over = true
       inside?.closed()
     },
-    end(code, detail) {
-      if (inside !== undefined) return inside.end(code, detail)
+    end(code, detail, retryAfterMs) {
+      if (inside !== undefined) return inside.end(code, detail, retryAfterMs)
       fail(new RejoinError(code, detail))
     },
   }

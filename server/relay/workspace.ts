@@ -27,6 +27,7 @@ import { CATALOG_MAX, type RelayLimits } from './limits.ts'
 import { createMaintenance } from './maintenance.ts'
 import { createOwnership } from './ownership.ts'
 import { createRetention } from './retention.ts'
+import { createShapes } from './shape.ts'
 
 /** The state vector of a document that holds nothing. */
 const NOTHING = new Uint8Array([0])
@@ -60,14 +61,14 @@ export interface RelayWorkspace {
   bury(from: Subscriber, where: DocumentRef): void
   /** A digest session with somebody, about all that is durable here, or some of it. */
   digest(scope?: Scoped): ReturnType<WorkspaceDigest['respond']>
+  /** Whether a catalog of all documents, or of some, takes fewer bytes than a digest. */
+  isFew(scope?: Scoped): boolean
   /** Every document that is durable here with its version, as digests compare them. */
   versions(): Iterable<DigestElement>
   /** Tells of every change of a version; the returned function ends that. */
   watchVersions(watcher: VersionWatcher): () => void
   /** Commits what waits, now. False where that failed: its senders were told. */
   flush(): boolean
-  /** Whether a catalog of all documents, or of some, takes fewer bytes than a digest. */
-  isFew(scope?: Scoped): boolean
   /** A piece of a checkpoint, or of joined records. Answers come to `from`, which likes to be told of the origin `peer`. */
   restore(from: Subscriber, piece: Piece, peer: OriginId): void
   /**
@@ -125,6 +126,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
   const retention = createRetention(store, limits)
   const digest = createWorkspaceDigest(store, environment.randomBytes, report)
   const ownership = createOwnership({ store, now: environment.now, commitFirst: () => intake.commitFirst() })
+  const shapes = createShapes({ store, limits, now: environment.now, commitFirst: () => intake.commitFirst() })
   const commits = createCommits({
     store,
     ownership,
@@ -139,7 +141,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     settle: judge.settle,
     withdraw: (group, error) => intake.withdraw(group, error),
   })
-  const intake = createIntake({ store, live, judge, identity, commits, ownership, environment })
+  const intake = createIntake({ store, live, judge, identity, commits, ownership, shapes, environment })
   const maintenance = createMaintenance({
     store,
     live,
@@ -194,9 +196,6 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     read: (offset) => store.read(offset),
     trims: () => maintenance.trims + intake.burials,
     bury: intake.bury,
-    versions: () => digest.elements(),
-    watchVersions: (watcher) => digest.watch(watcher),
-    flush: () => commits.commit(),
     digest: (scope) => digest.respond(scope),
     isFew(scope) {
       if (scope === undefined || judge.documents <= CATALOG_MAX) return judge.documents <= CATALOG_MAX
@@ -204,6 +203,9 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
       for (const { document } of store.documents()) if (scope(document) && ++count > CATALOG_MAX) return false
       return true
     },
+    versions: () => digest.elements(),
+    watchVersions: (watcher) => digest.watch(watcher),
+    flush: () => commits.commit(),
     checkpoint: (where) => store.checkpoint(where),
     pieces: (where, from) => store.pieces(where, from),
     content: (where) => contentOf(store, where),

@@ -15,12 +15,12 @@ import { openRootStore } from './root-store.ts'
 export interface DataFolder {
   /** Opens or creates the store of a workspace. Raises `storage-failed`. */
   openStore(workspaceId: string): RelayStore
-  /** Where roots of workspaces are kept. Raises `storage-failed`. */
-  openRoots(): RootStore
   /** Whose tokens count no more, as they were kept. Raises `storage-failed`. */
   revocations(): Revocations
   /** Raises `storage-failed`. */
   keepRevocations(revocations: Revocations): void
+  /** Where roots of workspaces are kept. Raises `storage-failed`. */
+  openRoots(): RootStore
   /** The workspaces that are there, with the file of each. */
   files(): [workspaceId: string, file: string][]
   /** Lets another relay have the folder. Idempotent. */
@@ -46,12 +46,12 @@ export function openDataFolder(path: string): DataFolder {
   let roots: ReturnType<typeof openRootStore> | undefined
   return {
     openStore: (workspaceId) => openSqliteStore(join(workspaces, workspaceFileName(workspaceId))),
+    revocations: () => readRevocations(join(path, REVOCATIONS)),
+    keepRevocations: (revocations) => writeRevocations(join(path, REVOCATIONS), revocations),
     openRoots() {
       roots ??= openRootStore(join(path, 'mesh.sqlite'))
       return roots
     },
-    revocations: () => readRevocations(join(path, REVOCATIONS)),
-    keepRevocations: (revocations) => writeRevocations(join(path, REVOCATIONS), revocations),
     files: () => workspaceFiles(workspaces, readdirSync(workspaces)),
     close() {
       if (closed) return

@@ -10,9 +10,16 @@ import { type DocumentId, randomId } from '../../shared/ids.ts'
 import { EPOCHS_KEPT_MAX } from '../../shared/sync/places.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
-import { encodeVector } from '../../shared/wire/codec.ts'
+import { rowChecksum } from './checksums.ts'
 import * as rows from './rows.ts'
-import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION, STATEMENTS, type StatementName } from './schema.ts'
+import {
+  APPLICATION_ID,
+  CHECKSUMS_SINCE,
+  MIGRATIONS,
+  SCHEMA_VERSION,
+  STATEMENTS,
+  type StatementName,
+} from './schema.ts'
 import type { CommitBatch, Fold, RelayStore, TransferPiece, Trimmed } from './store.ts'
 
 /**
@@ -37,6 +44,23 @@ export function openSqliteStore(path: string, environment: Environment = systemE
     } catch (error) {
       database.close()
       throw error
+    }
+  } catch (error) {
+    throw toRejoinError(error, 'storage-failed', `the store ${path} does not open`)
+  }
+}
+
+/** Makes another replica of a copy of a store: with new ids it seals nothing twice. Raises `storage-failed`. */
+export function renewIdentity(path: string, environment: Environment = systemEnvironment): void {
+  try {
+    const database = new DatabaseSync(path)
+    try {
+      prepare(database, environment)
+      const { setMeta } = statements(database)
+      const id = randomId(environment)
+      for (const key of ['replica', 'origin']) setMeta.run(key, id, rowChecksum(rows.metaName(key, id)))
+    } finally {
+      database.close()
     }
   } catch (error) {
     throw toRejoinError(error, 'storage-failed', `the store ${path} does not open`)
@@ -69,8 +93,31 @@ function migrate(database: DatabaseSync, version: number, environment: Environme
     insert.run('replica', replica)
     insert.run('origin', replica)
   }
+  if (version < CHECKSUMS_SINCE) addChecksums(database)
   database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
   database.exec('COMMIT')
+}
+
+/** To what rows of an older file say, right or wrong. */
+function addChecksums(database: DatabaseSync): void {
+  const tables: [table: string, checksumOf: (row: rows.Row) => Uint8Array][] = [
+    ['meta', (row) => rowChecksum(rows.metaName(String(row.key), String(row.value)))],
+    ['epochs', (row) => rowChecksum(rows.epochName({ epoch: String(row.epoch), start: Number(row.start) }))],
+    ['documents', rows.documentChecksum],
+    ['transfers', rows.transferChecksum],
+    [
+      'marks',
+      (row) => rowChecksum(rows.timeName({ offset: Number(row.offset), at: Number(row.at), bytes: Number(row.bytes) })),
+    ],
+    ['summary', (row) => rowChecksum(rows.summaryName(Number(row.head)), row.bytes as Uint8Array)],
+  ]
+  for (const [table, checksumOf] of tables) {
+    const key = table === 'meta' ? 'key' : 'rowid'
+    const put = database.prepare(`UPDATE ${table} SET checksum = ? WHERE ${key} = ?`)
+    for (const row of database.prepare(`SELECT *, ${key} AS place FROM ${table}`).all()) {
+      put.run(checksumOf(row), row.place as number | string)
+    }
+  }
 }
 
 function createStore(database: DatabaseSync): RelayStore {
@@ -113,21 +160,23 @@ function createStore(database: DatabaseSync): RelayStore {
 
   function write(batch: CommitBatch): void {
     if (batch.epoch !== undefined) {
-      sql.addEpoch.run(batch.epoch.epoch, batch.epoch.start)
+      sql.addEpoch.run(batch.epoch.epoch, batch.epoch.start, rowChecksum(rows.epochName(batch.epoch)))
       sql.trimEpochs.run(EPOCHS_KEPT_MAX)
     }
-    if (batch.origin !== undefined) sql.setMeta.run('origin', batch.origin)
-    if (batch.mark !== undefined) sql.addMark.run(batch.mark.offset, batch.mark.at, batch.mark.bytes)
-    for (const { document, epoch, gc, vector, bytes, touched = 0, deleted = 0 } of batch.documents) {
-      sql.putDocument.run(document, epoch, gc ? 1 : 0, encodeVector(vector), bytes, touched, deleted)
+    if (batch.origin !== undefined) setMeta('origin', batch.origin)
+    if (batch.mark !== undefined) {
+      const { offset, at, bytes } = batch.mark
+      sql.addMark.run(offset, at, bytes, rowChecksum(rows.timeName(batch.mark)))
     }
+    for (const stored of batch.documents) sql.putDocument.run(...rows.fromDocument(stored))
     for (const entry of batch.entries) {
       if ('tombstone' in entry) clear(entry.where)
       sql.append.run(entry.offset, numberIn(entry.where), ...rows.fromEntry(entry))
     }
     if (batch.summary !== undefined) {
       sql.dropSummary.run()
-      sql.putSummary.run(batch.summary.head, batch.summary.bytes)
+      const { head, bytes } = batch.summary
+      sql.putSummary.run(head, bytes, rowChecksum(rows.summaryName(head), bytes))
     }
     for (const id of batch.dropped ?? []) drop(id)
     for (const piece of batch.transfers ?? []) keep(piece)
@@ -164,6 +213,7 @@ function createStore(database: DatabaseSync): RelayStore {
     }
     const grown = sql.growTransfer.get(piece.bytes.length, piece.size, at, where.document, fromHex(id), index)
     assert(grown !== undefined, 'pieces of a transfer come in order')
+    sql.checkTransfer.run(rows.transferChecksum(grown), Number(grown.number))
     sql.putTransferPiece.run(Number(grown.number), index, ...rows.fromPiece(where, piece))
   }
 
@@ -190,17 +240,23 @@ function createStore(database: DatabaseSync): RelayStore {
     }
     const freed = new Map<DocumentId, number>()
     for (const [document, size] of bytes) {
-      freed.set(String(sql.freeDocument.get(document, size)?.id), size)
+      const stored = rows.toDocument(sql.documentOf.get(document) ?? {})
+      sql.putDocument.run(...rows.fromDocument({ ...stored, bytes: stored.bytes - size }))
+      freed.set(stored.document, size)
       sql.trimmed.run(document)
     }
-    sql.setMeta.run('low', String(low))
+    setMeta('low', String(low))
     sql.trimMarks.run(through)
     return { count: found.length, bytes: freed }
   }
 
   const head = (): number => Number(sql.head.get()?.head)
   const lowest = (): number => Number(meta('low'))
-  const meta = (key: string): string => String(sql.meta.get(key)?.value)
+  const meta = (key: string): string => rows.toMeta(sql.meta.get(key) ?? {})
+
+  function setMeta(key: string, value: string): void {
+    sql.setMeta.run(key, value, rowChecksum(rows.metaName(key, value)))
+  }
 
   /** One after the other, each read when it is asked for, so that no statement stays open. */
   function* piecesOf(statement: StatementSync, where: DocumentRef, of: number, from: number): Iterable<PieceBytes> {
@@ -213,7 +269,7 @@ function createStore(database: DatabaseSync): RelayStore {
 
   return {
     identity: () => ({ replica: meta('replica'), origin: meta('origin') }),
-    epochs: () => sql.epochs.all().map((row) => ({ epoch: String(row.epoch), start: Number(row.start) })),
+    epochs: () => sql.epochs.all().map(rows.toEpoch),
     head,
     low: lowest,
     commit: (batch) => transact(() => write(batch)),
@@ -239,7 +295,7 @@ function createStore(database: DatabaseSync): RelayStore {
     buried: (before, count) => sql.buried.all(before, count).map((row) => String(row.id)),
     summary() {
       const row = sql.summary.get()
-      return row && { head: Number(row.head), bytes: row.bytes as Uint8Array }
+      return row && rows.toSummary(row)
     },
     chain(where, origin, seq) {
       const number = numberOf(where.document)
@@ -298,8 +354,7 @@ function createStore(database: DatabaseSync): RelayStore {
       return row && rows.toOwner(row)
     },
     forgetOwners: (since, count) => transact(() => forgetOwners(since, count)),
-    marks: () =>
-      sql.marks.all().map((row) => ({ offset: Number(row.offset), at: Number(row.at), bytes: Number(row.bytes) })),
+    marks: () => sql.marks.all().map(rows.toMark),
     trim: (through, count) => transact(() => trim(through, count)),
     shrink(pages) {
       database.exec(`PRAGMA incremental_vacuum(${pages})`)

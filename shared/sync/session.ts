@@ -154,12 +154,14 @@ export function createSession(options: SessionOptions): Session {
         return [{ do: 'awareness', awareness: message }]
       case 'content':
         return [{ do: 'content', content: message }]
+      case 'access':
+        return [{ do: 'access', access: message }]
       case 'confirmed':
         return [{ do: 'confirmed', confirmed: message }]
       case 'harvest':
         return [{ do: 'harvest', harvest: message }]
-      case 'access':
-        return [{ do: 'access', access: message }]
+      case 'spread':
+        return [{ do: 'spread', withinMs: message.withinMs }]
       default:
         return outOfPlace(message)
     }
@@ -196,10 +198,10 @@ export function createSession(options: SessionOptions): Session {
         return [{ do: 'awareness', awareness: message }]
       case 'content':
         return [{ do: 'content', content: message }]
-      case 'confirm':
-        return [{ do: 'confirm', confirm: message }]
       case 'token':
         return [{ do: 'token', token: message.token }]
+      case 'confirm':
+        return [{ do: 'confirm', confirm: message }]
       default:
         return outOfPlace(message)
     }

@@ -54,6 +54,17 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
     every(process, TICK_EVERY_MS, () => core.tick())
   }
 
+  function gateOf({ now, randomBytes }: Environment): Gate | undefined {
+    const { authenticate } = bend
+    if (authenticate === undefined) return undefined
+    return createGate({
+      authenticate: ({ token }) => authenticate.call(bend, token, now()),
+      now,
+      randomBytes,
+      lifetimeMsMax: TOKENS_LIVE_MS,
+    })
+  }
+
   /** Every relay knows the first one, which introduces the others. */
   function createMeshOf(relay: SimRelay, process: Process, core: RelayCore): Mesh {
     const transport: MeshTransport = (to, workspace, request) =>
@@ -71,17 +82,6 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
         if (process.alive) ground.blame(relay.name, error)
       },
       noted: (event, fields) => ground.note(`${relay.name} ${event} ${JSON.stringify(fields)}`),
-    })
-  }
-
-  function gateOf({ now, randomBytes }: Environment): Gate | undefined {
-    const { authenticate } = bend
-    if (authenticate === undefined) return undefined
-    return createGate({
-      authenticate: ({ token }) => authenticate.call(bend, token, now()),
-      now,
-      randomBytes,
-      lifetimeMsMax: TOKENS_LIVE_MS,
     })
   }
 

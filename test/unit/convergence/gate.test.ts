@@ -7,8 +7,12 @@ const bend: SimulateOptions['bend'] = {
   authenticate: (person, now) => ({ subject: person, role: 'write', expiresAt: now + 7_000 }),
 }
 
-/** All but a disk that lies: what it lost and its owner does not bring again waits until nobody owns it (docs/decisions/0021). */
-const faults = FAULT_KINDS.filter((kind) => !UNSETTLED.has(kind) && kind !== 'relay lost write')
+/**
+ * All but relays that have lost what was durable: what its owner does not bring again waits until nobody owns it, and a device that
+ * could not store for a while brings what others wrote among its own (docs/decisions/0021).
+ */
+const LOSING: ReadonlySet<string> = new Set(['relay lost write', 'relay restore'])
+const faults = FAULT_KINDS.filter((kind) => !UNSETTLED.has(kind) && !LOSING.has(kind))
 
 describe('relays that ask for tokens', () => {
   test.each([
