@@ -81,6 +81,8 @@ export interface Mesh {
   close(): void
 }
 
+/** Heartbeats in a row that show a difference before it is looked for. */
+const MISSES_BEFORE = 2
 /** Within this time a relay tells the others of one that joins. */
 const TOLD_WITHIN_MS = 500
 
@@ -147,6 +149,8 @@ export function createMesh(options: MeshOptions): Mesh {
 
   function isUp(member: Member): void {
     member.up = true
+    // Who was away is behind, or ahead, and not only late.
+    member.misses = MISSES_BEFORE - 1
     noted('peer up', { peer: member.address })
     for (const mesh of attached.values()) mesh.resume(member.address)
   }
@@ -191,8 +195,9 @@ export function createMesh(options: MeshOptions): Mesh {
   /** What is on its way makes roots differ, and ends that by itself; where comparing does not help it grows rarer. */
   function isComparisonDue(member: Member): boolean {
     if (member.comparing || environment.now() < member.compareAfter) return false
-    // One of the two compares, which mends both; where it does not the other does.
-    if (member.relay !== undefined && relay > member.relay && member.misses < 2) return false
+    // What is tried again may yet arrive. Then one of the two compares, which mends both; where it does not the other does.
+    const isFirst = member.relay === undefined || relay < member.relay
+    if (member.misses < (isFirst ? MISSES_BEFORE : MISSES_BEFORE + 1)) return false
     return ![...attached.values()].some((mesh) => mesh.isSending(member.address))
   }
 

@@ -16,6 +16,9 @@ const WORLDS: readonly Omit<SimulateOptions, 'seeds'>[] = [
   { relays: 3 },
   { relays: 1, replicas: 8, editsPerMinute: 15 },
   { relays: 2, replicas: 2, documents: 1, recording, editsPerMinute: 90 },
+  { relays: 3, mesh: true },
+  { relays: 7, mesh: true, replicas: 6, editsPerMinute: 15 },
+  { relays: 50, mesh: true, replicas: 6, editsPerMinute: 10, durationMs: 20_000 },
   { relays: 1, faults: ['clone', 'profile restore', 'evict', 'relay restore', 'break', 'abort', 'tab open'] },
 ]
 
