@@ -34,7 +34,8 @@ const houses: Readonly<Record<string, House>> = {
       ['server/mesh'],
       ['server/*'],
       ['server/runtime'],
-      ['server/index.ts', 'server/cli.ts'],
+      ['server/index.ts', 'server/cli.ts', 'server/worker.ts'],
+      ['server/worker-main.ts'],
     ],
   },
   demo: { uses: ['client/index.ts', 'client/react'], rooms: [['demo']] },
@@ -66,13 +67,14 @@ const platforms: readonly Platform[] = [
     identifiers: [],
     places: [
       'server/runtime',
-      'server/storage/sqlite.ts',
+      'server/storage/sqlite-file.ts',
       'server/storage/verify.ts',
       'server/cli.ts',
       'server/index.ts',
       'test/sim/command.ts',
     ],
   },
+  { modules: ['cloudflare:*'], identifiers: [], places: ['server/runtime/durable-object.ts'] },
   { modules: ['idb'], identifiers: ['indexedDB', 'IDBKeyRange'], places: ['client/replica/indexeddb.ts'] },
 ]
 

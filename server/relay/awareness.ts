@@ -26,6 +26,10 @@ export interface AwarenessRooms {
   update(where: DocumentRef, bytes: Uint8Array, member: Member): void
   leave(document: DocumentId, member: Member): void
   leaveAll(member: Member): void
+  /** The states that a member has shown of a document, if any; for `restore`. */
+  shown(document: DocumentId, member: Member): Uint8Array | undefined
+  /** A member that was there before, with what it had shown: nobody is told. Raises `bad-frame`. */
+  restore(where: DocumentRef, member: Member, shown: Uint8Array | undefined): void
 }
 
 interface State {
@@ -67,14 +71,19 @@ export function createAwarenessRooms(): AwarenessRooms {
     else publish(room, gone)
   }
 
+  function join(where: DocumentRef, member: Member): Room {
+    let room = rooms.get(where.document)
+    if (room === undefined) {
+      room = { where: refOf(where), members: new Set(), states: new Map() }
+      rooms.set(where.document, room)
+    }
+    room.members.add(member)
+    return room
+  }
+
   return {
     enter(where, member) {
-      let room = rooms.get(where.document)
-      if (room === undefined) {
-        room = { where: refOf(where), members: new Set(), states: new Map() }
-        rooms.set(where.document, room)
-      }
-      room.members.add(member)
+      const room = join(where, member)
       const states = [...room.states.values()].filter((state) => state.json !== GONE)
       if (states.length > 0) member.send({ type: 'awareness', ...room.where, bytes: encodeStates(states) })
     },
@@ -91,6 +100,15 @@ export function createAwarenessRooms(): AwarenessRooms {
     leave,
     leaveAll(member) {
       for (const [document, room] of rooms) if (room.members.has(member)) leave(document, member)
+    },
+    shown(document, member) {
+      const states = rooms.get(document)?.states.values() ?? []
+      const own = [...states].filter(({ owner, json }) => owner === member && json !== GONE)
+      return own.length === 0 ? undefined : encodeStates(own)
+    },
+    restore(where, member, shown) {
+      const room = join(where, member)
+      for (const state of shown === undefined ? [] : decodeStates(shown)) keep(room, state, member)
     },
   }
 }

@@ -1,4 +1,7 @@
-/** What a relay needs of a socket; one small adapter per runtime provides it. */
+/** What a relay needs of a socket, and what a socket needs of a relay; one small adapter per runtime stands between. */
+import type { LogEpoch } from '../../shared/ids.ts'
+import type { DocumentRef } from '../../shared/update/record.ts'
+
 export interface Connection {
   /** Sends a binary message; never waits. */
   send(bytes: Uint8Array): void
@@ -9,6 +12,39 @@ export interface Connection {
   close(code: number, reason: string): void
 }
 
+/** What a conversation goes on from where a runtime keeps its socket and forgets all else. Plain values, to be stored. */
+export type Kept = KeptSync | KeptGuest
+
+interface KeptStart {
+  /** The epoch of the log that was opened meanwhile: to go on is no start. */
+  epoch?: LogEpoch
+}
+
+export interface KeptSync extends KeptStart {
+  /** When it began, or its peer was last heard; milliseconds. */
+  since: number
+  /** Absent before the greeting. */
+  greeted?: {
+    /** The peer's replica. */
+    peer: string
+    all: boolean
+    opened: KeptDocument[]
+    /** A document of which content is known to differ at the peer. */
+    mending?: string
+  }
+}
+
+export interface KeptDocument extends DocumentRef {
+  /** Awareness of the peer's clients in it, as y-protocols writes it. */
+  awareness?: Uint8Array
+}
+
+/** The same of a stock client. */
+export interface KeptGuest extends KeptStart {
+  where: DocumentRef
+  awareness?: Uint8Array
+}
+
 /** What the adapter of a socket calls. None of it throws. */
 export interface ConnectionHandler {
   received(data: Uint8Array | string): void
@@ -16,5 +52,13 @@ export interface ConnectionHandler {
   drained(): void
   /** Some seconds have passed. */
   tick(): void
+  /** When the runtime itself last answered a ping, where it does. */
+  heard(at: number): void
   closed(): void
+  /** Nothing is under way that would be lost with what is not kept. */
+  readonly resting: boolean
+  /** Rises with every change of what is kept. */
+  readonly changes: number
+  /** What it can go on from, while it rests. */
+  kept(): Kept
 }

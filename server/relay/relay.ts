@@ -5,12 +5,12 @@
  */
 import type { Environment } from '../../shared/environment.ts'
 import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
-import { checkDocumentId, checkWorkspaceId } from '../../shared/ids.ts'
+import { checkDocumentId, checkWorkspaceId, type LogEpoch } from '../../shared/ids.ts'
 import { encodeFrame, encodeMessage } from '../../shared/wire/codec.ts'
 import type { RelayStore } from '../storage/store.ts'
 import { type AwarenessRooms, createAwarenessRooms } from './awareness.ts'
 import { createBackground } from './background.ts'
-import type { Connection, ConnectionHandler } from './connection.ts'
+import type { Connection, ConnectionHandler, KeptGuest, KeptSync } from './connection.ts'
 import { createJoinedLogCache } from './joined-logs.ts'
 import type { RelayLimits } from './limits.ts'
 import { createSubscriber } from './subscriber.ts'
@@ -18,14 +18,23 @@ import { createRelayWorkspace, type RelayWorkspace } from './workspace.ts'
 import { createYRooms, type YRooms } from './y-websocket.ts'
 
 export interface RelayCore {
-  /** A connection that speaks the Rejoin protocol. What is wrong with it, it is told itself. */
-  sync(workspaceId: string, connection: Connection): ConnectionHandler
+  /**
+   * A connection that speaks the Rejoin protocol. What is wrong with it, it is told itself. With `kept` it goes on where it was
+   * when the runtime forgot all but its socket.
+   */
+  sync(workspaceId: string, connection: Connection, kept?: KeptSync): ConnectionHandler
   /** A connection of a stock y-websocket client. */
-  yWebsocket(workspaceId: string, documentId: string, connection: Connection): ConnectionHandler
+  yWebsocket(workspaceId: string, documentId: string, connection: Connection, kept?: KeptGuest): ConnectionHandler
   /** Connections that are open. */
   readonly connections: number
   /** Time has passed; call it every `TICK_EVERY_MS`. */
   tick(): void
+  /** Does at once what a workspace needs done from time to time, for runtimes without a clock that ticks. */
+  maintain(workspaceId: string): void
+  /** When that is needed next, in milliseconds; `undefined`: not before somebody writes. Raises `storage-failed`. */
+  dueAt(workspaceId: string): number | undefined
+  /** Something is done in the background. */
+  readonly busy: boolean
   /** Tells every connection that the relay stops, and closes the workspaces. Idempotent. */
   close(): void
 }
@@ -37,6 +46,8 @@ export interface RelayCoreOptions {
   openStore: (workspaceId: string) => RelayStore
   environment: Environment
   limits: RelayLimits
+  /** The epoch that the log of the only workspace was in, where that goes on after a runtime forgot it. */
+  continued?: LogEpoch
   /** Milliseconds after its last edit at which a document is deleted; `undefined`: never. */
   ttlMs?: (workspaceId: string, documentId: string) => number | undefined
   /** Runs a commit when the current turn of the event loop has taken all it brings. */
@@ -51,8 +62,6 @@ export interface RelayCoreOptions {
 const WORKSPACE_IDLE_MS = 60_000
 /** Workspaces open at once: each is three files and some megabytes of caches. */
 const WORKSPACES_OPEN_MAX = 1024
-/** Memory for documents that stock clients use. */
-const JOINED_LOGS_BYTES_MAX = 64 * 1024 * 1024
 
 /** What both kinds of connection have. */
 type Conversation = ConnectionHandler & { end(code: ErrorCode, detail: string): void }
@@ -66,9 +75,21 @@ interface OpenWorkspace {
   idleSince: number
 }
 
+/** Stands for a conversation that did not begin. */
+const NOBODY: ConnectionHandler = {
+  received() {},
+  drained() {},
+  tick() {},
+  heard() {},
+  closed() {},
+  resting: false,
+  changes: 0,
+  kept: () => ({ since: 0 }),
+}
+
 export function createRelayCore(options: RelayCoreOptions): RelayCore {
   const { environment, limits, soon, report, noted } = options
-  const logs = createJoinedLogCache(JOINED_LOGS_BYTES_MAX)
+  const logs = createJoinedLogCache(limits.joinedLogBytesMax)
   const background = createBackground(environment, report)
   const open = new Map<string, OpenWorkspace>()
   const conversations = new Map<Conversation, ConnectionHandler>()
@@ -85,6 +106,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       store,
       environment,
       limits,
+      continued: options.continued,
       ttlMs: options.ttlMs && ((document) => options.ttlMs?.(workspaceId, document)),
       soon,
       background,
@@ -130,7 +152,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
     try {
       const workspace = enter(workspaceId)
       const conversation = converse(workspace)
-      const handler = guarded(conversation, connection, () => {
+      const handler = guarded(conversation, connection, workspace.workspace.ownEpoch, () => {
         if (!conversations.delete(conversation)) return
         workspace.users--
         workspace.idleSince = environment.now()
@@ -143,12 +165,17 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       const { code, detail } = toRejoinError(error, 'storage-failed', 'the workspace does not open')
       attempt(() => refuse(code, detail))
       connection.close(closeCode(code), detail)
-      return { received() {}, drained() {}, tick() {}, closed() {} }
+      return NOBODY
     }
   }
 
   /** An error that a conversation did not see coming ends it alone. */
-  function guarded(conversation: Conversation, connection: Connection, left: () => void): ConnectionHandler {
+  function guarded(
+    conversation: Conversation,
+    connection: Connection,
+    epoch: () => LogEpoch | undefined,
+    left: () => void,
+  ): ConnectionHandler {
     const guard = (act: () => void): void => {
       try {
         act()
@@ -162,6 +189,14 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       received: (data) => guard(() => conversation.received(data)),
       drained: () => guard(() => conversation.drained()),
       tick: () => guard(() => conversation.tick()),
+      heard: (at) => guard(() => conversation.heard(at)),
+      get changes() {
+        return conversation.changes + (epoch() === undefined ? 0 : 1)
+      },
+      get resting() {
+        return conversation.resting
+      },
+      kept: () => ({ ...conversation.kept(), epoch: epoch() }),
       closed() {
         guard(() => conversation.closed())
         left()
@@ -178,17 +213,17 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
   }
 
   return {
-    sync(workspaceId, connection) {
+    sync(workspaceId, connection, kept) {
       const converse = ({ workspace, awareness }: OpenWorkspace) =>
-        createSubscriber({ workspace, awareness, connection, environment, report })
+        createSubscriber({ workspace, awareness, connection, environment, report, kept })
       return host(workspaceId, connection, converse, (code, detail) => {
         connection.send(encodeFrame([encodeMessage({ type: 'failure', code, detail, retryAfterMs: 0 })]))
       })
     },
-    yWebsocket(workspaceId, documentId, connection) {
+    yWebsocket(workspaceId, documentId, connection, kept) {
       const converse = ({ yRooms }: OpenWorkspace) => {
         checkDocumentId(documentId)
-        return yRooms.enter(documentId, connection)
+        return yRooms.enter(documentId, connection, kept)
       }
       return host(workspaceId, connection, converse, () => {})
     },
@@ -202,6 +237,11 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
         if (workspace.users > 0 || environment.now() - workspace.idleSince < WORKSPACE_IDLE_MS) continue
         shut(workspace)
       }
+    },
+    maintain: (workspaceId) => enter(workspaceId).workspace.maintain(),
+    dueAt: (workspaceId) => enter(workspaceId).workspace.dueAt(),
+    get busy() {
+      return background.busy
     },
     close() {
       if (closed) return

@@ -37,7 +37,7 @@ export interface LogReader {
   peer: ReplicaId
   /** Whether it reads all documents; otherwise those in `opened`. */
   all: boolean
-  opened: ReadonlySet<DocumentId>
+  opened: { has(document: DocumentId): boolean }
   outgoing: Outgoing
   send(frame: Uint8Array): void
 }

@@ -10,12 +10,13 @@ import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../sha
 import type { DocumentId } from '../../shared/ids.ts'
 import { SEND_BUFFER_BYTES_HIGH } from '../../shared/limits.ts'
 import { type Action, createSession } from '../../shared/sync/session.ts'
+import type { DocumentRef } from '../../shared/update/record.ts'
 import { inspectStateVector } from '../../shared/update/state-vector.ts'
 import { decodeFrame } from '../../shared/wire/codec.ts'
 import type { Content, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
 import type { AwarenessRooms, Member } from './awareness.ts'
 import type { CommitGroup, Refusal, Subscriber } from './commits.ts'
-import type { Connection, ConnectionHandler } from './connection.ts'
+import type { Connection, ConnectionHandler, KeptSync } from './connection.ts'
 import { refOf } from './documents.ts'
 import { createOutgoing } from './fan-out.ts'
 import { answer, catalog, type Feed } from './feeds.ts'
@@ -29,14 +30,18 @@ export interface SubscriberOptions {
   connection: Connection
   environment: Environment
   report: (error: unknown) => void
+  /** The conversation goes on from there: the runtime kept its socket while it forgot the rest. */
+  kept?: KeptSync
 }
 
 export function createSubscriber(
   options: SubscriberOptions,
 ): ConnectionHandler & { end(code: ErrorCode, detail: string): void } {
-  const { workspace, awareness, connection, environment, report } = options
-  const session = createSession({ role: 'listener', replica: workspace.replica, now: environment.now() })
-  const opened = new Set<DocumentId>()
+  const { workspace, awareness, connection, environment, report, kept } = options
+  const since = kept?.since ?? environment.now()
+  const isGreeted = kept?.greeted !== undefined
+  const session = createSession({ role: 'listener', replica: workspace.replica, now: since, greeted: isGreeted })
+  const opened = new Map<DocumentId, DocumentRef>()
   const outgoing = createOutgoing()
   const feeds: Feed[] = []
   /** There is one once the peer has said hello. */
@@ -46,6 +51,10 @@ export function createSubscriber(
   let mending: DocumentId | undefined
   let cancelCheck = (): void => {}
   let peer = ''
+  let all = false
+  /** Something was taken that is not committed yet. */
+  let unsettled = false
+  let changes = 0
   let over = false
   let movedAt = environment.now()
   let cancelPump: (() => void) | undefined
@@ -83,15 +92,19 @@ export function createSubscriber(
           break
         case 'close':
           opened.delete(action.ref.document)
+          changes++
           awareness.leave(action.ref.document, member)
           break
         case 'store':
+          unsettled = true
           for (const run of action.entries.runs) workspace.accept(subscriber, action.entries, run)
           break
         case 'piece':
+          unsettled = true
           workspace.restore(subscriber, action.piece, peer)
           break
         case 'deleted':
+          unsettled = true
           workspace.bury(subscriber, action.ref)
           break
         case 'digest':
@@ -99,6 +112,7 @@ export function createSubscriber(
           break
         case 'submit': {
           const { submit } = action
+          unsettled = true
           workspace.submit(subscriber, submit, submit, submit.request, submit.document === mending)
           break
         }
@@ -110,6 +124,7 @@ export function createSubscriber(
           break
         case 'awareness':
           awareness.update(action.awareness, action.awareness.bytes, member)
+          changes++
           break
         case 'end':
           finish(action.code, action.detail)
@@ -121,18 +136,35 @@ export function createSubscriber(
   }
 
   function greet(hello: Hello): void {
-    const all = hello.scope === 'all'
+    all = hello.scope === 'all'
     const resumed = all && hello.place !== undefined && workspace.isPlaceValid(hello.place)
     const head = workspace.head()
     peer = hello.replica
-    const reader = { subscriber, peer, all, opened, outgoing, send }
-    stream = createLogStream(workspace, reader, resumed && hello.place ? hello.place.offset : head)
-    unsubscribe = workspace.subscribe(subscriber)
+    follow(resumed && hello.place ? hello.place.offset : head)
+    changes++
     perform(session.welcome({ replica: workspace.replica, epoch: workspace.epoch(), head, resumed }))
     if (!all || resumed) return
     if (workspace.documentCount() <= CATALOG_MAX) return void feeds.push(catalog(workspace))
     digest = workspace.digest()
     perform(session.digest(digest.start()))
+  }
+
+  /** Reads the log from there. */
+  function follow(from: number): void {
+    stream = createLogStream(workspace, { subscriber, peer, all, opened, outgoing, send }, from)
+    unsubscribe = workspace.subscribe(subscriber)
+  }
+
+  /** It was kept when there was nothing that it was owed: the log was read to its end. */
+  function goOn({ peer: known, ...greeted }: NonNullable<KeptSync['greeted']>): void {
+    peer = known
+    all = greeted.all
+    mending = greeted.mending
+    for (const { awareness: shown, ...ref } of greeted.opened) {
+      opened.set(ref.document, ref)
+      awareness.restore(ref, member, shown)
+    }
+    follow(workspace.head())
   }
 
   /** A message of the digest session. */
@@ -148,11 +180,13 @@ export function createSubscriber(
   /** One at a time: who asks again does not wait for what was asked before. */
   function check(asked: Content): void {
     cancelCheck()
+    if (mending !== undefined) changes++
     mending = undefined
     cancelCheck = workspace.contents.check(asked, ({ content, pieces }) => {
       put(content)
       if (pieces !== undefined) {
         mending = content.document
+        changes++
         feeds.push(pieces[Symbol.iterator]())
       }
       pump()
@@ -162,7 +196,8 @@ export function createSubscriber(
   function open(message: Open): void {
     if (opened.size >= OPEN_DOCUMENTS_MAX)
       return end('overloaded', `${opened.size} documents are open, the most allowed`)
-    opened.add(message.document)
+    opened.set(message.document, refOf(message))
+    changes++
     awareness.enter(message, member)
     if (message.fingerprint === undefined) return
     const stored = workspace.document(message.document)
@@ -189,12 +224,14 @@ export function createSubscriber(
   }
 
   function committed(group: CommitGroup): void {
+    unsettled = false
     if (stream === undefined || over) return
     stream.committed(group, connection.buffered() < SEND_BUFFER_BYTES_HIGH)
     pump()
   }
 
   function refused(refusal: Refusal): void {
+    unsettled = false
     const { where, ...rest } = refusal
     // What it is told of is not what the document was, but what it is.
     if (rest.code === 'wrong-epoch') return deliver({ type: 'tombstone', ...refOf(where), through: 0 })
@@ -279,14 +316,32 @@ export function createSubscriber(
     cancelPump?.()
   }
 
+  if (kept?.greeted !== undefined) goOn(kept.greeted)
+
   return {
     received,
     end,
     closed,
+    get changes() {
+      return changes
+    },
+    get resting() {
+      const isOwed = digest !== undefined || feeds.length > 0 || outgoing.length > 0
+      return !over && !unsettled && !isOwed && stream?.isBehind() !== true
+    },
+    kept() {
+      if (stream === undefined) return { since }
+      const documents = Array.from(opened.values(), (ref) => ({
+        ...ref,
+        awareness: awareness.shown(ref.document, member),
+      }))
+      return { since, greeted: { peer, all, opened: documents, mending } }
+    },
     drained() {
       movedAt = environment.now()
       pump()
     },
+    heard: (at) => session.heard(at),
     tick() {
       const now = environment.now()
       if (connection.buffered() < SEND_BUFFER_BYTES_HIGH) movedAt = now

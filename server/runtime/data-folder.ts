@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { RejoinError } from '../../shared/errors.ts'
-import { openSqliteStore } from '../storage/sqlite.ts'
+import { openSqliteStore } from '../storage/sqlite-file.ts'
 import type { RelayStore } from '../storage/store.ts'
 
 export interface DataFolder {

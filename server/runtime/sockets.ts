@@ -11,7 +11,7 @@ import type { Connection, ConnectionHandler } from '../relay/connection.ts'
 import type { RelayLimits } from '../relay/limits.ts'
 import type { RelayCore } from '../relay/relay.ts'
 import { Y_HEAD_BYTES } from '../relay/y-protocol.ts'
-import type { Target } from './upgrade.ts'
+import type { Target } from '../target.ts'
 
 export interface Sockets {
   readonly size: number

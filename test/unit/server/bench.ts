@@ -122,7 +122,16 @@ function createSocket(open: (connection: Connection) => ConnectionHandler): Sock
       socket.closedWith ??= code
     },
   }
-  const deaf: ConnectionHandler = { received() {}, drained() {}, tick() {}, closed() {} }
+  const deaf: ConnectionHandler = {
+    received() {},
+    drained() {},
+    tick() {},
+    heard() {},
+    closed() {},
+    changes: 0,
+    resting: false,
+    kept: () => ({ since: 0 }),
+  }
   const socket: Socket = {
     sent,
     unread: 0,

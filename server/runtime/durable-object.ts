@@ -1,0 +1,147 @@
+/**
+ * `RelayObject`: the relay of one workspace in one region, as a Durable Object. It runs the same core as a Node relay does, a turn
+ * at a time: an event is taken, what it brought is committed, and what its sockets go on from is taken down. Between turns it
+ * holds no timer and no outgoing socket, so that the platform lets it sleep; pings are answered without waking it.
+ */
+import { DurableObject } from 'cloudflare:workers'
+import { type Environment, systemEnvironment } from '../../shared/environment.ts'
+import { FRAME_BYTES_MAX } from '../../shared/limits.ts'
+import { errorBody } from '../app.ts'
+import { atMostOften, createLog, errorFields } from '../log.ts'
+import { TICK_EVERY_MS } from '../relay/limits.ts'
+import { createRelayCore, type RelayCore } from '../relay/relay.ts'
+import { Y_HEAD_BYTES } from '../relay/y-protocol.ts'
+import { openObjectStore } from '../storage/sqlite-object.ts'
+import { parseTarget } from '../target.ts'
+import { OBJECT_LIMITS, objectOptions } from './object-options.ts'
+import { closeSocket, createObjectSockets, keptEpoch, type ObjectSockets } from './object-sockets.ts'
+import { parseObjectName } from './regions.ts'
+
+/** How often an alarm looks whether what it began is done. */
+const BUSY_LOOK_MS = 50
+/** The shortest time to the next alarm: what is due sooner waits. */
+const ALARM_AFTER_MS = 60 * 60_000
+
+const log = createLog({ write: (line) => console.error(line), human: false, now: Date.now })
+
+/** Export it from your Worker, and bind it in `wrangler.toml` with `new_sqlite_classes`. */
+export class RelayObject extends DurableObject<unknown> {
+  readonly #workspace: string
+  readonly #core: RelayCore
+  readonly #sockets: ObjectSockets
+  readonly #connectionsMax: number
+  /** Commits that wait for the end of the turn. */
+  #commits: (() => void)[] = []
+  #inTurn = false
+  #tickedAt = Date.now()
+  #alarmKnown = false
+
+  constructor(ctx: DurableObjectState, env: unknown) {
+    super(ctx, env)
+    const { limits: changed, ttlMs } = objectOptions()
+    const limits = { ...OBJECT_LIMITS, ...changed }
+    const environment: Environment = {
+      ...systemEnvironment,
+      setTimer: (callback, delayMs) => systemEnvironment.setTimer(() => this.#turn(callback), delayMs),
+    }
+    const flooding = atMostOften(log, Date.now)
+    const report = (error: unknown) => flooding('error', 'internal error', errorFields(error))
+    const webSockets = ctx.getWebSockets()
+    this.#workspace = parseObjectName(ctx.id.name ?? '').workspace
+    this.#connectionsMax = limits.connectionsMax
+    this.#core = createRelayCore({
+      openStore: () => openObjectStore(ctx.storage, environment),
+      environment,
+      limits,
+      continued: keptEpoch(webSockets),
+      ttlMs: typeof ttlMs === 'number' ? () => ttlMs : ttlMs,
+      soon: (commit) => this.#soon(commit),
+      report,
+      noted: () => {},
+    })
+    this.#sockets = createObjectSockets({
+      core: this.#core,
+      bytesMax: { sync: FRAME_BYTES_MAX, 'y-websocket': limits.yMessageBytesMax + Y_HEAD_BYTES },
+      answeredAt: (webSocket) => ctx.getWebSocketAutoResponseTimestamp(webSocket),
+      later: (act) => void environment.setTimer(act, 0),
+    })
+    if (webSockets.length > 0) this.#sockets.restore(webSockets)
+    else ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'))
+  }
+
+  /** Takes a WebSocket; the Worker has looked at everything else. */
+  override fetch(request: Request): Response {
+    const target = parseTarget(new URL(request.url).pathname)
+    if (target?.workspace !== this.#workspace || request.headers.get('Upgrade') !== 'websocket') {
+      return Response.json(errorBody('not-found', 'there is no such path for WebSockets'), { status: 404 })
+    }
+    // Others may be gone for long: the platform does not say.
+    this.#turn(() => this.#tick())
+    if (this.#sockets.size >= this.#connectionsMax) {
+      const message = `${this.#sockets.size} connections are open, the most allowed`
+      return Response.json(errorBody('overloaded', message), { status: 503, headers: { 'Retry-After': '5' } })
+    }
+    const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket]
+    this.ctx.acceptWebSocket(server)
+    this.#turn(() => this.#sockets.accept(server, target))
+    return new Response(null, { status: 101, webSocket: client })
+  }
+
+  override webSocketMessage(webSocket: WebSocket, data: string | ArrayBuffer): void {
+    this.#turn(() => this.#sockets.received(webSocket, data))
+  }
+
+  override webSocketClose(webSocket: WebSocket, code: number, reason: string): void {
+    this.#turn(() => this.#sockets.closed(webSocket))
+    closeSocket(webSocket, code, reason)
+  }
+
+  override webSocketError(webSocket: WebSocket): void {
+    this.#turn(() => this.#sockets.closed(webSocket))
+  }
+
+  /** May run twice, or be cut: all of it can be done again. */
+  override async alarm(): Promise<void> {
+    try {
+      this.#turn(() => this.#core.maintain(this.#workspace))
+      while (this.#core.busy) await new Promise((resolve) => setTimeout(resolve, BUSY_LOOK_MS))
+    } finally {
+      await this.#plan()
+    }
+  }
+
+  /** What one event brings: all of it is committed and taken down before the next. */
+  #turn(act: () => void): void {
+    this.#inTurn = true
+    try {
+      if (Date.now() - this.#tickedAt >= TICK_EVERY_MS) this.#tick()
+      act()
+    } finally {
+      this.#inTurn = false
+      const hasWritten = this.#commits.length > 0
+      for (const commit of this.#commits.splice(0)) commit()
+      this.#sockets.keep()
+      if (hasWritten && !this.#alarmKnown) this.ctx.waitUntil(this.#plan())
+    }
+  }
+
+  #soon(commit: () => void): void {
+    this.#commits.push(commit)
+    if (!this.#inTurn) queueMicrotask(() => this.#turn(() => {}))
+  }
+
+  #tick(): void {
+    this.#tickedAt = Date.now()
+    this.#sockets.heard()
+    this.#core.tick()
+  }
+
+  /** Sets the alarm for what is due next, if it is not set; one that nothing needs any more finds nothing to do. */
+  async #plan(): Promise<void> {
+    this.#alarmKnown = true
+    if ((await this.ctx.storage.getAlarm()) !== null) return
+    const dueAt = this.#core.dueAt(this.#workspace)
+    if (dueAt !== undefined) await this.ctx.storage.setAlarm(Math.max(dueAt, Date.now() + ALARM_AFTER_MS))
+    else this.#alarmKnown = false
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * `createRelayWorker`: what stands before the relay objects on Cloudflare. It looks at who comes and from where, and hands
+ * WebSockets to the object of their workspace in the nearest region; everything else is the routes that every relay has.
+ */
+import { systemEnvironment } from '../../shared/environment.ts'
+import { RejoinError, toRejoinError } from '../../shared/errors.ts'
+import { checkWorkspaceId } from '../../shared/ids.ts'
+import { checkOrigin, refusal } from '../access.ts'
+import { createApp, errorBody, type HttpCode } from '../app.ts'
+import { atMostOften, createLog, errorFields } from '../log.ts'
+import { parseTarget } from '../target.ts'
+import { VERSION } from '../version.ts'
+import { type ObjectOptions, setObjectOptions } from './object-options.ts'
+import { isRegion, nearestRegion, objectName, type Region, type VisitorPlace } from './regions.ts'
+
+export interface RelayWorkerOptions extends ObjectOptions {
+  /** The binding of `RelayObject` in `wrangler.toml`; by default `RELAY`. */
+  binding?: string
+  /** Where objects are placed. By default one region, `weur`. */
+  regions?: readonly Region[]
+  /** Origins of pages that may connect beside the Worker's own, as `https://app.example.com`. */
+  allowedOrigins?: readonly string[]
+}
+
+/** What is used of a Worker's environment: the namespace of the relay objects under the name of the binding. */
+export type RelayEnvironment = Readonly<Record<string, unknown>>
+
+export interface RelayWorker {
+  fetch(request: Request, environment: RelayEnvironment): Response | Promise<Response>
+}
+
+/** Call it once, at the top of the script: what it is told holds for the relay objects too. Raises `bad-option`. */
+export function createRelayWorker(options: RelayWorkerOptions = {}): RelayWorker {
+  const { binding = 'RELAY', regions = ['weur'] } = options
+  if (regions.length === 0 || !regions.every(isRegion)) throw new RejoinError('bad-option', `the regions ${regions}`)
+  const allowedOrigins = new Set(options.allowedOrigins?.map(checkOrigin))
+  setObjectOptions(options)
+  const log = atMostOften(
+    createLog({ write: (line) => console.error(line), human: false, now: systemEnvironment.now }),
+    systemEnvironment.now,
+  )
+  const report = (error: unknown) => log('error', 'internal error', errorFields(error))
+  const app = createApp({ version: VERSION, allowedOrigins, ready: () => true, report })
+
+  /** Hands a WebSocket to the object of its workspace; to that of another region, where the nearest cannot be reached. */
+  async function connect(request: Request, environment: RelayEnvironment): Promise<Response> {
+    const { pathname, host } = new URL(request.url)
+    const refused = refusal({ host, origin: request.headers.get('Origin') ?? undefined }, allowedOrigins)
+    if (refused !== undefined) return deny(403, refused.code, refused.detail)
+    const target = parseTarget(pathname)
+    if (target === undefined) return deny(404, 'not-found', 'there is no such path for WebSockets')
+    checkWorkspaceId(target.workspace)
+    const nearest = nearestRegion((request.cf ?? {}) as VisitorPlace, regions)
+    const namespace = namespaceOf(environment, binding)
+    let failure: unknown
+    for (const region of [nearest, ...regions.filter((other) => other !== nearest)]) {
+      try {
+        const id = namespace.idFromName(objectName(region, target.workspace))
+        return await namespace.get(id, { locationHint: region }).fetch(request)
+      } catch (error) {
+        failure = error
+        report(error)
+      }
+    }
+    throw failure
+  }
+
+  return {
+    async fetch(request, environment) {
+      if (request.headers.get('Upgrade')?.toLowerCase() !== 'websocket') return app.fetch(request)
+      try {
+        return await connect(request, environment)
+      } catch (error) {
+        if (!(error instanceof RejoinError)) report(error)
+        const { code, detail } = toRejoinError(error, 'overloaded', 'the relay cannot be reached')
+        return code === 'invalid-id' ? deny(404, code, detail) : deny(503, code, detail)
+      }
+    },
+  }
+}
+
+function namespaceOf(environment: RelayEnvironment, binding: string): DurableObjectNamespace {
+  const namespace = environment[binding]
+  if (namespace === undefined) {
+    throw new RejoinError('bad-option', `wrangler.toml binds no Durable Object named ${binding}`)
+  }
+  return namespace as DurableObjectNamespace
+}
+
+function deny(status: 403 | 404 | 503, code: HttpCode, message: string): Response {
+  const headers = status === 503 ? { 'Retry-After': '5' } : undefined
+  return Response.json(errorBody(code, message), { status, headers })
+}
