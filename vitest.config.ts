@@ -15,6 +15,16 @@ export default defineConfig({
         plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' }, miniflare: { cf: false } })],
         test: { name: 'workerd', include: ['test/workers/inside/**/*.test.ts'], testTimeout: 60_000 },
       },
+      // A relay in workerd, and clients on Node.
+      {
+        test: {
+          name: 'workers',
+          include: ['test/workers/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
       {
         test: {
           name: 'e2e',
