@@ -17,7 +17,15 @@ import { AWARENESS_CLIENTS_PER_CONNECTION_MAX, AWARENESS_CLIENTS_PER_DOCUMENT_MA
 /** A connection, as far as awareness goes. */
 export interface Member {
   send(message: AwarenessMessage): void
+  /** A stock client: it says its state again every 15 s, and takes who does not for gone after 30 s. */
+  renews?: boolean
 }
+
+/**
+ * Rejoin clients say their state once, so that a relay may sleep. Where a stock client shows that it is there, those whose states
+ * are older than this are asked for them again: it says so every 18 s at least.
+ */
+const RENEWED_AFTER_MS = 8_000
 
 export interface AwarenessRooms {
   /** Joins a document and is sent the states of those who are there. */
@@ -45,10 +53,16 @@ const GONE = 'null'
 interface Room {
   where: DocumentRef
   members: Set<Member>
-  states: Map<number, State & { owner: Member }>
+  states: Map<number, OwnedState>
 }
 
-export function createAwarenessRooms(): AwarenessRooms {
+interface OwnedState extends State {
+  owner: Member
+  /** When it was said. */
+  at: number
+}
+
+export function createAwarenessRooms(now: () => number): AwarenessRooms {
   const rooms = new Map<DocumentId, Room>()
 
   function publish(room: Room, states: readonly State[], except?: Member): void {
@@ -64,7 +78,7 @@ export function createAwarenessRooms(): AwarenessRooms {
     for (const state of room.states.values()) {
       if (state.owner !== member || state.json === GONE) continue
       const last = { client: state.client, clock: state.clock + 1, json: GONE }
-      room.states.set(state.client, { ...last, owner: member })
+      room.states.set(state.client, { ...last, owner: member, at: now() })
       gone.push(last)
     }
     if (room.members.size === 0) rooms.delete(document)
@@ -81,6 +95,16 @@ export function createAwarenessRooms(): AwarenessRooms {
     return room
   }
 
+  /** Who hears that it has gone says that it has not. */
+  function askAgain(room: Room): void {
+    for (const state of room.states.values()) {
+      const { owner, json, at } = state
+      if (owner.renews || json === GONE || now() - at < RENEWED_AFTER_MS) continue
+      state.at = now()
+      owner.send({ type: 'awareness', ...room.where, bytes: encodeStates([{ ...state, json: GONE }]) })
+    }
+  }
+
   return {
     enter(where, member) {
       const room = join(where, member)
@@ -93,8 +117,9 @@ export function createAwarenessRooms(): AwarenessRooms {
       const states = decodeStates(bytes)
       const news = states.filter((state) => state.clock > (room.states.get(state.client)?.clock ?? -1))
       const gone = states.flatMap((state) => (state.json === GONE ? [] : (goneSince(room, state) ?? [])))
-      for (const state of news) keep(room, state, member)
+      for (const state of news) keep(room, { ...state, owner: member, at: now() })
       publish(room, news, member)
+      if (member.renews) askAgain(room)
       if (gone.length > 0) member.send({ type: 'awareness', ...room.where, bytes: encodeStates(gone) })
     },
     leave,
@@ -108,7 +133,8 @@ export function createAwarenessRooms(): AwarenessRooms {
     },
     restore(where, member, shown) {
       const room = join(where, member)
-      for (const state of shown === undefined ? [] : decodeStates(shown)) keep(room, state, member)
+      const states = shown === undefined ? [] : decodeStates(shown)
+      for (const state of states) keep(room, { ...state, owner: member, at: Number.NEGATIVE_INFINITY })
     },
   }
 }
@@ -123,7 +149,8 @@ function goneSince(room: Room, state: State): State | undefined {
 }
 
 /** Keeps a state; those who have gone stay as clocks, so that a late echo does not bring them back, while there is room. */
-function keep(room: Room, state: State, owner: Member): void {
+function keep(room: Room, state: OwnedState): void {
+  const { owner } = state
   if (!room.states.has(state.client)) {
     let own = 0
     for (const other of room.states.values()) if (other.owner === owner) own++
@@ -134,7 +161,7 @@ function keep(room: Room, state: State, owner: Member): void {
       throw new RejoinError('overloaded', `${own} awareness states of this connection, ${room.states.size} in all`)
     }
   }
-  room.states.set(state.client, { ...state, owner })
+  room.states.set(state.client, state)
 }
 
 function encodeStates(states: readonly State[]): Uint8Array {

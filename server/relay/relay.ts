@@ -112,7 +112,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       background,
       report,
     })
-    const awareness = createAwarenessRooms()
+    const awareness = createAwarenessRooms(environment.now)
     const yRooms = createYRooms({
       workspace,
       awareness,

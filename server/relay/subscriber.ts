@@ -326,7 +326,8 @@ export function createSubscriber(
       return changes
     },
     get resting() {
-      const isOwed = digest !== undefined || feeds.length > 0 || outgoing.length > 0
+      // What was put is sent before the turn of the event loop ends.
+      const isOwed = digest !== undefined || feeds.length > 0
       return !over && !unsettled && !isOwed && stream?.isBehind() !== true
     },
     kept() {

@@ -76,6 +76,7 @@ export function createYGuest(
   const where = refOf(stored ?? { document, epoch: FIRST_EPOCH, gc: true })
   const subscriber: Subscriber = { committed() {}, refused }
   const member: Member = {
+    renews: true,
     send({ bytes }) {
       // Awareness is renewed every few seconds: a reader that is behind does without, instead of falling back further.
       if (connection.buffered() < SEND_BUFFER_BYTES_HIGH) send(encodeAwareness(bytes))

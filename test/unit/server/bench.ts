@@ -1,5 +1,5 @@
 /** A relay without sockets and without time: both are the test's. */
-import type { Connection, ConnectionHandler } from '../../../server/relay/connection.ts'
+import type { Connection, ConnectionHandler, KeptGuest, KeptSync } from '../../../server/relay/connection.ts'
 import { RELAY_LIMITS, type RelayLimits } from '../../../server/relay/limits.ts'
 import { createRelayCore, type RelayCoreOptions } from '../../../server/relay/relay.ts'
 import { createMemoryStore } from '../../../server/storage/memory.ts'
@@ -21,8 +21,11 @@ export interface Bench {
   step(): boolean
   /** Lets all timers run out, also those that are set meanwhile: what is done in the background is done then. */
   rest(): void
-  sync(workspace: string): Socket
-  yWebsocket(workspace: string, document: string): Socket
+  /** Timers that are set. */
+  timers(): number
+  /** With `kept` it goes on from there. */
+  sync(workspace: string, kept?: KeptSync): Socket
+  yWebsocket(workspace: string, document: string, kept?: KeptGuest): Socket
 }
 
 export interface Socket {
@@ -43,6 +46,7 @@ export function createBench(
   openStore: (workspace: string) => RelayStore = memoryStores(),
   limits: Partial<RelayLimits> = {},
   ttlMs?: RelayCoreOptions['ttlMs'],
+  continued?: RelayCoreOptions['continued'],
 ): Bench {
   // Not 0, which stands for a time that is not known.
   let now = 1
@@ -63,6 +67,7 @@ export function createBench(
     },
     limits: { ...RELAY_LIMITS, ...limits },
     ttlMs,
+    continued,
     soon: (commit) => void commits.push(commit),
     report: (error) => void reported.push(error),
     noted: (event, workspace) => void noted.push(`${event}: ${workspace}`),
@@ -95,8 +100,10 @@ export function createBench(
     rest() {
       for (let steps = 0; step(); steps++) if (steps > 100_000) throw new Error('the work has no end')
     },
-    sync: (workspace) => createSocket((connection) => core.sync(workspace, connection)),
-    yWebsocket: (workspace, document) => createSocket((connection) => core.yWebsocket(workspace, document, connection)),
+    timers: () => timers.size,
+    sync: (workspace, kept) => createSocket((connection) => core.sync(workspace, connection, kept)),
+    yWebsocket: (workspace, document, kept) =>
+      createSocket((connection) => core.yWebsocket(workspace, document, connection, kept)),
   }
 }
 
