@@ -10,6 +10,7 @@
 import { spawnSync } from 'node:child_process'
 import { availableParallelism, platform } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { printCompaction } from './rows/compaction.ts'
 import { printCounts } from './rows/counts.ts'
 import { printFanOut } from './rows/fan-out.ts'
 import { printKill } from './rows/kill.ts'
@@ -23,6 +24,7 @@ const DIGEST_DOCUMENTS = '100000'
 const rows: Record<string, (args: readonly string[]) => Promise<void> | void> = {
   counts: () => printCounts(false),
   trace: printTrace,
+  compaction: printCompaction,
   'fan-out': printFanOut,
   kill: printKill,
   reconnect: printReconnect,

@@ -82,6 +82,8 @@ export function createWriting(options: WritingOptions): Writing {
   let relayed = 0
   let numbers = 0
   let tries = 0
+  /** Something among what waits was to be stored before. */
+  let late = false
   let begun = false
   let ended = false
   /** Why the store refused last; told once for as long as it does. */
@@ -107,11 +109,13 @@ export function createWriting(options: WritingOptions): Writing {
     storing = true
     const held = waiting
     const count = held.reduce((sum, each) => sum + each.count, 0)
+    const isLate = late
     waiting = []
+    late = false
     try {
       const n = ++numbers
       const branches = await log.append([
-        { where: where(), n, bytes: joinUpdates(held.map(({ bytes }) => bytes)), count },
+        { where: where(), n, bytes: joinUpdates(held.map(({ bytes }) => bytes)), count, late: isLate },
       ])
       if (branches.length > 0) options.buried(branches)
       stored += count
@@ -121,6 +125,7 @@ export function createWriting(options: WritingOptions): Writing {
       options.stored(count, n)
     } catch (error) {
       waiting = [...held, ...waiting]
+      late = true
       options.storage(false)
       const { code } = toRejoinError(error, 'storage-failed', 'edits cannot be stored')
       if (code !== trouble) report(error)
@@ -165,6 +170,7 @@ export function createWriting(options: WritingOptions): Writing {
     },
     pass(update, relay) {
       waiting.push({ bytes: update, count: 0, relays: new Set([relay]) })
+      late = true
       if (begun) appendSoon()
     },
     adopt(state, held) {
@@ -172,6 +178,7 @@ export function createWriting(options: WritingOptions): Writing {
       for (const update of held) index.add(inspectUpdate(update))
       if (!index.adds(inspectUpdate(state))) return
       waiting.unshift({ bytes: Y.diffUpdate(state, index.stateVector()), count: 1, relays: new Set() })
+      late = true
       typed++
       if (begun) appendSoon()
     },

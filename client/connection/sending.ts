@@ -57,7 +57,7 @@ export function createSending(talk: Talk): Sending {
   const { log, host, offers, progress, put, later, ask, differ } = talk
   const edited = new Set<DocumentId>()
   const submits = new Map<number, Submitted>()
-  /** Stored edits that were submitted as they could not be sealed: once is enough. */
+  /** Stored edits that were submitted as they could not be sealed: once is enough, unless that was refused. */
   const carried = new Map<DocumentId, string>()
   let requests = 0
   let cancelSeal: (() => void) | undefined
@@ -223,7 +223,10 @@ export function createSending(talk: Talk): Sending {
   }
 
   return {
-    want: (document) => void edited.add(document),
+    want(document) {
+      edited.add(document)
+      carried.delete(document)
+    },
     edited(document) {
       edited.add(document)
       if (!progress.sending || cancelSeal !== undefined) return

@@ -6,6 +6,7 @@ import { joinUpdates } from '../../shared/update/join.ts'
 import { type DocumentRef, seal } from '../../shared/update/record.ts'
 import { splitUpdate } from '../../shared/update/split.ts'
 import { alive } from './deletion.ts'
+import { cutAtGround } from './ground.ts'
 import type { Unsent } from './log-types.ts'
 import { putRecord, readSelf, refOf, rowsOf, vectorOf } from './rows.ts'
 import { editChecksum } from './soundness.ts'
@@ -14,10 +15,11 @@ import type { EditRange, EditRow, Row, Waiting, WriteTransaction } from './store
 /** Bytes of one record: well below what every relay accepts. Only what cannot be cut is larger. */
 export const RECORD_BYTES_TARGET = 512 * 1024
 
-export const toEdit = (where: DocumentRef, bytes: Uint8Array, count: number): EditRow => ({
+export const toEdit = (where: DocumentRef, bytes: Uint8Array, count: number, late = false): EditRow => ({
   bytes,
   count,
   checksum: editChecksum(where, bytes),
+  ...(late && { late }),
 })
 
 /**
@@ -32,7 +34,9 @@ export async function sealEdits(transaction: WriteTransaction, document: Documen
   const vector = vectorOf(row)
   const { origin } = self
   const ranges = rangesOf(edits)
-  const parts = cut(joinUpdates(edits.map(({ value }) => value.bytes)))
+  const joined = joinUpdates(edits.map(({ value }) => value.bytes))
+  const isLate = edits.some(({ value }) => value.late)
+  const parts = (isLate ? await cutAtGround(transaction, row, joined) : [joined]).flatMap(cut)
   const sealed = parts.map((bytes, index): Waiting => {
     const previous = headOf(vector, origin)
     const record = seal(row, { origin, seq: previous.seq + 1, kind: 'yjs-v1', bytes }, previous.chain)

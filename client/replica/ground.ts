@@ -1,14 +1,17 @@
 /**
  * What updates rest on, by Yjs client and clock: which records may be folded, and whether a transfer has its ground. What waits
- * for a relay is never folded, as it may have to leave the document; so neither is what rests on it.
+ * for a relay is never folded, as it may have to leave the document; so neither is what rests on it. What floats, as its ground
+ * was lost here and is yet to come, is folded behind what brings that.
  */
 import { type Head, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { OriginId } from '../../shared/ids.ts'
 import { type Clocks, decodeClocks, raiseClocks } from '../../shared/update/fold.ts'
-import type { StructRange, UpdateSummary } from '../../shared/update/inspect.ts'
+import { inspectUpdate, type StructRange, type UpdateSummary } from '../../shared/update/inspect.ts'
+import { joinUpdates } from '../../shared/update/join.ts'
+import { splitUpdate } from '../../shared/update/split.ts'
 import { coveredBy, readBeyond } from './checkpoints.ts'
 import { summaryOf } from './content.ts'
-import { dotOf, inOrder, toRecord } from './rows.ts'
+import { dotOf, inOrder, toRecord, vectorOf } from './rows.ts'
 import { type Bad, isSoundRow } from './soundness.ts'
 import type { CheckpointRow, DocumentRow, Grounding, ReadTransaction, Row } from './store.ts'
 
@@ -16,6 +19,8 @@ import type { CheckpointRow, DocumentRow, Grounding, ReadTransaction, Row } from
 export interface Foldable {
   /** In the order of the log. */
   records: Row<'records'>[]
+  /** Records that rest on what is not here: they are none of the above, and nothing that is folded rests on them. */
+  floating: Row<'records'>[]
   /** What the checkpoint covers, with them in it. */
   vector: Map<OriginId, Head>
   /** What it holds then. */
@@ -38,6 +43,7 @@ export async function readFoldable(
   const rows = inOrder(await readBeyond(transaction, row.document, vector, checkpoint))
   const foldable: Foldable = {
     records: [],
+    floating: [],
     vector: new Map(coveredBy(checkpoint)),
     clocks: checkpoint === undefined ? new Map() : decodeClocks(checkpoint.stateVector),
     apart: new Map(),
@@ -47,6 +53,7 @@ export async function readFoldable(
   if (foldable.bad.length > 0) return foldable
   const waits = new Set(row.waiting.map(dotOf))
   const stopped = new Set<OriginId>()
+  const floating = new Set<OriginId>()
   for (const each of rows) {
     const { origin, seq, chain } = toRecord(each.key, each.value)
     const summary = summaryOf(each.value.bytes)
@@ -55,6 +62,11 @@ export async function readFoldable(
       stopped.add(origin)
       for (const range of summary?.structs ?? []) raise(foldable.apart, range)
       foldable.isPart ||= !isWaiting
+      continue
+    }
+    if (floating.has(origin) || (summary !== undefined && floats(summary, foldable))) {
+      floating.add(origin)
+      foldable.floating.push(each)
       continue
     }
     foldable.vector.set(origin, { seq, chain })
@@ -75,6 +87,38 @@ export const rests = (
     const known = clocks.get(client) ?? 0
     return clock > known && (apart.get(client) ?? 0) > known
   })
+
+const floats = ({ dependencies }: UpdateSummary, { clocks }: Pick<Foldable, 'clocks'>): boolean =>
+  [...dependencies].some(([client, clock]) => clock > (clocks.get(client) ?? 0))
+
+/** Parts that an update is cut into to find what of it rests on ground. */
+const GROUND_PARTS = 4096
+
+/**
+ * What was stored late may be what records of others rest on that are here already, and hold what rests on those. As one record it
+ * would wait for them and they for it: so first comes what rests on ground, and then the rest.
+ */
+export async function cutAtGround(
+  transaction: ReadTransaction,
+  row: DocumentRow,
+  update: Uint8Array,
+): Promise<Uint8Array[]> {
+  const checkpoint = await transaction.get('checkpoints', [row.document])
+  const { clocks, apart, floating, bad } = await readFoldable(transaction, row, vectorOf(row), checkpoint)
+  if (floating.length === 0 || bad.length > 0) return [update]
+  const known: Clocks = new Map(clocks)
+  for (const [client, clock] of apart) known.set(client, Math.max(known.get(client) ?? 0, clock))
+  const firm: Uint8Array[] = []
+  const loose: Uint8Array[] = []
+  for (const part of splitUpdate(update, Math.ceil(update.length / GROUND_PARTS))) {
+    const summary = inspectUpdate(part)
+    const rested = [...needsOf(summary)].every(([client, clock]) => clock <= (known.get(client) ?? 0))
+    if (rested) raiseClocks(known, summary.structs)
+    const those = rested ? firm : loose
+    those.push(part)
+  }
+  return [firm, loose].filter(({ length }) => length > 0).map((parts) => joinUpdates(parts))
+}
 
 /** The grounding of updates, with one more behind them. */
 export function grounded(before: Grounding, summary: UpdateSummary): Grounding {

@@ -15,6 +15,8 @@ export interface Edit {
   bytes: Uint8Array
   /** Yjs transactions in it. */
   count: number
+  /** It waited to be stored, or is what the Y.Doc holds of what was lost. */
+  late?: boolean
 }
 
 /** What a replica holds of a document. */

@@ -68,6 +68,8 @@ export interface EditRow {
   checksum: Hash64
   /** It was made of others: the edits that it is a part of, none where it was made of records. It is submitted before other edits. */
   of?: readonly EditRange[]
+  /** It waited to be stored: records that rest on it may have been stored before. */
+  late?: boolean
 }
 
 /** Under [document, origin, seq]. */

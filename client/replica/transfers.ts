@@ -6,14 +6,15 @@
 import { covers, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { type OriginId, randomId } from '../../shared/ids.ts'
 import { jointsOf } from '../../shared/sync/joint.ts'
-import { encodeClocks, joinToPieces } from '../../shared/update/fold.ts'
+import { encodeClocks, joinToPieces, raiseClocks } from '../../shared/update/fold.ts'
 import { inspectUpdate, type UpdateSummary } from '../../shared/update/inspect.ts'
 import { inflatePiece } from '../../shared/update/piece-bytes.ts'
 import type { Piece } from '../../shared/wire/messages.ts'
 import { chainAt, countPieces, dropPartial, inflateAll, putPieces, readPieces } from './checkpoints.ts'
+import { summaryOf } from './content.ts'
 import { type Foldable, grounded, NO_GROUND, raiseByGrounding, readFoldable, rests } from './ground.ts'
 import type { Incoming } from './log-types.ts'
-import { refOf, rowsOf } from './rows.ts'
+import { refOf, rowsOf, toRecord } from './rows.ts'
 import type { CheckpointRow, Grounding, PartialRow, PieceRange } from './store.ts'
 import type { Told } from './telling.ts'
 import { type Entered, settle, type Work } from './work.ts'
@@ -178,7 +179,7 @@ function fold(
   entered: Entered,
   { piece, vector, partial, ground, mends }: Complete,
   checkpoint: CheckpointRow | undefined,
-  { records, vector: covered, clocks }: Foldable,
+  { records, floating, vector: covered, clocks }: Foldable,
 ): void {
   const { transaction, from, environment } = work
   const { document } = piece
@@ -192,14 +193,22 @@ function fold(
     came = [{ id: partial.as, from: 0, count: piece.count }]
     transaction.delete('partials', [document])
   }
+  const next = folded.length + (partial === undefined ? 1 : 0)
+  const above = joinToPieces(floating.map(({ value }) => value.bytes).filter((bytes) => summaryOf(bytes) !== undefined))
+  const floated = putPieces(transaction, piece, id, above, next)
   // What was lost may be what the rest is built on.
-  const pieces = mends ? [...came, ...held] : [...held, ...came]
+  const pieces = [...(mends ? [...came, ...held] : [...held, ...came]), ...floated]
   raiseByGrounding(clocks, ground)
+  for (const { key, value } of floating) {
+    const { origin, seq, chain } = toRecord(key, value)
+    covered.set(origin, { seq, chain })
+    raiseClocks(clocks, summaryOf(value.bytes)?.structs ?? [])
+  }
   for (const [origin, head] of vector) {
     if (head.seq > headOf(covered, origin).seq) covered.set(origin, head)
     if (head.seq > headOf(entered.vector, origin).seq) entered.vector.set(origin, head)
   }
-  const bytes = [...folded, piece].reduce(
+  const bytes = [...folded, ...above, piece].reduce(
     (sum, { size }) => sum + size,
     (checkpoint?.bytes ?? 0) + (partial?.bytes ?? 0),
   )

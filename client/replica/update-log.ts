@@ -105,7 +105,7 @@ export async function openUpdateLog(
   const append = (edits: readonly Edit[]): Promise<BranchRow[]> =>
     store.write(['edits', 'documents', 'branches'], async (transaction) => {
       const branches: BranchRow[] = []
-      for (const { where, n, bytes, count } of edits) {
+      for (const { where, n, bytes, count, late } of edits) {
         const row = await transaction.get('documents', [where.document])
         if (row !== undefined && where.epoch < row.epoch) {
           branches.push(await branchEdits(transaction, where, [bytes], environment))
@@ -114,7 +114,7 @@ export async function openUpdateLog(
         if (row === undefined || row.deleted) {
           transaction.put('documents', [where.document], row === undefined ? newDocument(where) : alive(row))
         }
-        transaction.put('edits', [where.document, tab, n], toEdit(where, bytes, count))
+        transaction.put('edits', [where.document, tab, n], toEdit(where, bytes, count, late))
       }
       return branches
     })

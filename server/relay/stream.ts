@@ -46,7 +46,11 @@ export interface LogReader {
 export function createLogStream(workspace: RelayWorkspace, reader: LogReader, from: number): LogStream {
   const { subscriber, peer, all, opened, outgoing } = reader
   /** The checkpoint from outside that the log has come to. */
-  let restoring: { offset: number; pieces: Iterator<Message, boolean> } | undefined
+  let restoring:
+    | { offset: number; through: number; document: DocumentId; pieces: Iterator<Message, boolean> }
+    | undefined
+  /** Up to which offset a checkpoint that was sent holds its document, where that is further than the log has come. */
+  const ahead = new Map<DocumentId, number>()
   /** What this subscriber brought into the log and has not been told of yet, by offset. */
   const owed = new Map<number, Accepted>()
   let sent = from
@@ -87,17 +91,33 @@ export function createLogStream(workspace: RelayWorkspace, reader: LogReader, fr
   function restore({ offset, where }: RestoredEntry): void {
     const owing = owedAt(offset)
     if (owing !== undefined) put(owing)
-    const checkpoint = workspace.checkpoint(where)
-    if (owing !== undefined || checkpoint === undefined || !(all || opened.has(where.document))) sent = offset
-    else restoring = { offset, pieces: checkpointPieces(workspace, where, checkpoint, offset, {}) }
+    const { document } = where
+    const isNoNews = owing !== undefined || !(all || opened.has(document)) || passed({ offset, where })
+    const checkpoint = isNoNews ? undefined : workspace.checkpoint(where)
+    if (checkpoint === undefined) sent = offset
+    else {
+      const pieces = checkpointPieces(workspace, where, checkpoint, offset, {})
+      restoring = { offset, through: checkpoint.through, document, pieces }
+    }
+  }
+
+  /** Where a checkpoint that was sent already is newer than the one at this offset, only its place is told. */
+  function passed({ offset, where }: Omit<RestoredEntry, 'restored'>): boolean {
+    const through = ahead.get(where.document) ?? 0
+    if (through <= offset) ahead.delete(where.document)
+    if (through < offset) return false
+    put({ type: 'entries', ...where, through: offset, runs: [] })
+    return true
   }
 
   /** Where the checkpoint was replaced the next call comes to it again. */
-  function restoreOn({ offset, pieces }: NonNullable<typeof restoring>): void {
+  function restoreOn({ offset, through, document, pieces }: NonNullable<typeof restoring>): void {
     const next = pieces.next()
     if (next.done !== true) return put(next.value)
     restoring = undefined
-    if (next.value) sent = offset
+    if (!next.value) return
+    sent = offset
+    if (through > offset) ahead.set(document, through)
   }
 
   return {

@@ -1,7 +1,7 @@
 /** A document of many pieces in a page: it comes, is edited and is loaded again, and the page can do something else meanwhile. */
 import { test } from 'vitest'
 import { launchBrowser } from '../support/browser.ts'
-import { MIB, readInPage, readOnNode, typeEdits, writeBytes } from '../support/large.ts'
+import { MIB, readOnNode, readResponsively, typeEdits, writeBytes } from '../support/large.ts'
 import { cleanUp } from '../support/lifetime.ts'
 import { buildPages } from '../support/pages.ts'
 import { startRelayProcess } from '../support/relay-process.ts'
@@ -13,11 +13,10 @@ test('[P6] a page stays responsive while 8 MB and a session of 30,000 edits come
   await readOnNode(relay.socketUrl, 'bytes', bytes)
   const browser = await launchBrowser()
   cleanUp(() => browser.close())
-  const context = await browser.newContext()
   const where = { relay: relay.socketUrl }
   const busy = {
-    bytes: await readInPage(context, relay.url, { ...where, document: 'bytes' }, bytes),
-    edits: await readInPage(context, relay.url, { ...where, document: 'edits' }, edits),
+    bytes: await readResponsively(browser, relay.url, { ...where, document: 'bytes' }, bytes),
+    edits: await readResponsively(browser, relay.url, { ...where, document: 'edits' }, edits),
   }
   console.log('busy at a time, ms:', JSON.stringify(busy))
 })

@@ -1,7 +1,7 @@
 /** Documents of 50 MB and of 260,000 edits at a relay, on Node and in a page. */
 import { test } from 'vitest'
 import { launchBrowser } from '../support/browser.ts'
-import { MIB, readInPage, readOnNode, typeEdits, writeBytes } from '../support/large.ts'
+import { MIB, readOnNode, readResponsively, typeEdits, writeBytes } from '../support/large.ts'
 import { cleanUp } from '../support/lifetime.ts'
 import { buildPages } from '../support/pages.ts'
 import { startRelayProcess } from '../support/relay-process.ts'
@@ -19,9 +19,7 @@ test('[P6][P7] 50 MB and 260,000 edits open, sync and are edited, and no page is
   ] as const) {
     const length = await write()
     await readOnNode(relay.socketUrl, document, length)
-    const context = await browser.newContext()
-    const busy = await readInPage(context, relay.url, { relay: relay.socketUrl, document }, length)
+    const busy = await readResponsively(browser, relay.url, { relay: relay.socketUrl, document }, length)
     console.log(`${document}: busy at a time, ms: ${JSON.stringify(busy)}`)
-    await context.close()
   }
 })

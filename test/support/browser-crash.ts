@@ -40,14 +40,14 @@ export async function browserSurvivesCrashes(pages: string, seed: number, kills:
     if (kill % 2 === 0) network.mend()
     else network.cut()
     const { browser, page } = await start(profile, relay.url, options, told)
-    expect(await lostIn(page, told), `lost before kill ${kill}, seed ${seed}`).toEqual([])
+    expect(await lostIn(page, told), `before kill ${kill}, seed ${seed}: ${await stateOf(page)}`).toEqual([])
     await writeFor(page, `round-${kill}`, told, random)
     await killBrowser(browser)
   }
 
   network.mend()
   const { page } = await start(profile, relay.url, options, told)
-  expect(await lostIn(page, told), `lost in the end, seed ${seed}`).toEqual([])
+  expect(await lostIn(page, told), `in the end, seed ${seed}: ${await stateOf(page)}`).toEqual([])
   await page.evaluate(() => window.me.saved('relay'))
   const fresh = await openPerson({ relay: relay.socketUrl, storage: 'memory' })
   cleanUp(() => fresh.leave())
@@ -67,6 +67,13 @@ async function lostIn(page: Page, told: ReadonlySet<string>): Promise<string[]> 
   const there = new Set(await page.evaluate(() => window.me.tokens()))
   return [...told].filter((token) => !there.has(token))
 }
+
+/** What the page says of itself, and the databases it finds. */
+const stateOf = (page: Page): Promise<string> =>
+  page.evaluate(async () => {
+    const databases = (await indexedDB.databases()).map(({ name, version }) => `${name} ${version}`)
+    return JSON.stringify([window.errors, window.me.status(), window.me.tokens().length, databases])
+  })
 
 /** Until some of what is written now was told; then for as long as chance decides. */
 async function writeFor(page: Page, name: string, told: ReadonlySet<string>, random: Random): Promise<void> {

@@ -15,7 +15,7 @@ export interface Pipe {
   damage(): void
   replay(): boolean
   slow(bandwidth: number): void
-  /** What is under way comes without further delay. */
+  /** What is under way comes without further delay, and nothing more is damaged. */
   mend(): void
   /** Nothing of what is under way arrives, nor what is sent from now on. */
   drop(): void
@@ -55,6 +55,7 @@ export function createPipe(options: PipeOptions): Pipe {
   let lost = false
   let bandwidth = Infinity
   let buffered = 0
+  let full = false
   let stalledUntil = 0
   let drained: (() => void) | undefined
 
@@ -69,14 +70,16 @@ export function createPipe(options: PipeOptions): Pipe {
     if (clock.now() < stalledUntil) return next()
     const message = queue.shift()
     if (message === undefined) return
-    const full = buffered > HIGH_WATER_BYTES
     buffered -= message.size
     if (typeof message.data !== 'string') {
       remembered.push(message.data)
       if (remembered.length > REMEMBERED_MAX) remembered.shift()
     }
     options.take(message.data)
-    if (full && buffered === 0) drained?.()
+    if (full && buffered === 0) {
+      full = false
+      drained?.()
+    }
     next()
   }
 
@@ -113,6 +116,7 @@ export function createPipe(options: PipeOptions): Pipe {
       const ready = start + size / Math.min(way.bandwidth, bandwidth) + way.delayMs + late()
       lastReady = Math.max(lastReady, ready)
       buffered += size
+      if (buffered > HIGH_WATER_BYTES) full = true
       const bytes = damaged && typeof data !== 'string' ? spoil(data) : data
       if (typeof data !== 'string') damaged = false
       queue.push({ data: bytes, ready: lastReady, size })
@@ -138,6 +142,7 @@ export function createPipe(options: PipeOptions): Pipe {
     mend() {
       bandwidth = Infinity
       stalledUntil = 0
+      damaged = false
       lastReady = clock.now() + way.delayMs
       for (const message of queue) message.ready = Math.min(message.ready, lastReady)
       waiting?.()

@@ -49,14 +49,20 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
     return replica
   }
 
+  /** What a replica without durable storage holds goes with its tab; after a relay went back that may have been the last copy. */
+  function forget(replica: SimReplica): void {
+    replica.disk.evict()
+    if (replica.tabs.length > 1 || !checkers.allowed.regress) return
+    checkers.excuse(replicas.map(({ disk }) => disk)).catch((error: unknown) => ground.fail(String(error)))
+  }
+
   function openTab(replica: SimReplica): SimTab {
     const nth = ground.nextStart()
     const name = `${replica.name}.${nth}`
     const process = ground.spawn(name)
     const tab: SimTab = { process, workspace: undefined, notes: new Map() }
     replica.tabs.push(tab)
-    // What a replica without durable storage holds goes with its tab.
-    if (!replica.disk.durable) replica.disk.evict()
+    if (!replica.disk.durable) forget(replica)
     const relays = ordered(ground.options.relays, nth + 1)
     const plain = network().dialOf(replica.name, process)
     const dial = bend.dial ? bend.dial(plain, chance.fork(`bend ${name}`)) : plain

@@ -645,6 +645,30 @@ describe('a relay that has lost a document', () => {
     expect(relay.bench.reported).toEqual([])
   })
 
+  test('[P11] whoever reads on behind several of one document gets the newest, once, and every place', () => {
+    const { alice, pieces } = typed()
+    const relay = createRelay()
+    const client = relay.greeted(ALICE)
+    client.send(...pieces)
+    relay.bench.commit()
+    const from = alice.records.length
+    alice.type(400)
+    const base = { base: alice.vectorAt(from) }
+    const later = checkpointOf(alice, 150, 'b'.repeat(16)).map((each) => (each.vector ? { ...each, ...base } : each))
+    relay.greeted(ALICE).send(...later)
+    relay.bench.commit()
+    const epoch = relay.store.epochs().at(-1)?.epoch ?? ''
+    expect(relay.store.head()).toBe(2)
+    const late = relay.greeted(BOB, { epoch, offset: 0 })
+    const reader = createReader()
+    const received = late.received()
+    reader.take(received)
+    expect(reader.text()).toBe(alice.text.toString())
+    expect(received.flatMap((each) => ('through' in each && each.through > 0 ? [each.through] : []))).toEqual([1, 2])
+    const sent = received.filter(({ type }) => type === 'piece').length
+    expect(sent).toBe(relay.store.checkpoint(NOTE)?.pieces)
+  })
+
   test('[P1] joins it with the records that it has', () => {
     const { alice, pieces } = typed()
     const relay = createRelay()
