@@ -71,7 +71,7 @@ export async function startRelayProcess(options: RelayProcessOptions = {}): Prom
   return { port, url, socketUrl: `ws://127.0.0.1:${port}`, data, start, kill }
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
