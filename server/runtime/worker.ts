@@ -53,7 +53,8 @@ export function createRelayWorker(options: RelayWorkerOptions = {}): RelayWorker
     const nearest = nearestRegion((request.cf ?? {}) as VisitorPlace, regions)
     const namespace = namespaceOf(environment, binding)
     let failure: unknown
-    for (const region of [nearest, ...regions.filter((other) => other !== nearest)]) {
+    // The nearest twice: an object that has just ended is there again at once, and a stub that saw it end is no use.
+    for (const region of [nearest, nearest, ...regions.filter((other) => other !== nearest)]) {
       try {
         const id = namespace.idFromName(objectName(region, target.workspace))
         return await namespace.get(id, { locationHint: region }).fetch(request)

@@ -1,0 +1,56 @@
+/** A bare Rejoin client inside of workerd: it says what the test says, and keeps what it was told. */
+import { exports } from 'cloudflare:workers'
+import { toEntries } from '../../../shared/sync/runs.ts'
+import type { DocumentRef, UpdateRecord } from '../../../shared/update/record.ts'
+import { decodeFrame, encodeFrame, encodeMessage } from '../../../shared/wire/codec.ts'
+import type { Message, Place } from '../../../shared/wire/messages.ts'
+import { PROTOCOL_VERSION } from '../../../shared/wire/version.ts'
+
+export interface BareClient {
+  readonly received: Message[]
+  readonly closed: Promise<number>
+  send(...messages: readonly Message[]): void
+  entries(where: DocumentRef, records: readonly UpdateRecord[]): void
+  /** Resolves to the next message of a type that was not waited for before; rejects where the socket closes. */
+  next<T extends Message['type']>(type: T): Promise<Extract<Message, { type: T }>>
+  close(): void
+}
+
+export async function connect(workspace: string, replica: string, place?: Place): Promise<BareClient> {
+  const url = `http://127.0.0.1/sync/${workspace}`
+  const { webSocket } = await exports.default.fetch(new Request(url, { headers: { Upgrade: 'websocket' } }))
+  if (webSocket === null) throw new Error('no WebSocket was granted')
+  const received: Message[] = []
+  const waited = new Set<Message>()
+  const { promise: closed, resolve: close } = Promise.withResolvers<number>()
+  let look = (): void => {}
+  webSocket.addEventListener('message', ({ data }) => {
+    if (typeof data !== 'string') received.push(...decodeFrame(new Uint8Array(data as ArrayBuffer)))
+    look()
+  })
+  webSocket.addEventListener('close', ({ code }) => close(code))
+  webSocket.binaryType = 'arraybuffer'
+  webSocket.accept()
+  const client: BareClient = {
+    received,
+    closed,
+    send: (...messages) => webSocket.send(encodeFrame(messages.map(encodeMessage))),
+    entries: (where, records) => client.send(toEntries(where, records, 0)),
+    next<T extends Message['type']>(type: T) {
+      const { promise, resolve, reject } = Promise.withResolvers<Extract<Message, { type: T }>>()
+      closed.then((code) => reject(new Error(`closed with ${code}`)))
+      look = () => {
+        const found = received.find((message) => message.type === type && !waited.has(message))
+        if (found === undefined) return
+        waited.add(found)
+        resolve(found as Extract<Message, { type: T }>)
+      }
+      look()
+      return promise
+    },
+    close: () => webSocket.close(1000),
+  }
+  const [oldestVersion, newestVersion] = [PROTOCOL_VERSION, PROTOCOL_VERSION]
+  client.send({ type: 'hello', oldestVersion, newestVersion, replica, scope: 'all', place, token: '' })
+  return client
+}
