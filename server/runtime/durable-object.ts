@@ -17,6 +17,8 @@ import { OBJECT_LIMITS, objectOptions } from './object-options.ts'
 import { closeSocket, createObjectSockets, keptEpoch, type ObjectSockets } from './object-sockets.ts'
 import { parseObjectName } from './regions.ts'
 
+/** Commits of one object are at least so far apart: each costs a row for every document in it, beside those of its records. */
+const COMMIT_EVERY_MS = 20
 /** How often an alarm looks whether what it began is done. */
 const BUSY_LOOK_MS = 50
 /** The shortest time to the next alarm: what is due sooner waits. */
@@ -33,6 +35,8 @@ export class RelayObject extends DurableObject<unknown> {
   /** Commits that wait for the end of the turn. */
   #commits: (() => void)[] = []
   #inTurn = false
+  #isCommitting = false
+  #committedAt = Number.NEGATIVE_INFINITY
   #tickedAt = Date.now()
   #alarmKnown = false
 
@@ -110,7 +114,7 @@ export class RelayObject extends DurableObject<unknown> {
     }
   }
 
-  /** What one event brings: all of it is committed and taken down before the next. */
+  /** What one event brings: it is committed, or a timer is set for that, and what sockets go on from is taken down. */
   #turn(act: () => void): void {
     this.#inTurn = true
     try {
@@ -118,16 +122,30 @@ export class RelayObject extends DurableObject<unknown> {
       act()
     } finally {
       this.#inTurn = false
-      const hasWritten = this.#commits.length > 0
-      for (const commit of this.#commits.splice(0)) commit()
+      if (this.#commits.length > 0) this.#commitInTime()
       this.#sockets.keep()
-      if (hasWritten && !this.#alarmKnown) this.ctx.waitUntil(this.#plan())
     }
   }
 
   #soon(commit: () => void): void {
     this.#commits.push(commit)
     if (!this.#inTurn) queueMicrotask(() => this.#turn(() => {}))
+  }
+
+  /** At once, or where many write together with what others write. */
+  #commitInTime(): void {
+    const waitMs = COMMIT_EVERY_MS - Math.abs(Date.now() - this.#committedAt)
+    if (waitMs <= 0) return this.#commit()
+    if (this.#isCommitting) return
+    this.#isCommitting = true
+    setTimeout(() => this.#turn(() => this.#commit()), waitMs)
+  }
+
+  #commit(): void {
+    this.#isCommitting = false
+    this.#committedAt = Date.now()
+    for (const commit of this.#commits.splice(0)) commit()
+    if (!this.#alarmKnown) this.ctx.waitUntil(this.#plan())
   }
 
   #tick(): void {

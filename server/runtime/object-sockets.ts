@@ -46,9 +46,13 @@ interface Socket {
   handler?: ConnectionHandler
   /** The number of changes that the attachment is of, or `UNDER_WAY`. */
   attached: number
-  /** Sent since others had their turn. */
+  /** Sent since others had their turn, or since the peer said that it had it all. */
   sentBytes: number
 }
+
+/** Texts by which one side asks whether the other is there, or has all that was sent before, and the answer. */
+const ASK = 'ping'
+const ANSWER = 'pong'
 
 const UNDER_WAY = -1
 /** Bytes of UTF-8 that the reason of a close may have. */
@@ -90,18 +94,20 @@ export function createObjectSockets(options: ObjectSocketsOptions): ObjectSocket
     if (socket.webSocket.readyState !== WebSocket.OPEN) return
     socket.webSocket.send(data)
     socket.sentBytes += bytes
-    if (socket.sentBytes < SEND_BUFFER_BYTES_HIGH) return
-    if (full.size === 0) later(drainAll)
-    full.add(socket)
+    if (socket.sentBytes >= SEND_BUFFER_BYTES_HIGH && !full.has(socket)) wait(socket)
   }
 
-  function drainAll(): void {
-    const those = [...full]
-    full.clear()
-    for (const socket of those) {
-      socket.sentBytes = 0
-      if (sockets.has(socket.webSocket)) socket.handler?.drained()
-    }
+  /** The platform does not say what a socket has taken: a Rejoin client is asked, of a stock client it is taken for granted. */
+  function wait(socket: Socket): void {
+    full.add(socket)
+    if (socket.target.protocol === 'sync') socket.webSocket.send(ASK)
+    else later(() => drained(socket))
+  }
+
+  function drained(socket: Socket): void {
+    if (!full.delete(socket)) return
+    socket.sentBytes = 0
+    socket.handler?.drained()
   }
 
   function keep(socket: Socket): void {
@@ -138,7 +144,9 @@ export function createObjectSockets(options: ObjectSocketsOptions): ObjectSocket
       if (socket === undefined) return
       const { protocol } = socket.target
       const bytes = typeof data === 'string' ? data.length : data.byteLength
-      if (bytes > bytesMax[protocol]) {
+      if (data === ANSWER && protocol === 'sync') {
+        drained(socket)
+      } else if (bytes > bytesMax[protocol]) {
         closeSocket(webSocket, protocol === 'sync' ? CLOSE_TOO_BIG : CLOSE_TOO_BIG_FOR_GOOD, `${bytes} bytes`)
       } else {
         socket.handler?.received(typeof data === 'string' ? data : new Uint8Array(data))
@@ -154,7 +162,7 @@ export function createObjectSockets(options: ObjectSocketsOptions): ObjectSocket
     keep() {
       for (const socket of sockets.values()) {
         keep(socket)
-        if (!full.has(socket)) socket.sentBytes = 0
+        if (socket.target.protocol === 'y-websocket' && !full.has(socket)) socket.sentBytes = 0
       }
     },
     heard() {
