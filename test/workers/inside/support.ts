@@ -1,10 +1,34 @@
 /** A bare Rejoin client inside of workerd: it says what the test says, and keeps what it was told. */
-import { exports } from 'cloudflare:workers'
+import { env, exports } from 'cloudflare:workers'
+import * as Y from 'yjs'
+import { CHAIN_START } from '../../../shared/causality/chain.ts'
+import { FIRST_EPOCH } from '../../../shared/ids.ts'
 import { toEntries } from '../../../shared/sync/runs.ts'
-import type { DocumentRef, UpdateRecord } from '../../../shared/update/record.ts'
+import { type DocumentRef, seal, type UpdateRecord } from '../../../shared/update/record.ts'
 import { decodeFrame, encodeFrame, encodeMessage } from '../../../shared/wire/codec.ts'
 import type { Message, Place } from '../../../shared/wire/messages.ts'
 import { PROTOCOL_VERSION } from '../../../shared/wire/version.ts'
+
+export const NOTE: DocumentRef = { document: 'note', epoch: FIRST_EPOCH, gc: true }
+
+/** The object of a workspace. */
+export const objectOf = (workspace: string) => env.RELAY.getByName(`weur/${workspace}`)
+
+/** Somebody who types a letter at a time, each a record. */
+export function typist(origin: string): () => UpdateRecord {
+  const doc = new Y.Doc()
+  const text = doc.getText('text')
+  let update = new Uint8Array()
+  let last: UpdateRecord | undefined
+  doc.on('update', (bytes) => {
+    update = new Uint8Array(bytes)
+  })
+  return () => {
+    text.insert(text.length, 'a')
+    last = seal(NOTE, { origin, seq: (last?.seq ?? 0) + 1, kind: 'yjs-v1', bytes: update }, last?.chain ?? CHAIN_START)
+    return last
+  }
+}
 
 export interface BareClient {
   readonly received: Message[]
