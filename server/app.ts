@@ -19,6 +19,8 @@ export interface Asset {
 export interface AppOptions {
   version: string
   allowedOrigins: ReadonlySet<string>
+  /** Answers a request for `/exchange`; absent where this relay talks to no others. */
+  exchange?: (workspace: string | undefined, request: Request) => Promise<Response>
   /** The demo, where it is installed. */
   assets?: Assets
   /** Whether the relay takes connections. */
@@ -46,7 +48,7 @@ export type HttpCode = ErrorCode | 'not-found' | 'upgrade-required'
 /** The body of every answer that is not a success. */
 export const errorBody = (code: HttpCode, message: string) => ({ error: { code, message } })
 
-export function createApp({ version, allowedOrigins, assets, ready, report }: AppOptions): Hono {
+export function createApp({ version, allowedOrigins, assets, exchange, ready, report }: AppOptions): Hono {
   const app = new Hono()
 
   app.use(async (context, next) => {
@@ -62,6 +64,10 @@ export function createApp({ version, allowedOrigins, assets, ready, report }: Ap
   app.get('/readyz', (context) =>
     ready() ? context.json({ status: 'ready', version }) : context.json(errorBody('stopping', 'the relay stops'), 503),
   )
+  if (exchange !== undefined) {
+    app.post('/exchange', ({ req }) => exchange(undefined, req.raw))
+    app.post('/exchange/:workspace', ({ req }) => exchange(req.param('workspace'), req.raw))
+  }
   for (const path of ['/sync/*', '/y/*']) app.all(path, upgradeRequired)
   app.get('*', async (context) => {
     const path = context.req.path === '/' ? '/index.html' : context.req.path

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command `rejoin`. Every option is also an environment variable; what is given on the command line wins. */
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { RejoinError } from '../shared/errors.ts'
@@ -25,6 +26,9 @@ Usage: rejoin relay [options]     run a relay
   --port <number>           port to listen on; 0 takes a free one      REJOIN_PORT, PORT        8787
   --host <address>          loopback name or address                   REJOIN_HOST              127.0.0.1
   --data <folder>           where workspaces are stored                REJOIN_DATA              ./.rejoin
+  --peer <url>              another relay, which introduces the rest   REJOIN_PEER              (comma between)
+  --peer-secret-file <file> what relays of the mesh share              REJOIN_PEER_SECRET_FILE  on loopback: none
+  --advertise <url>         where peers reach this relay               REJOIN_ADVERTISE         where it listens
   --demo <folder>           page to serve at /                         REJOIN_DEMO              the demo, if built
   --allowed-origin <url>    page that may connect; repeat for more     REJOIN_ALLOWED_ORIGIN    (comma between)
   --limit <name>=<number>   a bound to change; repeat for more         REJOIN_LIMIT             (comma between)
@@ -43,6 +47,9 @@ const OPTIONS = {
   port: { type: 'string' },
   host: { type: 'string' },
   data: { type: 'string' },
+  peer: { type: 'string', multiple: true },
+  'peer-secret-file': { type: 'string' },
+  advertise: { type: 'string' },
   demo: { type: 'string' },
   'allowed-origin': { type: 'string', multiple: true },
   limit: { type: 'string', multiple: true },
@@ -112,6 +119,9 @@ async function relay(values: Values): Promise<void> {
     demo: values.demo ?? environment.REJOIN_DEMO ?? root.demo,
     allowedOrigins: values['allowed-origin'] ?? toList(environment.REJOIN_ALLOWED_ORIGIN),
     ttlMs: toTtl(values['ttl-days'] ?? environment.REJOIN_TTL_DAYS),
+    peers: values.peer ?? environment.REJOIN_PEER?.split(','),
+    peerSecret: toSecret(values['peer-secret-file'] ?? environment.REJOIN_PEER_SECRET_FILE),
+    advertise: values.advertise ?? environment.REJOIN_ADVERTISE,
     limits: toLimits(values.limit ?? toList(environment.REJOIN_LIMIT)),
     log,
   })
@@ -139,6 +149,15 @@ function toTtl(days: string | undefined): number | undefined {
   if (days === undefined || days === '') return undefined
   if (!/^\d+(\.\d+)?$/.test(days) || Number(days) === 0) throw new UsageError(`--ttl-days ${days} is no number of days`)
   return Number(days) * 24 * 60 * 60_000
+}
+
+function toSecret(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    throw new UsageError(`the secret ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+  }
 }
 
 const toList = (text: string | undefined): string[] => text?.split(',').filter((item) => item !== '') ?? []

@@ -1,15 +1,17 @@
 /** `rejoin/server`: a relay inside of a Node program. */
 import type { Server } from 'node:http'
 import { systemEnvironment } from '../shared/environment.ts'
-import { RejoinError } from '../shared/errors.ts'
+import { assert, RejoinError } from '../shared/errors.ts'
 import { UPDATE_BYTES_MAX } from '../shared/limits.ts'
 import { checkOrigin } from './access.ts'
 import { createApp } from './app.ts'
 import { atMostOften, createLog, errorFields, type Log } from './log.ts'
+import type { MeshView } from './mesh/mesh.ts'
 import { RELAY_LIMITS, type RelayLimits } from './relay/limits.ts'
-import { createRelayCore } from './relay/relay.ts'
+import { createRelayCore, type RelayCore } from './relay/relay.ts'
 import { openAssets } from './runtime/assets.ts'
 import { openDataFolder } from './runtime/data-folder.ts'
+import { createNodeMesh, type NodeMesh } from './runtime/mesh.ts'
 import { createNodeHost } from './runtime/node.ts'
 import { findPackageRoot } from './runtime/package-root.ts'
 import { createMemoryStore } from './storage/memory.ts'
@@ -17,6 +19,7 @@ import type { RelayStore } from './storage/store.ts'
 
 export { type ErrorCode, RejoinError } from '../shared/errors.ts'
 export type { Log, LogLevel } from './log.ts'
+export type { MeshView } from './mesh/mesh.ts'
 export { RELAY_LIMITS, type RelayLimits } from './relay/limits.ts'
 
 export interface RelayOptions {
@@ -36,6 +39,15 @@ export interface RelayOptions {
   demo?: string
   /** Origins of pages that may connect beside the relay's own, as `https://app.example.com`. */
   allowedOrigins?: readonly string[]
+  /**
+   * Relays to share all workspaces with: their addresses, as `http://10.0.0.2:8787`, or with a secret of their own. Any member
+   * of a mesh suffices, it introduces the rest. An empty list waits for others to come.
+   */
+  peers?: readonly (string | { url: string; secret: string })[]
+  /** What all relays of the mesh know and nobody else: at least 20 characters. Without it they talk on loopback only. */
+  peerSecret?: string
+  /** The address under which peers reach this relay; by default the one it listens on. */
+  advertise?: string
   /** Is told of what happens; by default errors go to stderr, a line of JSON each. */
   log?: Log
 }
@@ -48,6 +60,8 @@ export interface Relay {
    * Returns what undoes it; closing the server stays yours.
    */
   attach(server: Server): () => void
+  /** How the mesh looks from here; `undefined` without `peers`. */
+  mesh(): MeshView | undefined
   /**
    * Starts a server. `port` 0 takes a free one; `host` is a loopback name or address, by default 127.0.0.1. Raises
    * `bad-option` where that address is taken or not allowed.
@@ -66,29 +80,41 @@ export function createRelay(options: RelayOptions = {}): Relay {
   const report = (error: unknown) => flooding('error', 'internal error', errorFields(error))
   const assets = options.demo === undefined ? undefined : openAssets(options.demo, systemEnvironment.now)
   const folder = options.data === undefined ? undefined : openDataFolder(options.data)
-  const core = createRelayCore({
-    openStore: folder?.openStore ?? memoryStores(),
+  const openStore = folder?.openStore ?? memoryStores()
+  const core: RelayCore = createRelayCore({
+    openStore,
     environment: systemEnvironment,
     limits,
     ttlMs: checkTtl(options.ttlMs),
     soon: setImmediate,
     report,
     noted: (event, workspace, fields) => flooding('info', event, { workspace, ...fields }),
+    attach: options.peers === undefined ? undefined : (id, workspace) => joined().attach(id, workspace),
   })
+  const mesh =
+    options.peers && createNodeMesh({ ...options, peers: options.peers, core, folder, report, log: flooding })
+  function joined(): NodeMesh {
+    assert(mesh !== undefined, 'a relay with peers has a mesh')
+    return mesh
+  }
   const { version } = findPackageRoot()
-  const app = createApp({ version, allowedOrigins, assets, ready: () => host.ready, report })
+  const app = createApp({ version, allowedOrigins, assets, exchange: mesh?.exchange, ready: () => host.ready, report })
   const fetch = (request: Request) => app.fetch(request)
   const host = createNodeHost({ core, limits, allowedOrigins, fetch, now: systemEnvironment.now, log: flooding })
   return {
     fetch,
     attach: host.attach,
+    mesh: () => mesh?.view(),
     async listen(port, address = '127.0.0.1') {
       const bound = await host.listen(port, address)
       const name = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address
-      return { port: bound.port, host: bound.address, url: `http://${name}:${bound.port}` }
+      const url = `http://${name}:${bound.port}`
+      mesh?.start(url)
+      return { port: bound.port, host: bound.address, url }
     },
     async close() {
       await host.close()
+      mesh?.close()
       folder?.close()
     },
   }

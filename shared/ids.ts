@@ -9,6 +9,8 @@ import { DOCUMENT_ID_BYTES_MAX, WORKSPACE_ID_BYTES_MAX } from './limits.ts'
 
 /** A durable copy of a workspace. */
 export type ReplicaId = string
+/** One run of a relay, from start to stop. */
+export type RelayId = string
 /** The replica that first sealed an update; a replica takes a new origin where its old one has forked. */
 export type OriginId = string
 /** One stretch of a replica's log: from one start that wrote to the next. */

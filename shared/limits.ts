@@ -73,3 +73,15 @@ export const PING_EVERY_MS = 20_000
 
 /** A connection that has not said hello by then is closed. */
 export const HELLO_WITHIN_MS = 10_000
+
+/** Most relays of a mesh: each sends every update to every other. */
+export const RELAYS_MAX = 64
+
+/** Longest address of a relay. */
+export const ADDRESS_BYTES_MAX = 256
+
+/** Largest request or answer between relays: the digest list of a million documents fits. */
+export const EXCHANGE_BYTES_MAX = 16 * KIB * KIB
+
+/** An answer between relays ends past this, and the rest is asked for: what a relay holds in memory for one. */
+export const EXCHANGE_BYTES_TARGET = 512 * KIB

@@ -11,7 +11,7 @@ import type { Compared } from '../../shared/sync/action.ts'
 import { type Action, createSession } from '../../shared/sync/session.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { decodeFrame } from '../../shared/wire/codec.ts'
-import type { Place, Scope, Vector, Welcome } from '../../shared/wire/messages.ts'
+import type { Confirm, Place, Scope, Vector, Welcome } from '../../shared/wire/messages.ts'
 import type { UpdateLog } from '../replica/update-log.ts'
 import { createChecking } from './checking.ts'
 import { createComparing } from './comparing.ts'
@@ -35,6 +35,8 @@ export interface ConversationOptions {
 }
 
 export interface Conversation {
+  /** Asks to be told when these records are durable at so many relays. */
+  confirm(confirm: Omit<Confirm, 'type'>): void
   received(data: Uint8Array | string): void
   /** The socket is gone. */
   closed(): void
@@ -197,6 +199,10 @@ export function createConversation(options: ConversationOptions): Conversation {
         return receiving.refused(action.refused)
       case 'content':
         return checking.answered(action.content)
+      case 'confirmed':
+        return host.confirmed?.(action.confirmed)
+      case 'harvest':
+        return host.harvested?.(action.harvest.document, action.harvest)
       case 'awareness':
         return host.awareness(action.awareness.document, action.awareness.bytes)
       default:
@@ -268,6 +274,9 @@ export function createConversation(options: ConversationOptions): Conversation {
       if (progress.welcome !== undefined) frames.put({ type: 'awareness', ...refOf(where), bytes })
     },
     repair: (document) => later(() => comparing.repair(document)),
+    confirm(confirm) {
+      if (progress.welcome !== undefined) frames.put({ type: 'confirm', ...confirm })
+    },
     edited: sending.edited,
     end(code, detail) {
       perform(session.end(code, detail))

@@ -5,7 +5,7 @@ import type { DocumentId, ReplicaId } from '../../shared/ids.ts'
 import type { Compared } from '../../shared/sync/action.ts'
 import type { Action, Session } from '../../shared/sync/session.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
-import type { Message, Scope } from '../../shared/wire/messages.ts'
+import type { Confirmed, Message, Scope } from '../../shared/wire/messages.ts'
 import type { BranchRow, Waiting } from '../replica/store.ts'
 import type { Arrived, ArrivedPieces, HeldDocument, UpdateLog } from '../replica/update-log.ts'
 import type { Offers } from './offers.ts'
@@ -42,6 +42,10 @@ export interface ConversationHost {
   /** This document has been fetched; `undefined`: all of them. */
   fetched(document: DocumentId | undefined): void
   awareness(document: DocumentId, bytes: Uint8Array): void
+  /** These records are durable at so many relays. */
+  confirmed?(confirmed: Omit<Confirmed, 'type'>): void
+  /** What the relay told of a document rests on so many of all relays. */
+  harvested?(document: DocumentId, harvest: { answered: number; all: number }): void
   refused(document: DocumentId, code: ErrorCode, detail: string): Promise<void>
   forked(document: DocumentId, origin: string): void
   /** Edits of this document stay unacknowledged: they rest on what neither side has. */

@@ -23,9 +23,15 @@ import { versionOf } from './documents.ts'
 /** What a digest needs of its workspace's store. */
 export type DigestStore = Pick<RelayStore, 'head' | 'documents' | 'summary' | 'commit'>
 
+/** A document is durable in another version; `before` where it was there, `after` where it is. */
+export type VersionWatcher = (id: DocumentId, before: Hash64 | undefined, after: Hash64 | undefined) => void
+
 export interface WorkspaceDigest {
-  /** A document is durable in another version; `before` where it was there, `after` where it is. */
-  changed(id: DocumentId, before: Hash64 | undefined, after: Hash64 | undefined): void
+  changed: VersionWatcher
+  /** Every document with its version, as digests compare them. */
+  elements(): Iterable<DigestElement>
+  /** Tells of every change of a version; the returned function ends that. */
+  watch(watcher: VersionWatcher): () => void
   /** Begins a session with somebody about what is durable now; `over` it is to be told. */
   respond(): DigestConversation & { over(): void }
   /** Stores the summary, where it has changed and the log has grown by so many entries since. Call it when nothing waits. */
@@ -38,6 +44,7 @@ export function createWorkspaceDigest(
   report: (error: unknown) => void,
 ): WorkspaceDigest {
   const sessions = new Set<FrozenScope>()
+  const watchers = new Set<VersionWatcher>()
   let summary: DigestSummary | undefined
   let isKept = true
   let keptAt = store.head()
@@ -70,9 +77,15 @@ export function createWorkspaceDigest(
   return {
     changed(id, before, after) {
       for (const session of sessions) session.changed(id, before)
+      for (const watcher of watchers) watcher(id, before, after)
       if (summary === undefined) return
       changeSummary(summary, id, before, after)
       isKept = false
+    },
+    elements,
+    watch(watcher) {
+      watchers.add(watcher)
+      return () => watchers.delete(watcher)
     },
     respond() {
       summary ??= loaded() ?? made()

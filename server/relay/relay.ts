@@ -13,6 +13,7 @@ import { createBackground } from './background.ts'
 import type { Connection, ConnectionHandler, KeptGuest, KeptSync } from './connection.ts'
 import { createJoinedLogCache } from './joined-logs.ts'
 import type { RelayLimits } from './limits.ts'
+import { ALONE, type Replicas } from './replicas.ts'
 import { createSubscriber } from './subscriber.ts'
 import { createRelayWorkspace, type RelayWorkspace } from './workspace.ts'
 import { createYRooms, type YRooms } from './y-websocket.ts'
@@ -25,6 +26,8 @@ export interface RelayCore {
   sync(workspaceId: string, connection: Connection, kept?: KeptSync): ConnectionHandler
   /** A connection of a stock y-websocket client. */
   yWebsocket(workspaceId: string, documentId: string, connection: Connection, kept?: KeptGuest): ConnectionHandler
+  /** Keeps a workspace open until the returned function is called. Raises `stopping`, `overloaded`, `invalid-id`, `storage-failed`. */
+  use(workspaceId: string): () => void
   /** Connections that are open. */
   readonly connections: number
   /** Time has passed; call it every `TICK_EVERY_MS`. */
@@ -50,6 +53,8 @@ export interface RelayCoreOptions {
   continued?: LogEpoch
   /** Milliseconds after its last edit at which a document is deleted; `undefined`: never. */
   ttlMs?: (workspaceId: string, documentId: string) => number | undefined
+  /** A workspace was opened: gives it the other relays that hold it. */
+  attach?: (workspaceId: string, workspace: RelayWorkspace) => Replicas
   /** Runs a commit when the current turn of the event loop has taken all it brings. */
   soon: (commit: () => void) => void
   /** What went wrong and is nobody's to be told. */
@@ -69,6 +74,7 @@ type Conversation = ConnectionHandler & { end(code: ErrorCode, detail: string): 
 interface OpenWorkspace {
   id: string
   workspace: RelayWorkspace
+  replicas: Replicas
   awareness: AwarenessRooms
   yRooms: YRooms
   users: number
@@ -124,7 +130,8 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
         noted('stock client turned away', workspaceId, { document, code, message: detail })
       },
     })
-    const opened = { id: workspaceId, workspace, awareness, yRooms, users: 0, idleSince: environment.now() }
+    const replicas = options.attach?.(workspaceId, workspace) ?? ALONE
+    const opened = { id: workspaceId, workspace, replicas, awareness, yRooms, users: 0, idleSince: environment.now() }
     open.set(workspaceId, opened)
     noted('workspace opened', workspaceId)
     return opened
@@ -138,6 +145,8 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
 
   function shut(workspace: OpenWorkspace): void {
     open.delete(workspace.id)
+    attempt(() => workspace.workspace.flush())
+    attempt(() => workspace.replicas.close())
     attempt(() => workspace.workspace.close())
     noted('workspace closed', workspace.id)
   }
@@ -153,9 +162,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       const workspace = enter(workspaceId)
       const conversation = converse(workspace)
       const handler = guarded(conversation, connection, workspace.workspace.ownEpoch, () => {
-        if (!conversations.delete(conversation)) return
-        workspace.users--
-        workspace.idleSince = environment.now()
+        if (conversations.delete(conversation)) leave(workspace)
       })
       conversations.set(conversation, handler)
       workspace.users++
@@ -167,6 +174,11 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       connection.close(closeCode(code), detail)
       return NOBODY
     }
+  }
+
+  function leave(workspace: OpenWorkspace): void {
+    workspace.users--
+    workspace.idleSince = environment.now()
   }
 
   /** An error that a conversation did not see coming ends it alone. */
@@ -214,8 +226,8 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
 
   return {
     sync(workspaceId, connection, kept) {
-      const converse = ({ workspace, awareness }: OpenWorkspace) =>
-        createSubscriber({ workspace, awareness, connection, environment, report, kept })
+      const converse = ({ workspace, awareness, replicas }: OpenWorkspace) =>
+        createSubscriber({ workspace, awareness, replicas, connection, environment, report, kept })
       return host(workspaceId, connection, converse, (code, detail) => {
         connection.send(encodeFrame([encodeMessage({ type: 'failure', code, detail, retryAfterMs: 0 })]))
       })
@@ -227,6 +239,15 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       }
       return host(workspaceId, connection, converse, () => {})
     },
+    use(workspaceId) {
+      const workspace = enter(workspaceId)
+      let left = false
+      workspace.users++
+      return () => {
+        if (!left) leave(workspace)
+        left = true
+      }
+    },
     get connections() {
       return conversations.size
     },
@@ -234,7 +255,8 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       for (const handler of conversations.values()) handler.tick()
       for (const workspace of open.values()) {
         attempt(() => workspace.workspace.tick())
-        if (workspace.users > 0 || environment.now() - workspace.idleSince < WORKSPACE_IDLE_MS) continue
+        if (workspace.users > 0 || workspace.replicas.busy) continue
+        if (environment.now() - workspace.idleSince < WORKSPACE_IDLE_MS) continue
         shut(workspace)
       }
     },

@@ -3,7 +3,7 @@
  * it has reached, as fast as its socket takes it, so a slow reader costs a buffer of a few hundred kilobytes and no queue
  * (P7, P9). What it is owed is the business of `stream` and `feeds`, what may be said when that of the session.
  */
-import { headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
+import { covers, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { documentVersion } from '../../shared/digest/version.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
@@ -13,7 +13,7 @@ import { type Action, createSession } from '../../shared/sync/session.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { inspectStateVector } from '../../shared/update/state-vector.ts'
 import { decodeFrame } from '../../shared/wire/codec.ts'
-import type { Content, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
+import type { Confirm, Content, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
 import type { AwarenessRooms, Member } from './awareness.ts'
 import type { CommitGroup, Refusal, Subscriber } from './commits.ts'
 import type { Connection, ConnectionHandler, KeptSync } from './connection.ts'
@@ -21,12 +21,15 @@ import { refOf } from './documents.ts'
 import { createOutgoing } from './fan-out.ts'
 import { answer, catalog, type Feed } from './feeds.ts'
 import { CATALOG_MAX, FEED_MS_MAX, OPEN_DOCUMENTS_MAX, STALLED_MS_MAX } from './limits.ts'
+import { ALONE, type Replicas } from './replicas.ts'
 import { createLogStream, type LogStream } from './stream.ts'
 import type { RelayWorkspace } from './workspace.ts'
 
 export interface SubscriberOptions {
   workspace: RelayWorkspace
   awareness: AwarenessRooms
+  /** The other relays of the workspace. */
+  replicas?: Replicas
   connection: Connection
   environment: Environment
   report: (error: unknown) => void
@@ -37,13 +40,16 @@ export interface SubscriberOptions {
 export function createSubscriber(
   options: SubscriberOptions,
 ): ConnectionHandler & { end(code: ErrorCode, detail: string): void } {
-  const { workspace, awareness, connection, environment, report, kept } = options
+  const { workspace, awareness, connection, environment, report, replicas = ALONE, kept } = options
   const since = kept?.since ?? environment.now()
   const isGreeted = kept?.greeted !== undefined
   const session = createSession({ role: 'listener', replica: workspace.replica, now: since, greeted: isGreeted })
   const opened = new Map<DocumentId, DocumentRef>()
   const outgoing = createOutgoing()
   const feeds: Feed[] = []
+  /** Documents that the other relays are asked for, and questions about them: how to take that back. */
+  const reads = new Map<DocumentId, () => void>()
+  const questions = new Map<string, () => void>()
   /** There is one once the peer has said hello. */
   let stream: LogStream | undefined
   let digest: ReturnType<RelayWorkspace['digest']> | undefined
@@ -93,6 +99,8 @@ export function createSubscriber(
         case 'close':
           opened.delete(action.ref.document)
           changes++
+          reads.get(action.ref.document)?.()
+          reads.delete(action.ref.document)
           awareness.leave(action.ref.document, member)
           break
         case 'store':
@@ -121,6 +129,9 @@ export function createSubscriber(
           break
         case 'serve':
           serve(action.vector)
+          break
+        case 'confirm':
+          confirm(action.confirm)
           break
         case 'awareness':
           awareness.update(action.awareness, action.awareness.bytes, member)
@@ -193,12 +204,33 @@ export function createSubscriber(
     })
   }
 
+  /** One question of a document and number of relays at a time: who asks again means more. */
+  function confirm(asked: Confirm): void {
+    const { vector, relays } = asked
+    const question = `${relays} ${asked.document}`
+    questions.get(question)?.()
+    questions.delete(question)
+    if (questions.size >= OPEN_DOCUMENTS_MAX) return end('overloaded', `${questions.size} questions wait`)
+    let isAnswered = false
+    const takeBack = replicas.confirm(asked, vector, relays, () => {
+      isAnswered = true
+      questions.delete(question)
+      deliver({ type: 'confirmed', ...refOf(asked), vector, relays })
+    })
+    if (!isAnswered) questions.set(question, takeBack)
+  }
+
   function open(message: Open): void {
     if (opened.size >= OPEN_DOCUMENTS_MAX)
       return end('overloaded', `${opened.size} documents are open, the most allowed`)
     opened.set(message.document, refOf(message))
     changes++
     awareness.enter(message, member)
+    reads.get(message.document)?.()
+    reads.set(
+      message.document,
+      replicas.opened(message, (answered, all) => deliver({ type: 'harvest', ...refOf(message), answered, all })),
+    )
     if (message.fingerprint === undefined) return
     const stored = workspace.document(message.document)
     const vector = stored?.vector ?? new Map()
@@ -220,6 +252,7 @@ export function createSubscriber(
       const detail = `two contents under ${origin}, at or before ${seq}`
       refused({ where: message, origin, seq, request: 0, code: 'fork', held: headOf(mine, origin).seq, detail })
     }
+    if (!covers(mine, message.vector)) replicas.wanted(message)
     feeds.push(answer(workspace, asked))
   }
 
@@ -309,6 +342,9 @@ export function createSubscriber(
     if (over) return
     over = true
     unsubscribe()
+    for (const forgetRead of reads.values()) forgetRead()
+    for (const takeBack of questions.values()) takeBack()
+    questions.clear()
     awareness.leaveAll(member)
     feeds.length = 0
     digest?.over()
@@ -327,7 +363,7 @@ export function createSubscriber(
     },
     get resting() {
       // What was put is sent before the turn of the event loop ends.
-      const isOwed = digest !== undefined || feeds.length > 0
+      const isOwed = digest !== undefined || feeds.length > 0 || questions.size > 0
       return !over && !unsettled && !isOwed && stream?.isBehind() !== true
     },
     kept() {

@@ -6,6 +6,7 @@
 
 import type { Chain } from '../../shared/causality/chain.ts'
 import type { Dot, DotRange, VersionVector } from '../../shared/causality/version-vector.ts'
+import type { DigestElement } from '../../shared/digest/element.ts'
 import type { Environment } from '../../shared/environment.ts'
 import type { DocumentId, LogEpoch, OriginId } from '../../shared/ids.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
@@ -15,7 +16,7 @@ import type { AnyEntry, Checkpoint, LogEntry, RelayStore, StoredDocument } from 
 import type { Background } from './background.ts'
 import { createCommits, type Subscriber } from './commits.ts'
 import { type ContentChecks, createContentChecks } from './contents.ts'
-import { createWorkspaceDigest, type WorkspaceDigest } from './digests.ts'
+import { createWorkspaceDigest, type VersionWatcher, type WorkspaceDigest } from './digests.ts'
 import { createLiveDocuments } from './documents.ts'
 import { createExpiry } from './expiry.ts'
 import { contentOf } from './folding.ts'
@@ -58,6 +59,12 @@ export interface RelayWorkspace {
   bury(from: Subscriber, where: DocumentRef): void
   /** A digest session with somebody, about all that is durable here. */
   digest(): ReturnType<WorkspaceDigest['respond']>
+  /** Every document that is durable here with its version, as digests compare them. */
+  versions(): Iterable<DigestElement>
+  /** Tells of every change of a version; the returned function ends that. */
+  watchVersions(watcher: VersionWatcher): () => void
+  /** Commits what waits, now. False where that failed: its senders were told. */
+  flush(): boolean
   /** How many documents there are. */
   documentCount(): number
   /** A piece of a checkpoint, or of joined records. Answers come to `from`, which likes to be told of the origin `peer`. */
@@ -185,6 +192,9 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     trims: () => maintenance.trims + intake.burials,
     bury: intake.bury,
     digest: () => digest.respond(),
+    versions: () => digest.elements(),
+    watchVersions: (watcher) => digest.watch(watcher),
+    flush: () => commits.commit(),
     documentCount: () => judge.documents,
     checkpoint: (where) => store.checkpoint(where),
     pieces: (where, from) => store.pieces(where, from),

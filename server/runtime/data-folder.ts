@@ -6,12 +6,16 @@ import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { RejoinError } from '../../shared/errors.ts'
+import type { RootStore } from '../mesh/roots.ts'
 import { openSqliteStore } from '../storage/sqlite-file.ts'
 import type { RelayStore } from '../storage/store.ts'
+import { openRootStore } from './root-store.ts'
 
 export interface DataFolder {
   /** Opens or creates the store of a workspace. Raises `storage-failed`. */
   openStore(workspaceId: string): RelayStore
+  /** Where roots of workspaces are kept. Raises `storage-failed`. */
+  openRoots(): RootStore
   /** The workspaces that are there, with the file of each. */
   files(): [workspaceId: string, file: string][]
   /** Lets another relay have the folder. Idempotent. */
@@ -34,12 +38,18 @@ export function openDataFolder(path: string): DataFolder {
     throw new RejoinError('bad-option', what, { cause: error })
   }
   let closed = false
+  let roots: ReturnType<typeof openRootStore> | undefined
   return {
     openStore: (workspaceId) => openSqliteStore(join(workspaces, workspaceFileName(workspaceId))),
+    openRoots() {
+      roots ??= openRootStore(join(path, 'mesh.sqlite'))
+      return roots
+    },
     files: () => workspaceFiles(workspaces, readdirSync(workspaces)),
     close() {
       if (closed) return
       closed = true
+      roots?.close()
       lock.close()
     },
   }

@@ -6,8 +6,11 @@ import type {
   Ack,
   AwarenessMessage,
   Catalog,
+  Confirm,
+  Confirmed,
   Content,
   Entries,
+  HarvestMessage,
   Hello,
   Message,
   Open,
@@ -52,7 +55,11 @@ export type Action =
   | { do: 'fetched'; document: DocumentId }
   /** Dialer: all is compared and fetched; the place stands for everything before it. */
   | { do: 'settled'; place: Place }
-  /** Listener: */
+  /** Dialer: these records are at so many relays; so many of all relays stand behind what is told of a document. */
+  | { do: 'confirmed'; confirmed: Confirmed }
+  | { do: 'harvest'; harvest: HarvestMessage }
+  /** Listener: answer with `confirmed` when it is so. */
+  | { do: 'confirm'; confirm: Confirm }
   | { do: 'open'; open: Open }
   | { do: 'close'; ref: DocumentRef }
   | { do: 'submit'; submit: Submit }

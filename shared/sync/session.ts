@@ -156,6 +156,10 @@ export function createSession(options: SessionOptions): Session {
         return [{ do: 'awareness', awareness: message }]
       case 'content':
         return [{ do: 'content', content: message }]
+      case 'confirmed':
+        return [{ do: 'confirmed', confirmed: message }]
+      case 'harvest':
+        return [{ do: 'harvest', harvest: message }]
       default:
         return outOfPlace(message)
     }
@@ -192,6 +196,8 @@ export function createSession(options: SessionOptions): Session {
         return [{ do: 'awareness', awareness: message }]
       case 'content':
         return [{ do: 'content', content: message }]
+      case 'confirm':
+        return [{ do: 'confirm', confirm: message }]
       default:
         return outOfPlace(message)
     }

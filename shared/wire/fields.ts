@@ -99,6 +99,19 @@ export function readVector(reader: Reader): Map<string, Head> {
   return vector.size === count ? vector : malformed('an origin stands twice in a version vector')
 }
 
+/** Heads of a document, and a number of relays. */
+export function writeHeads(writer: Writer, message: DocumentRef & { vector: VersionVector; relays: number }): void {
+  writeRef(writer, message)
+  writeVector(writer, message.vector)
+  encoding.writeVarUint(writer, message.relays)
+}
+
+export const readHeads = (reader: Reader) => ({
+  ...readRef(reader),
+  vector: readVector(reader),
+  relays: reading.readVarint(reader, limits.RELAYS_MAX),
+})
+
 export function writeRun(writer: Writer, run: Run): void {
   writeHex(writer, run.origin)
   encoding.writeVarUint(writer, run.first)

@@ -273,6 +273,69 @@ const FORMATS: { [T in Message['type']]: Format<Extract<Message, { type: T }>> }
       hash: reading.readHex8(reader),
     }),
   },
+  exchange: {
+    number: 20,
+    write(writer, message) {
+      const { place, session, more } = message
+      encoding.writeVarUint(writer, message.oldestVersion)
+      encoding.writeVarUint(writer, message.newestVersion)
+      fields.writeHex(writer, message.relay)
+      encoding.writeUint8(writer, (place ? 1 : 0) | (session ? 2 : 0) | (more ? 4 : 0))
+      if (place !== undefined) {
+        fields.writeHex(writer, place.replica)
+        fields.writePlace(writer, place)
+      }
+      if (session !== undefined) fields.writeHex(writer, session)
+    },
+    read(reader) {
+      const oldestVersion = reading.readVarint(reader)
+      const newestVersion = reading.readVarint(reader)
+      const relay = reading.readHex8(reader)
+      const flags = reading.readByte(reader)
+      if (flags > 7) malformed(`flags ${flags} of an exchange`)
+      return {
+        oldestVersion,
+        newestVersion,
+        relay,
+        place: (flags & 1) === 0 ? undefined : { replica: reading.readHex8(reader), ...fields.readPlace(reader) },
+        session: (flags & 2) === 0 ? undefined : reading.readHex8(reader),
+        more: (flags & 4) !== 0,
+      }
+    },
+  },
+  heartbeat: {
+    number: 21,
+    write(writer, message) {
+      encoding.writeVarString(writer, message.address)
+      fields.writeHex(writer, message.root)
+      fields.writeHex(writer, message.known)
+      encoding.writeVarUint(writer, message.members.length)
+      for (const address of message.members) encoding.writeVarString(writer, address)
+    },
+    read: (reader) => ({
+      address: reading.readText(reader, limits.ADDRESS_BYTES_MAX),
+      root: reading.readHex8(reader),
+      known: reading.readHex8(reader),
+      members: fields.readList(reader, 1, limits.RELAYS_MAX, (from) =>
+        reading.readText(from, limits.ADDRESS_BYTES_MAX),
+      ),
+    }),
+  },
+  harvest: {
+    number: 22,
+    write(writer, message) {
+      fields.writeRef(writer, message)
+      encoding.writeVarUint(writer, message.answered)
+      encoding.writeVarUint(writer, message.all)
+    },
+    read: (reader) => ({
+      ...fields.readRef(reader),
+      answered: reading.readVarint(reader, limits.RELAYS_MAX),
+      all: reading.readVarint(reader, limits.RELAYS_MAX),
+    }),
+  },
+  confirm: { number: 23, write: fields.writeHeads, read: fields.readHeads },
+  confirmed: { number: 24, write: fields.writeHeads, read: fields.readHeads },
   digest: {
     number: 17,
     write(writer, message) {

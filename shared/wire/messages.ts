@@ -6,7 +6,7 @@ import type { Chain } from '../causality/chain.ts'
 import type { Dot, VersionVector } from '../causality/version-vector.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Hash64 } from '../hash.ts'
-import type { LogEpoch, ReplicaId } from '../ids.ts'
+import type { LogEpoch, RelayId, ReplicaId } from '../ids.ts'
 import type { DocumentRef, UpdateKind } from '../update/record.ts'
 
 /** A place in the log of the replica that the connection leads to. */
@@ -211,7 +211,61 @@ export interface Failure {
   retryAfterMs: number
 }
 
+/** First in every request and answer between relays: who speaks, and where its log of the workspace is. */
+export interface Exchange {
+  type: 'exchange'
+  oldestVersion: number
+  newestVersion: number
+  /** The relay that speaks: another one with every start. */
+  relay: RelayId
+  /** Its replica of the workspace with the place of that log; absent in an exchange across workspaces. */
+  place?: Place & { replica: ReplicaId }
+  /** The digest session that the `digest` messages here are part of; one that is not known begins. */
+  session?: Hash64
+  /** Of an answer: not all that was asked for is in it. What has no vector at its end is to be asked for again. */
+  more: boolean
+}
+
+/** Across workspaces: a relay is there, and this is what it knows of the others. */
+export interface Heartbeat {
+  type: 'heartbeat'
+  /** Where it takes exchanges, as a URL; empty where nobody can reach it. */
+  address: string
+  /** Over the versions of all documents of all workspaces: equal here and there, equal content. */
+  root: Hash64
+  /** Hash of the addresses of all relays that it knows, its own included. */
+  known: Hash64
+  /** Those addresses, in an answer to somebody who knows others. */
+  members: readonly string[]
+}
+
+/** Asks to be told when the records up to these heads are durable at so many relays, this one included. */
+export interface Confirm extends DocumentRef {
+  type: 'confirm'
+  vector: VersionVector
+  relays: number
+}
+
+/** The records up to these heads are durable at so many relays. */
+export interface Confirmed extends DocumentRef {
+  type: 'confirmed'
+  vector: VersionVector
+  relays: number
+}
+
+/** What is told of a document when it was opened is what so many relays of all hold. */
+export interface HarvestMessage extends DocumentRef {
+  type: 'harvest'
+  answered: number
+  all: number
+}
+
 export type Message =
+  | Exchange
+  | Heartbeat
+  | Confirm
+  | Confirmed
+  | HarvestMessage
   | Hello
   | Welcome
   | EpochMessage

@@ -15,6 +15,7 @@ const HELP = `Usage: rejoin simulate [options]     run simulated worlds of clien
   --seed <number>               only this one
   --replicas <number>           clients                                             4
   --relays <number>                                                                 2
+  --mesh                        relays gossip with one another                      no
   --documents <number>          that every client has open                          2
   --seconds <number>            virtual time of edits and faults                    60
   --edits-per-minute <number>   times that a client edits                           30
@@ -38,6 +39,7 @@ const OPTIONS = {
   seed: { type: 'string' },
   replicas: { type: 'string' },
   relays: { type: 'string' },
+  mesh: { type: 'boolean' },
   documents: { type: 'string' },
   seconds: { type: 'string' },
   'edits-per-minute': { type: 'string' },
@@ -54,6 +56,7 @@ const OPTIONS = {
 const WORLD_FLAGS = [
   'replicas',
   'relays',
+  'mesh',
   'documents',
   'seconds',
   'edits-per-minute',
@@ -118,6 +121,7 @@ async function toOptions(values: Values): Promise<SimulateOptions> {
   const one = values.seed === undefined ? undefined : toNumber('seed', values.seed)
   const seconds = optionalNumber('seconds', values.seconds)
   return {
+    ...(values.mesh ? { mesh: true } : {}),
     seeds: one === undefined ? (optionalNumber('seeds', values.seeds) ?? 100) : [one],
     ...defined({
       firstSeed: optionalNumber('first-seed', values['first-seed']),
@@ -180,8 +184,13 @@ async function loadApp(path: string): Promise<Partial<SimulateOptions>> {
 }
 
 function repeatCommand(values: Values, seed: number): string {
-  const flags = WORLD_FLAGS.flatMap((name) => (values[name] === undefined ? [] : [`--${name} ${quote(values[name])}`]))
+  const flags = WORLD_FLAGS.flatMap((name) => flagOf(name, values[name]))
   return ['rejoin simulate', `--seed ${seed}`, ...flags].join(' ')
+}
+
+function flagOf(name: string, value: string | boolean | undefined): string[] {
+  if (value === undefined || value === false) return []
+  return [value === true ? `--${name}` : `--${name} ${quote(value)}`]
 }
 
 const quote = (text: string): string => (/^[\w.,/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)

@@ -2,12 +2,13 @@
  * Everything that goes wrong, by kind. A fault picks its victims by a chance of its own, so that it does the same when other
  * steps are left out. What it breaks mends by itself after a while, or when the world is healed.
  */
+import { MESH_FAULTS } from './mesh.ts'
 import { NETWORK_FAULTS } from './network.ts'
 import { RELAY_FAULTS } from './relay.ts'
 import { STORAGE_FAULTS } from './storage.ts'
 import { TAB_FAULTS } from './tabs.ts'
 
-export const FAULTS = { ...NETWORK_FAULTS, ...RELAY_FAULTS, ...TAB_FAULTS, ...STORAGE_FAULTS } as const
+export const FAULTS = { ...NETWORK_FAULTS, ...RELAY_FAULTS, ...TAB_FAULTS, ...STORAGE_FAULTS, ...MESH_FAULTS } as const
 
 export type FaultKind = keyof typeof FAULTS
 
@@ -38,6 +39,7 @@ export const FAULT_GROUPS: Readonly<Record<string, readonly FaultKind[]>> = {
   relay: Object.keys(RELAY_FAULTS) as FaultKind[],
   tabs: Object.keys(TAB_FAULTS) as FaultKind[],
   storage: Object.keys(STORAGE_FAULTS) as FaultKind[],
+  mesh: Object.keys(MESH_FAULTS) as FaultKind[],
   partition: ['partition', 'one-way partition', 'one way', 'half open', 'swizzle'],
   crash: ['relay crash', 'relay power', 'relay commit', 'tab crash', 'browser crash'],
 }

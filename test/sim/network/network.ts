@@ -1,4 +1,5 @@
 /** A network in memory: the sockets of clients and the connections of relays, in pairs, as `Dial` and `Connection` want them. */
+import { exchange } from './exchange.ts'
 import { openLink } from './link.ts'
 import type { Endpoint, Link, Network, NetworkOptions, Path } from './types.ts'
 
@@ -44,6 +45,11 @@ export function createNetwork(options: NetworkOptions): Network {
         return socket
       }
     },
+    exchange: (from, process, to, workspace, request) =>
+      exchange(
+        { network: options, from, process, to, workspace, way: path(from, to), endpoint: () => endpoints.get(to) },
+        request,
+      ),
     listen: (relay, endpoint) => void endpoints.set(relay, endpoint),
     links: (client, relay) =>
       [...links].filter(

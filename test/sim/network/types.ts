@@ -12,6 +12,8 @@ export type Direction = 'up' | 'down'
 export interface Endpoint {
   readonly process: Process
   accept(workspace: string, connection: Connection): ConnectionHandler
+  /** Answers another relay. */
+  answer?(workspace: string | undefined, request: Uint8Array): Uint8Array
 }
 
 /** How the way between one client and one relay is. */
@@ -23,6 +25,9 @@ export interface Path {
   bandwidth: number
   /** Share of messages that are lost, and sent again by the transport until it gives the connection up. */
   loss: number
+  /** Between relays: shares of requests and answers that are damaged, and of requests that come twice. */
+  damage?: number
+  replays?: number
   /** In these directions nothing passes. Dialling needs both. */
   readonly cut: Set<Direction>
 }
@@ -31,6 +36,14 @@ export interface Network {
   /** What a client's sockets are opened with. */
   dialOf(client: string, process: Process): Dial
   listen(relay: string, endpoint: Endpoint): void
+  /** One relay asks another. */
+  exchange(
+    from: string,
+    process: Process,
+    to: string,
+    workspace: string | undefined,
+    request: Uint8Array,
+  ): Promise<Uint8Array>
   path(client: string, relay: string): Path
   /** Open connections between these two; `undefined` stands for any. */
   links(client?: string, relay?: string): Link[]
@@ -63,6 +76,8 @@ export interface NetworkWatch {
   sent?(from: string, size: number, direction: Direction, buffered: number): void
   /** A message reaches an end, just before it does. */
   delivered(from: string, to: string, data: Uint8Array | string): void
+  /** A relay's request reaches another, just before it does. */
+  exchanged?(from: string, to: string, request: Uint8Array): void
 }
 
 export interface NetworkOptions extends NetworkWatch {

@@ -11,11 +11,13 @@ export async function heal(world: World): Promise<void> {
     relay.disk.full = false
     relay.disk.fate = 'done'
     world.startRelay(relay)
-    for (const { name } of world.replicas) {
+    for (const { name } of [...world.replicas, ...world.relays]) {
       const way = world.network.path(name, relay.name)
       way.cut.clear()
       way.tailMs = 0
       way.loss = 0
+      way.damage = 0
+      way.replays = 0
     }
   }
   for (const link of world.network.links()) link.mend()

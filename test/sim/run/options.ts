@@ -14,6 +14,8 @@ export interface SimulateOptions {
   replicas?: number
   /** 2 by default. */
   relays?: number
+  /** Relays gossip with one another; otherwise, as by default, clients carry what they hold from one to the next. */
+  mesh?: boolean
   /** Documents that every client has open; 2 by default. */
   documents?: number
   /** Virtual time with edits and faults, before the healing; 60,000 by default. */

@@ -1,6 +1,7 @@
 /** From a seed to the steps of its run. */
 import { EDIT_KINDS, type EditKind } from '../edits/editor.ts'
 import { FAULT_KINDS, type FaultKind, ONE_RELAY_ONLY, UNSETTLED } from '../faults/index.ts'
+import { MESH_FAULTS } from '../faults/mesh.ts'
 import { createChance } from '../time/chance.ts'
 import { DEFAULTS, type SimulateOptions, type Step } from './options.ts'
 
@@ -8,7 +9,7 @@ import { DEFAULTS, type SimulateOptions, type Step } from './options.ts'
 export function planSteps(seed: number, options: Omit<SimulateOptions, 'seeds'>): Step[] {
   const chance = createChance(seed).fork('plan')
   const { replicas, relays, durationMs, editsPerMinute, faultsPerMinute } = { ...DEFAULTS, ...options }
-  const kinds = options.faults ?? FAULT_KINDS.filter((kind) => isSettled(kind, seed, relays))
+  const kinds = options.faults ?? FAULT_KINDS.filter((kind) => isSettled(kind, seed, relays, options.mesh === true))
   const faults = kinds.filter(() => chance.happens(0.5))
   const actions = options.actions === undefined ? editKinds(seed, options) : Object.keys(options.actions)
   const minutes = durationMs / 60_000
@@ -33,7 +34,8 @@ function editKinds(seed: number, { edits }: Pick<SimulateOptions, 'edits'>): rea
 }
 
 /** Whether every run with this fault is known to heal. */
-function isSettled(kind: FaultKind, seed: number, relays: number): boolean {
+function isSettled(kind: FaultKind, seed: number, relays: number, mesh: boolean): boolean {
+  if (!mesh && kind in MESH_FAULTS) return false
   if (UNSETTLED.has(kind)) return false
   // A relay that lost what it had sealed for others may give a dot twice: between relays nobody decides which content keeps it.
   const forgets = kind === 'relay restore' || kind === 'relay lost write'

@@ -11,12 +11,15 @@ const STAY_MS = 13_000
 /** With nothing to say nothing is said for this long. */
 const SILENT_MS = 30_000
 
-/** Clients move from relay to relay, twice around, and carry what each of them lacks. */
+/** Relays of a mesh are heard of by the next heartbeat or two after a breaker lets them try, and are compared then. */
+const GOSSIPED_WITHIN_MS = 240_000
+
+/** Clients move from relay to relay, twice around, and carry what each of them lacks; in a mesh they stay where they are. */
 export async function becomeQuiet(world: World): Promise<void> {
   const { clock } = world
   const failed = (): boolean => world.failure !== undefined
   await clock.run(clock.now() + NOTICED_WITHIN_MS, failed)
-  const rounds = world.relays.length === 1 ? 1 : 2 * world.relays.length
+  const rounds = world.relays.length === 1 || world.mesh ? 1 : 2 * world.relays.length
   for (let round = 0; round < rounds && !failed(); round++) {
     if (round > 0) for (const link of world.network.links()) link.cut()
     // Status of before the cut is none: the cut is only an event away.
@@ -25,8 +28,32 @@ export async function becomeQuiet(world: World): Promise<void> {
     if (!failed() && !isSynced(world)) return world.fail(`[P10] not synced in round ${round}: ${whoIsNot(world)}`)
     await clock.run(clock.now() + STAY_MS, failed)
   }
+  if (world.mesh) await becomeEqual(world)
   await checkReceipts(world)
   await checkSilence(world)
+}
+
+/** All relays hold the same, and know it of each other. */
+async function becomeEqual(world: World): Promise<void> {
+  const views = () => world.relays.map(({ name, mesh }) => ({ name, view: mesh?.view() }))
+  const isEqual = (): boolean => {
+    const roots = new Set(views().map(({ view }) => view?.root))
+    const all = world.relays.length - 1
+    return (
+      roots.size === 1 &&
+      views().every(({ view }) => view?.members.filter(({ up, differs }) => up && !differs).length === all)
+    )
+  }
+  const over = (): boolean => world.failure !== undefined || (isEqual() && isSynced(world))
+  await world.clock.run(world.clock.now() + GOSSIPED_WITHIN_MS, over)
+  if (over()) return
+  const shown = views().map(({ name, view }) => {
+    const members = view?.members.map(
+      ({ address, up, differs }) => `${address}${up ? '' : ' down'}${differs ? ' differs' : ''}`,
+    )
+    return `${name} ${view?.root} (${members?.join(', ')})`
+  })
+  world.fail(`[P10] the relays do not agree: ${shown.join('; ')}; ${whoIsNot(world)}`)
 }
 
 async function checkReceipts(world: World): Promise<void> {
@@ -50,8 +77,11 @@ async function checkReceipts(world: World): Promise<void> {
 
 async function checkSilence(world: World): Promise<void> {
   const before = world.framesDelivered()
+  const roundsBefore = roundsOf(world)
   await world.clock.run(world.clock.now() + SILENT_MS, () => world.failure !== undefined)
   const frames = world.framesDelivered() - before
+  const rounds = roundsOf(world) - roundsBefore
+  if (rounds > 0) world.fail(`[P10] ${rounds} rounds of comparing with nothing to mend`)
   if (frames > 0 && world.failure === undefined) world.fail(`[P10] ${frames} frames were sent with nothing to say`)
 }
 
@@ -70,3 +100,5 @@ const whoIsNot = (world: World): string =>
       tabs.map(({ process, workspace }) => `${process.name} ${JSON.stringify(workspace?.status.get())}`),
     )
     .join(', ')
+
+const roundsOf = (world: World): number => world.relays.reduce((sum, { mesh }) => sum + (mesh?.counters.rounds ?? 0), 0)

@@ -23,6 +23,7 @@ export async function runSeed(
     seed,
     replicas: settings.replicas,
     relays: settings.relays,
+    mesh: options.mesh,
     documents: settings.documents,
     memoryReplicas: hasMemoryReplica(seed) && settings.replicas > 2 ? 1 : 0,
     recording: options.recording,

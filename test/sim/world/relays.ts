@@ -1,6 +1,8 @@
 /** The relays of a world: disks that stay, and processes with the real relay core that come and go. */
+import { createMesh, type Mesh, type MeshTransport } from '../../../server/mesh/mesh.ts'
+import { createMemoryRootStore } from '../../../server/mesh/roots.ts'
 import { RELAY_LIMITS, TICK_EVERY_MS } from '../../../server/relay/limits.ts'
-import { createRelayCore } from '../../../server/relay/relay.ts'
+import { createRelayCore, type RelayCore } from '../../../server/relay/relay.ts'
 import type { Network } from '../network/types.ts'
 import { createRelayDisk } from '../storage/relay-disk.ts'
 import type { Process } from '../time/process.ts'
@@ -32,10 +34,38 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
         if (process.alive) ground.blame(relay.name, error)
       },
       noted: () => {},
+      attach: ground.options.mesh ? (workspace, opened) => joined(mesh).attach(workspace, opened) : undefined,
     })
+    const mesh = ground.options.mesh ? createMeshOf(relay, process, core) : undefined
     relay.core = core
-    network().listen(relay.name, { process, accept: (workspace, connection) => core.sync(workspace, connection) })
+    relay.mesh = mesh
+    network().listen(relay.name, {
+      process,
+      accept: (workspace, connection) => core.sync(workspace, connection),
+      answer: mesh?.answer,
+    })
+    mesh?.start()
     every(process, TICK_EVERY_MS, () => core.tick())
+  }
+
+  /** Every relay knows the first one, which introduces the others. */
+  function createMeshOf(relay: SimRelay, process: Process, core: RelayCore): Mesh {
+    const transport: MeshTransport = (to, workspace, request) =>
+      network().exchange(relay.name, process, to, workspace, request)
+    return createMesh({
+      peers: relay.name === 'relay0' ? [] : ['relay0'],
+      address: () => relay.name,
+      transport: bend.transport?.(transport, ground.chance.fork(`bend ${relay.name}`)) ?? transport,
+      key: [1, 2, 3, 4],
+      roots: createMemoryRootStore(),
+      environment: process.environment,
+      enter: core.use,
+      stored: () => (relay.disk.batches().length > 0 ? ['world'] : []),
+      report: (error) => {
+        if (process.alive) ground.blame(relay.name, error)
+      },
+      noted: (event, fields) => ground.note(`${relay.name} ${event} ${JSON.stringify(fields)}`),
+    })
   }
 
   const create = (name: string): SimRelay => {
@@ -47,17 +77,25 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
         checkers.relayCommitted(name, batch)
       },
     })
-    return { name, disk, process: undefined, core: undefined }
+    return { name, disk, process: undefined, core: undefined, mesh: undefined }
   }
 
   return {
     relays: Array.from({ length: ground.options.relays }, (_, i) => create(`relay${i}`)),
     start,
-    stop({ process, core }) {
-      process?.run(() => core?.close())
+    stop({ process, core, mesh }) {
+      process?.run(() => {
+        mesh?.close()
+        core?.close()
+      })
       clock.after(STOPPED_WITHIN_MS, () => process?.kill())
     },
   }
+}
+
+function joined(mesh: Mesh | undefined): Mesh {
+  if (mesh === undefined) throw new Error('a workspace was opened before the mesh was there')
+  return mesh
 }
 
 function every(process: Process, ms: number, act: () => void): void {

@@ -3,6 +3,7 @@ import type { Dial } from '../../../client/connection/socket.ts'
 import type { DocumentHandle } from '../../../client/document.ts'
 import type { ReplicaStore } from '../../../client/replica/store.ts'
 import type { Workspace } from '../../../client/workspace.ts'
+import type { Mesh, MeshTransport } from '../../../server/mesh/mesh.ts'
 import type { RelayCore } from '../../../server/relay/relay.ts'
 import type { RelayStore } from '../../../server/storage/store.ts'
 import type { ErrorCode } from '../../../shared/errors.ts'
@@ -22,6 +23,8 @@ export interface WorldOptions {
   /** Clients: browser profiles, each with a tab at first. */
   replicas: number
   relays: number
+  /** Relays gossip with one another; otherwise clients carry what they hold from one to the next. */
+  mesh?: boolean
   /** Documents that every tab has open. */
   documents: number
   /** Replicas among them that keep nothing on their device. */
@@ -39,6 +42,7 @@ export interface Bend {
   relayStore?(store: RelayStore, clock: Clock): RelayStore
   replicaStore?(store: ReplicaStore): ReplicaStore
   dial?(dial: Dial, chance: Chance): Dial
+  transport?(transport: MeshTransport, chance: Chance): MeshTransport
   clientId?(chance: Chance): number
 }
 
@@ -66,9 +70,12 @@ export interface SimRelay {
   readonly disk: RelayDisk
   process: Process | undefined
   core: RelayCore | undefined
+  mesh: Mesh | undefined
 }
 
 export interface World {
+  /** Relays gossip with one another. */
+  readonly mesh: boolean
   readonly clock: Clock
   readonly network: Network
   readonly checkers: Checkers

@@ -1,7 +1,7 @@
 /**
  * A world of replicas and relays: the real client and relay code over simulated storage, network and time. Replicas have tabs,
- * relays have disks; everything can be started, stopped and killed at any moment. Relays do not talk to one another:
- * clients move among them and carry what they hold from one to the next.
+ * relays have disks; everything can be started, stopped and killed at any moment. Relays gossip where they form a mesh;
+ * otherwise clients move among them and carry what they hold from one to the next.
  */
 import type * as Y from 'yjs'
 import { type ErrorCode, RejoinError } from '../../../shared/errors.ts'
@@ -65,6 +65,7 @@ export function createWorld(options: WorldOptions): World {
     dialled: (process, open) => checkers.bounds.dialled(process.name, open),
     sent: checkers.bounds.sent,
     delivered,
+    exchanged: (from, to, request) => note(`${from}>${to} ${request.length}`),
   })
   const ground: Ground = {
     options,
@@ -101,6 +102,7 @@ export function createWorld(options: WorldOptions): World {
   for (let i = 0; i < options.replicas; i++) clients.openTab(clients.add(i >= memoryReplicas))
 
   return {
+    mesh: options.mesh === true,
     clock,
     network,
     checkers,

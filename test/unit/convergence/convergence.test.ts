@@ -43,7 +43,9 @@ describe('convergence', () => {
   test('all kinds of faults do happen, and a virtual minute takes less than a real second', async () => {
     const { injected, speed, edits, failures } = await simulate({ seeds: 20, firstSeed: 500, shrinkRunsMax: 0 })
     expect(failures.map(({ seed, failure }) => `seed ${seed}: ${failure}`)).toEqual([])
-    expect(FAULT_KINDS.filter((kind) => !UNSETTLED.has(kind) && injected[kind] === undefined)).toEqual([])
+    // Those between relays are asked for in test/unit/mesh.
+    const kinds = FAULT_KINDS.filter((kind) => !UNSETTLED.has(kind) && !kind.startsWith('mesh '))
+    expect(kinds.filter((kind) => injected[kind] === undefined)).toEqual([])
     expect(edits).toBeGreaterThan(1000)
     expect(speed).toBeGreaterThan(60)
   })

@@ -100,6 +100,22 @@ const messages: fc.Arbitrary<Message>[] = [
     detail,
   }),
   of('awareness', { bytes }),
+  of(
+    'exchange',
+    {
+      oldestVersion: count,
+      newestVersion: count,
+      relay: hex8,
+      place: fc.option(fc.record({ replica: hex8, epoch: hex8, offset: count }), { nil: undefined }),
+      session: fc.option(hex8, { nil: undefined }),
+      more: fc.boolean(),
+    },
+    false,
+  ),
+  of('heartbeat', { address: detail, root: hex8, known: hex8, members: fc.array(detail, { maxLength: 5 }) }, false),
+  of('harvest', { answered: fc.nat(64), all: fc.nat(64) }),
+  of('confirm', { vector: asVector, relays: fc.nat(64) }),
+  of('confirmed', { vector: asVector, relays: fc.nat(64) }),
   of('failure', { code: fc.constantFrom('protocol', 'stopping'), retryAfterMs: count, detail }, false),
 ]
 

@@ -1,0 +1,318 @@
+/**
+ * One workspace's way to one peer. Two lanes that do not wait for each other: `pushing` sends what is new in the log here, in its
+ * order, past the offset up to which the peer has taken all (its watermark; what lies behind it is the hint); `mending` compares
+ * documents by version vector, both ways, whatever made them differ. A lane that fails tries again later, and the log keeps what
+ * it owes. It does not know how a peer is reached, nor whose turn it is to compare.
+ */
+import { conflicts, covers } from '../../shared/causality/version-vector.ts'
+import type { Environment } from '../../shared/environment.ts'
+import { isFinal, RejoinError, toRejoinError } from '../../shared/errors.ts'
+import type { DocumentId, RelayId, ReplicaId } from '../../shared/ids.ts'
+import { EXCHANGE_BYTES_TARGET } from '../../shared/limits.ts'
+import type { Exchange, Message, Refused, Vector } from '../../shared/wire/messages.ts'
+import type { RelayWorkspace } from '../relay/workspace.ts'
+import { placeOf } from './answering.ts'
+import { type Body, createBody, decodeBody } from './body.ts'
+import * as bounds from './bounds.ts'
+import { compareDocuments } from './comparing.ts'
+import type { MeshCounters } from './counters.ts'
+import type { Inbox, Incoming } from './incoming.ts'
+import type { Known } from './known.ts'
+import { createLane } from './lane.ts'
+import { answersFor, askFor, heldOf, isSame } from './outgoing.ts'
+import type { Peer, PeerTrouble } from './port.ts'
+import { readNews } from './pushing.ts'
+
+export interface Link {
+  readonly peer: Peer
+  readonly state: LinkState
+  /** So many bytes of records are new in the log. */
+  committed(bytes: number): void
+  /** The peer is there again. */
+  resume(): void
+  /** Compares all documents; resolves when those that differ are mended, or it failed: then false. */
+  compare(): Promise<boolean>
+  /** Compares this document before others; resolves to whether the peer answered. */
+  mend(document: DocumentId): Promise<boolean>
+  /** Nothing is sent any more. Idempotent. */
+  close(): void
+}
+
+export interface LinkState {
+  /** Offset of the log here up to which the peer has taken all that was brought here. */
+  watermark: number
+  /** Bytes of records behind it, since when. */
+  owedBytes: number
+  owedSince: number | undefined
+  /** Documents that are to be compared. */
+  mending: number
+  /** All of them are. */
+  comparing: boolean
+}
+
+export interface LinkOptions {
+  workspace: RelayWorkspace
+  relay: RelayId
+  peer: Peer
+  inbox: Inbox
+  known: Known
+  counters: MeshCounters
+  environment: Environment
+  hints: bounds.HintLimits
+  /** Entries of the log that relays brought: they are not sent on. */
+  isForeign(offset: number): boolean
+  /** A vector of the peer that shows another history than is here. */
+  forked(vector: Vector): void
+  trouble: PeerTrouble
+  report: (error: unknown) => void
+}
+
+export function createLink(options: LinkOptions): Link {
+  const { workspace, relay, peer, inbox, known, counters, environment, hints, trouble, report } = options
+  const state: LinkState = {
+    watermark: workspace.head(),
+    owedBytes: 0,
+    owedSince: undefined,
+    mending: 0,
+    comparing: false,
+  }
+  /** Documents to be compared, with the rounds that brought nothing. */
+  const mending = new Map<DocumentId, number>()
+  const urgent = new Set<DocumentId>()
+  /** Of which something more was passed over while they were compared. */
+  const again = new Set<DocumentId>()
+  const waiters = new Map<DocumentId, ((answered: boolean) => void)[]>()
+  const comparers: ((done: boolean) => void)[] = []
+  const pushing = createLane({ environment, peer, work: push, isIdle: isPushed, failed })
+  const repairing = createLane({ environment, peer, work: repair, isIdle: isRepaired, failed: repairFailed })
+  let closed = false
+
+  function isPushed(): boolean {
+    return state.watermark >= workspace.head()
+  }
+
+  function isRepaired(): boolean {
+    return mending.size === 0 && !state.comparing
+  }
+
+  /** One request. Raises what the peer answers it with, or why it does not. */
+  async function ask(body: Body, session?: string): Promise<{ head: Exchange; incoming: Incoming; from: ReplicaId }> {
+    const answer = await peer.exchange(body.encode({ relay, place: placeOf(workspace), session, more: false }))
+    if (closed) throw new RejoinError('closed', 'the workspace was closed')
+    const { head, messages } = decodeBody(answer)
+    if (head.relay === relay || head.place === undefined || head.place.replica === workspace.replica) {
+      throw new RejoinError('forbidden', 'the answer comes from this relay itself, or from a copy of its folder')
+    }
+    return { head, incoming: inbox.take(messages, head.place.replica, head.relay), from: head.place.replica }
+  }
+
+  async function push(): Promise<void> {
+    if (state.watermark < workspace.low()) return leaveToComparing()
+    const { entries, messages, dots, documents, through } = news()
+    for (const document of documents) mendLater(document)
+    if (messages.length > 0) {
+      const body = createBody()
+      for (const message of messages) body.put(message)
+      const { incoming, from } = await ask(body)
+      counters.pushes++
+      counters.pushedRecords += entries
+      const refused = takeRefusals(incoming.refused)
+      for (const { where, vector } of dots) if (!refused.has(where.document)) known.holds(where, from, vector)
+    }
+    state.watermark = Math.max(state.watermark, through)
+    if (!isPushed()) return
+    state.owedBytes = 0
+    state.owedSince = undefined
+  }
+
+  function news() {
+    try {
+      return readNews(workspace, state.watermark, {
+        isForeign: options.isForeign,
+        isCompared(document) {
+          if (!mending.has(document)) return false
+          again.add(document)
+          return true
+        },
+      })
+    } catch (error) {
+      // What is damaged here is in the way of what is not: documents go on one by one (P9).
+      report(error)
+      leaveToComparing()
+      return { entries: 0, messages: [], dots: [], documents: [], through: state.watermark }
+    }
+  }
+
+  function leaveToComparing(): void {
+    state.watermark = workspace.head()
+    state.owedBytes = 0
+    state.owedSince = undefined
+    state.comparing = true
+    repairing.run()
+  }
+
+  /** What the peer did not take; raises where it can take nothing now. Documents that lack something there are compared. */
+  function takeRefusals(refusals: readonly Refused[]): Set<DocumentId> {
+    const documents = new Set<DocumentId>()
+    for (const { document, code, detail } of refusals) {
+      documents.add(document)
+      if (code === 'gap' || code === 'dependency' || code === 'fork' || code === 'overloaded') mendLater(document)
+      else if (isFinal(code)) trouble(peer.name, new RejoinError(code, `${JSON.stringify(document)}: ${detail}`))
+      else throw new RejoinError(code, detail)
+    }
+    return documents
+  }
+
+  function mendLater(document: DocumentId): void {
+    again.add(document)
+    if (!mending.has(document)) mending.set(document, 0)
+    state.mending = mending.size
+    repairing.run()
+  }
+
+  async function repair(): Promise<void> {
+    if (urgent.size === 0 && mending.size === 0 && state.comparing) return compareAll()
+    const ids = [...urgent, ...mending.keys()].slice(0, bounds.MEND_DOCUMENTS_MAX)
+    for (const id of ids) again.delete(id)
+    urgent.clear()
+    const body = createBody()
+    for (const id of ids) body.put(askFor(workspace, id))
+    const { head, incoming, from } = await ask(body)
+    const refusedHere = new Set(incoming.answers.map(({ document }) => document))
+    const refusedThere = await sendLacking(incoming.vectors, from)
+    const vectors = new Map(incoming.vectors.map((vector) => [vector.document, vector]))
+    for (const id of ids) {
+      const theirs = vectors.get(id)
+      const isWhole = theirs !== undefined && !refusedHere.has(id) && !refusedThere.has(id) && isCovered(theirs)
+      settle(id, isWhole, head.more && incoming.taken > 0)
+    }
+    state.mending = mending.size
+    if (isRepaired()) for (const done of comparers.splice(0)) done(true)
+  }
+
+  /** Sends what these vectors lack; resolves to the documents of which something was refused. */
+  async function sendLacking(vectors: readonly Vector[], from: ReplicaId): Promise<Set<DocumentId>> {
+    const refused = new Set<DocumentId>()
+    let body = createBody()
+    const flush = async (): Promise<void> => {
+      if (body.messages === 0) return
+      const sent = body
+      body = createBody()
+      for (const document of takeRefusals((await ask(sent)).incoming.refused)) refused.add(document)
+    }
+    for (const theirs of vectors) {
+      options.forked(theirs)
+      if (isSame(workspace, theirs)) continue
+      counters.repairs++
+      for (const message of lackingOf(theirs, refused)) {
+        body.put(message)
+        if (body.bytes >= EXCHANGE_BYTES_TARGET) await flush()
+      }
+    }
+    await flush()
+    for (const theirs of vectors) {
+      if (!refused.has(theirs.document)) known.holds(theirs, from, heldOf(workspace, theirs))
+    }
+    return refused
+  }
+
+  function* lackingOf(theirs: Vector, refused: Set<DocumentId>): Generator<Message, void> {
+    try {
+      yield* answersFor(workspace, { ...theirs, reply: false })
+    } catch (error) {
+      refused.add(theirs.document)
+      report(error)
+    }
+  }
+
+  /** All that the peer has is here, and on one history. */
+  function isCovered(theirs: Vector): boolean {
+    const stored = workspace.document(theirs.document)
+    if (stored === undefined) return theirs.vector.size === 0
+    if (stored.epoch !== theirs.epoch) return stored.epoch > theirs.epoch
+    return covers(stored.vector, theirs.vector) && conflicts(stored.vector, theirs.vector).length === 0
+  }
+
+  function settle(id: DocumentId, isWhole: boolean, moves: boolean): void {
+    const rounds = (mending.get(id) ?? 0) + (moves ? 0 : 1)
+    if (isWhole ? again.has(id) : rounds < bounds.MEND_ROUNDS_MAX) {
+      mending.delete(id)
+      mending.set(id, isWhole ? 0 : rounds)
+      if (!isWhole) return
+    } else {
+      if (!isWhole) counters.stuck++
+      mending.delete(id)
+    }
+    for (const answered of waiters.get(id) ?? []) answered(true)
+    waiters.delete(id)
+  }
+
+  async function compareAll(): Promise<void> {
+    counters.rounds++
+    const differing = await compareDocuments(workspace, environment, async (parts, session) => {
+      const body = createBody()
+      for (const part of parts) body.put(part)
+      return (await ask(body, session)).incoming.digests
+    })
+    state.comparing = false
+    for (const document of differing) if (!mending.has(document)) mending.set(document, 0)
+    state.mending = mending.size
+    if (isRepaired()) for (const done of comparers.splice(0)) done(true)
+  }
+
+  function failed(error: unknown): void {
+    if (!closed) trouble(peer.name, toRejoinError(error, 'timeout', 'the peer does not answer'))
+  }
+
+  function repairFailed(error: unknown): void {
+    failed(error)
+    for (const done of comparers.splice(0)) done(false)
+    for (const those of waiters.values()) for (const answered of those) answered(false)
+    waiters.clear()
+    urgent.clear()
+  }
+
+  return {
+    peer,
+    state,
+    committed(bytes) {
+      if (isPushed()) return
+      state.owedBytes += bytes
+      state.owedSince ??= environment.now()
+      const entries = workspace.head() - state.watermark
+      const isOld = Math.abs(environment.now() - state.owedSince) > hints.hintMsMax
+      if (isOld || entries > hints.hintEntriesMax || state.owedBytes > hints.hintBytesMax) {
+        counters.hintsPurged++
+        leaveToComparing()
+      } else pushing.runAfter(bounds.PUSH_AFTER_MS)
+    },
+    resume() {
+      pushing.run()
+      repairing.run()
+    },
+    compare() {
+      state.comparing = true
+      return new Promise((resolve) => {
+        comparers.push(resolve)
+        if (!peer.reachable) repairFailed(new RejoinError('timeout', 'the peer is not reachable'))
+        else repairing.run()
+      })
+    },
+    mend(document) {
+      urgent.add(document)
+      if (!mending.has(document)) mending.set(document, 0)
+      return new Promise((resolve) => {
+        waiters.set(document, [...(waiters.get(document) ?? []), resolve])
+        if (!peer.reachable) repairFailed(new RejoinError('timeout', 'the peer is not reachable'))
+        else repairing.run()
+      })
+    },
+    close() {
+      if (closed) return
+      closed = true
+      pushing.close()
+      repairing.close()
+      repairFailed(undefined)
+    },
+  }
+}
