@@ -11,18 +11,24 @@ import { atMostOften, createLog, errorFields } from '../log.ts'
 import { TICK_EVERY_MS } from '../relay/limits.ts'
 import { createRelayCore, type RelayCore } from '../relay/relay.ts'
 import { Y_HEAD_BYTES } from '../relay/y-protocol.ts'
-import { openObjectStore } from '../storage/sqlite-object.ts'
+import { hasObjectStore, openObjectStore } from '../storage/sqlite-object.ts'
 import { parseTarget } from '../target.ts'
-import { OBJECT_LIMITS, objectOptions } from './object-options.ts'
+import { createObjectMesh, type ObjectMesh } from './object-mesh.ts'
+import { namespaceOf, OBJECT_LIMITS, objectOptions, regionsOf } from './object-options.ts'
 import { closeSocket, createObjectSockets, keptEpoch, type ObjectSockets } from './object-sockets.ts'
-import { parseObjectName } from './regions.ts'
+import { objectName, parseObjectName, type Region } from './regions.ts'
 
 /** Commits of one object are at least so far apart: each costs a row for every document in it, beside those of its records. */
 const COMMIT_EVERY_MS = 20
 /** How often an alarm looks whether what it began is done. */
 const BUSY_LOOK_MS = 50
-/** The shortest time to the next alarm: what is due sooner waits. */
-const ALARM_AFTER_MS = 60 * 60_000
+/** What is done from time to time waits for so long at least. */
+const MAINTAIN_AFTER_MS = 60 * 60_000
+/** After a write the regions are compared, in case that one missed it; and again, where one could not be reached. */
+const COMPARE_AFTER_MS = 30_000
+const COMPARE_AGAIN_MS = 60_000
+/** The key under which it is kept which regions nobody has used. */
+const UNUSED = 'unused regions'
 
 const log = createLog({ write: (line) => console.error(line), human: false, now: Date.now })
 
@@ -31,6 +37,7 @@ export class RelayObject extends DurableObject<unknown> {
   readonly #workspace: string
   readonly #core: RelayCore
   readonly #sockets: ObjectSockets
+  readonly #mesh: ObjectMesh
   readonly #connectionsMax: number
   /** Commits that wait for the end of the turn. */
   #commits: (() => void)[] = []
@@ -38,12 +45,16 @@ export class RelayObject extends DurableObject<unknown> {
   #isCommitting = false
   #committedAt = Number.NEGATIVE_INFINITY
   #tickedAt = Date.now()
-  #alarmKnown = false
+  /** When the alarm is known to be set for. */
+  #alarmAt = Number.POSITIVE_INFINITY
+  /** Nobody has come since this object was last asleep without sockets. */
+  #isNew: boolean
 
   constructor(ctx: DurableObjectState, env: unknown) {
     super(ctx, env)
-    const { limits: changed, ttlMs } = objectOptions()
-    const limits = { ...OBJECT_LIMITS, ...changed }
+    const options = objectOptions()
+    const { ttlMs } = options
+    const limits = { ...OBJECT_LIMITS, ...options.limits }
     const environment: Environment = {
       ...systemEnvironment,
       setTimer: (callback, delayMs) => systemEnvironment.setTimer(() => this.#turn(callback), delayMs),
@@ -51,14 +62,26 @@ export class RelayObject extends DurableObject<unknown> {
     const flooding = atMostOften(log, Date.now)
     const report = (error: unknown) => flooding('error', 'internal error', errorFields(error))
     const webSockets = ctx.getWebSockets()
-    this.#workspace = parseObjectName(ctx.id.name ?? '').workspace
+    const { region, workspace } = parseObjectName(ctx.id.name ?? '')
+    this.#workspace = workspace
     this.#connectionsMax = limits.connectionsMax
+    this.#isNew = webSockets.length === 0
+    this.#mesh = createObjectMesh({
+      regions: regionsOf(options).filter((other) => other !== region),
+      unused: ctx.storage.kv.get<Region[]>(UNUSED) ?? [],
+      keep: (unused) => ctx.storage.kv.put(UNUSED, unused),
+      call: (other, request) => this.#call(other, region, request),
+      environment,
+      trouble: (peer, { code, detail }) => flooding('info', 'peer trouble', { workspace, peer, code, message: detail }),
+      report,
+    })
     this.#core = createRelayCore({
       openStore: () => openObjectStore(ctx.storage, environment),
       environment,
       limits,
       continued: keptEpoch(webSockets),
       ttlMs: typeof ttlMs === 'number' ? () => ttlMs : ttlMs,
+      attach: (_, opened) => this.#mesh.attach(opened),
       soon: (commit) => this.#soon(commit),
       report,
       noted: () => {},
@@ -88,6 +111,7 @@ export class RelayObject extends DurableObject<unknown> {
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket]
     this.ctx.acceptWebSocket(server)
     this.#turn(() => this.#sockets.accept(server, target))
+    if (this.#isNew) this.ctx.waitUntil(this.#compare())
     return new Response(null, { status: 101, webSocket: client })
   }
 
@@ -104,14 +128,46 @@ export class RelayObject extends DurableObject<unknown> {
     this.#turn(() => this.#sockets.closed(webSocket))
   }
 
+  /** The answer to the object of the workspace in another region; `undefined` where nobody has come to this one yet. */
+  exchange(from: Region, request: Uint8Array): Uint8Array | undefined {
+    if (!hasObjectStore(this.ctx.storage)) return undefined
+    let answer: Uint8Array | undefined
+    this.#turn(() => {
+      const leave = this.#core.use(this.#workspace)
+      answer = this.#mesh.answer(from, request)
+      leave()
+    })
+    return answer
+  }
+
   /** May run twice, or be cut: all of it can be done again. */
   override async alarm(): Promise<void> {
+    this.#alarmAt = Number.POSITIVE_INFINITY
     try {
       this.#turn(() => this.#core.maintain(this.#workspace))
+      await this.#compare()
       while (this.#core.busy) await new Promise((resolve) => setTimeout(resolve, BUSY_LOOK_MS))
     } finally {
-      await this.#plan()
+      await this.#plan(this.#dueAt())
     }
+  }
+
+  /** Holds everything against the other regions; what fails is tried again by the alarm. */
+  async #compare(): Promise<void> {
+    this.#isNew = false
+    if (!this.#mesh.hasPeers) return
+    const leave = this.#core.use(this.#workspace)
+    try {
+      if (!(await this.#mesh.compare())) await this.#plan(Date.now() + COMPARE_AGAIN_MS)
+    } finally {
+      leave()
+    }
+  }
+
+  async #call(to: Region, from: Region, request: Uint8Array): Promise<Uint8Array | undefined> {
+    const namespace = namespaceOf<DurableObjectNamespace<RelayObject>>(this.env, objectOptions())
+    const stub = namespace.get(namespace.idFromName(objectName(to, this.#workspace)), { locationHint: to })
+    return await stub.exchange(from, request)
   }
 
   /** What one event brings: it is committed, or a timer is set for that, and what sockets go on from is taken down. */
@@ -145,7 +201,13 @@ export class RelayObject extends DurableObject<unknown> {
     this.#isCommitting = false
     this.#committedAt = Date.now()
     for (const commit of this.#commits.splice(0)) commit()
-    if (!this.#alarmKnown) this.ctx.waitUntil(this.#plan())
+    const compareAt = this.#mesh.hasPeers ? Date.now() + COMPARE_AFTER_MS : undefined
+    if (this.#alarmAt > (compareAt ?? Number.MAX_VALUE)) this.ctx.waitUntil(this.#plan(compareAt ?? this.#dueAt()))
+  }
+
+  #dueAt(): number | undefined {
+    const at = this.#core.dueAt(this.#workspace)
+    return at === undefined ? undefined : Math.max(at, Date.now() + MAINTAIN_AFTER_MS)
   }
 
   #tick(): void {
@@ -154,12 +216,12 @@ export class RelayObject extends DurableObject<unknown> {
     this.#core.tick()
   }
 
-  /** Sets the alarm for what is due next, if it is not set; one that nothing needs any more finds nothing to do. */
-  async #plan(): Promise<void> {
-    this.#alarmKnown = true
-    if ((await this.ctx.storage.getAlarm()) !== null) return
-    const dueAt = this.#core.dueAt(this.#workspace)
-    if (dueAt !== undefined) await this.ctx.storage.setAlarm(Math.max(dueAt, Date.now() + ALARM_AFTER_MS))
-    else this.#alarmKnown = false
+  /** There is one alarm: it is set for the earliest of what was asked for. */
+  async #plan(at: number | undefined): Promise<void> {
+    if (at === undefined || at >= this.#alarmAt) return
+    this.#alarmAt = at
+    const current = await this.ctx.storage.getAlarm()
+    if (current === null || current > at) await this.ctx.storage.setAlarm(at)
+    else this.#alarmAt = current
   }
 }

@@ -1,7 +1,13 @@
 /** What the relay of a Worker script is told once, by `createRelayWorker`, for all its objects: they live in the same script. */
+import { RejoinError } from '../../shared/errors.ts'
 import { RELAY_LIMITS, type RelayLimits } from '../relay/limits.ts'
+import { isRegion, type Region } from './regions.ts'
 
 export interface ObjectOptions {
+  /** The binding of `RelayObject` in `wrangler.toml`; by default `RELAY`. */
+  binding?: string
+  /** Where objects are placed; what is written in one is in all of them that are in use. By default one region, `weur`. */
+  regions?: readonly Region[]
   /** Bounds to change; see `OBJECT_LIMITS` for the others. */
   limits?: Partial<RelayLimits>
   /**
@@ -32,3 +38,16 @@ export function setObjectOptions(options: ObjectOptions): void {
 }
 
 export const objectOptions = (): ObjectOptions => current
+
+/** Raises `bad-option`. */
+export function regionsOf({ regions = ['weur'] }: ObjectOptions): readonly Region[] {
+  if (regions.length === 0 || !regions.every(isRegion)) throw new RejoinError('bad-option', `the regions ${regions}`)
+  return regions
+}
+
+/** The namespace of the relay objects. Raises `bad-option` where nothing is bound under that name. */
+export function namespaceOf<Namespace>(environment: unknown, { binding = 'RELAY' }: ObjectOptions): Namespace {
+  const namespace = (environment as Record<string, unknown>)[binding]
+  if (namespace !== undefined) return namespace as Namespace
+  throw new RejoinError('bad-option', `wrangler.toml binds no Durable Object named ${binding}`)
+}

@@ -10,14 +10,10 @@ import { createApp, errorBody, type HttpCode } from '../app.ts'
 import { atMostOften, createLog, errorFields } from '../log.ts'
 import { parseTarget } from '../target.ts'
 import { VERSION } from '../version.ts'
-import { type ObjectOptions, setObjectOptions } from './object-options.ts'
-import { isRegion, nearestRegion, objectName, type Region, type VisitorPlace } from './regions.ts'
+import { namespaceOf, type ObjectOptions, regionsOf, setObjectOptions } from './object-options.ts'
+import { nearestRegion, objectName, type VisitorPlace } from './regions.ts'
 
 export interface RelayWorkerOptions extends ObjectOptions {
-  /** The binding of `RelayObject` in `wrangler.toml`; by default `RELAY`. */
-  binding?: string
-  /** Where objects are placed. By default one region, `weur`. */
-  regions?: readonly Region[]
   /** Origins of pages that may connect beside the Worker's own, as `https://app.example.com`. */
   allowedOrigins?: readonly string[]
 }
@@ -31,8 +27,7 @@ export interface RelayWorker {
 
 /** Call it once, at the top of the script: what it is told holds for the relay objects too. Raises `bad-option`. */
 export function createRelayWorker(options: RelayWorkerOptions = {}): RelayWorker {
-  const { binding = 'RELAY', regions = ['weur'] } = options
-  if (regions.length === 0 || !regions.every(isRegion)) throw new RejoinError('bad-option', `the regions ${regions}`)
+  const regions = regionsOf(options)
   const allowedOrigins = new Set(options.allowedOrigins?.map(checkOrigin))
   setObjectOptions(options)
   const log = atMostOften(
@@ -51,7 +46,7 @@ export function createRelayWorker(options: RelayWorkerOptions = {}): RelayWorker
     if (target === undefined) return deny(404, 'not-found', 'there is no such path for WebSockets')
     checkWorkspaceId(target.workspace)
     const nearest = nearestRegion((request.cf ?? {}) as VisitorPlace, regions)
-    const namespace = namespaceOf(environment, binding)
+    const namespace = namespaceOf<DurableObjectNamespace>(environment, options)
     let failure: unknown
     // The nearest twice: an object that has just ended is there again at once, and a stub that saw it end is no use.
     for (const region of [nearest, nearest, ...regions.filter((other) => other !== nearest)]) {
@@ -78,14 +73,6 @@ export function createRelayWorker(options: RelayWorkerOptions = {}): RelayWorker
       }
     },
   }
-}
-
-function namespaceOf(environment: RelayEnvironment, binding: string): DurableObjectNamespace {
-  const namespace = environment[binding]
-  if (namespace === undefined) {
-    throw new RejoinError('bad-option', `wrangler.toml binds no Durable Object named ${binding}`)
-  }
-  return namespace as DurableObjectNamespace
 }
 
 function deny(status: 403 | 404 | 503, code: HttpCode, message: string): Response {

@@ -45,6 +45,10 @@ export function openObjectStore(
   }
 }
 
+/** Whether there is a store in it: an object that was only asked is none. */
+export const hasObjectStore = (storage: ObjectStorage): boolean =>
+  storage.sql.exec("SELECT 1 FROM sqlite_schema WHERE name = 'version'").next().done !== true
+
 /** The version stands in a table of its own: the platform keeps `user_version` for itself. */
 function prepare(database: Database, environment: Environment): void {
   database.prepare('CREATE TABLE IF NOT EXISTS version (number INTEGER NOT NULL)').run()

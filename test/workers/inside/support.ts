@@ -12,7 +12,7 @@ import { PROTOCOL_VERSION } from '../../../shared/wire/version.ts'
 export const NOTE: DocumentRef = { document: 'note', epoch: FIRST_EPOCH, gc: true }
 
 /** The object of a workspace. */
-export const objectOf = (workspace: string) => env.RELAY.getByName(`weur/${workspace}`)
+export const objectOf = (workspace: string, region = 'weur') => env.RELAY.getByName(`${region}/${workspace}`)
 
 /** Somebody who types a letter at a time, each a record. */
 export function typist(origin: string): () => UpdateRecord {
@@ -40,9 +40,15 @@ export interface BareClient {
   close(): void
 }
 
-export async function connect(workspace: string, replica: string, place?: Place): Promise<BareClient> {
-  const url = `http://127.0.0.1/sync/${workspace}`
-  const { webSocket } = await exports.default.fetch(new Request(url, { headers: { Upgrade: 'websocket' } }))
+/** With a region it comes to the object there, whatever the Worker would choose. */
+export async function connect(
+  workspace: string,
+  replica: string,
+  { place, region }: { place?: Place; region?: string } = {},
+): Promise<BareClient> {
+  const request = new Request(`http://127.0.0.1/sync/${workspace}`, { headers: { Upgrade: 'websocket' } })
+  const there = region === undefined ? exports.default : objectOf(workspace, region)
+  const { webSocket } = await there.fetch(request)
   if (webSocket === null) throw new Error('no WebSocket was granted')
   const received: Message[] = []
   const waited = new Set<Message>()
