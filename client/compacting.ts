@@ -1,6 +1,6 @@
 /**
  * Keeps this replica small without anybody waiting: a document that has been left alone for a moment is folded, if that pays,
- * one at a time and in short steps. Any tab may do it; the log sees to it that only one fold counts.
+ * one at a time and in short steps. Where tabs have a leader it does this; the log sees to it that only one fold counts.
  */
 import type { Environment } from '../shared/environment.ts'
 import { RejoinError } from '../shared/errors.ts'
@@ -51,7 +51,7 @@ export function createCompacting(
       if (await log.wantsCompaction(document)) await log.compact(document, pause)
     } catch (error) {
       // It can wait: nothing is lost by not folding. A tab that closes has no use for it.
-      if (!(error instanceof RejoinError && error.code === 'closed')) report(error)
+      if (!(error instanceof RejoinError && (error.code === 'closed' || error.code === 'fenced'))) report(error)
     } finally {
       running = false
     }

@@ -48,8 +48,8 @@ export interface DocumentOptions {
   doc?: Y.Doc
   /** The app's own; it is not ended with the document. */
   awareness?: Awareness
-  /** Edits are stored: send them soon. */
-  stored(document: DocumentId): void
+  /** An edit is stored, as this tab's nth: send it soon. */
+  stored(document: DocumentId, n: number, bytes: Uint8Array): void
   /** Edits cannot be stored: send them without. */
   stuck(document: DocumentId): void
   /** What was typed belongs to a document that was deleted meanwhile: it is kept as these. */
@@ -79,6 +79,10 @@ export interface OpenDocument {
   /** Updates of others that cannot be stored: they are shown, and kept until they can. */
   passed(relay: ReplicaId, updates: readonly Uint8Array[]): void
   unstored(relay: ReplicaId): Unstored | undefined
+  /** What cannot be stored and the other tabs were not told of. */
+  untold(): Uint8Array | undefined
+  /** Another tab has stored its nth edit. */
+  edited(tab: string, n: number, update: Uint8Array): void
   /** Under this origin the log may hold other records than the Y.Doc was given. */
   forked(origin: OriginId): void
   /** The log may hold more than the Y.Doc was given. */
@@ -167,10 +171,10 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     show()
   }
 
-  function stored(count: number, n: number): void {
+  function stored(count: number, n: number, bytes: Uint8Array): void {
     reading.wrote(n)
     heldUnacknowledged += count
-    options.stored(where.document)
+    options.stored(where.document, n, bytes)
   }
 
   function show(): void {
@@ -214,6 +218,8 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       passing = undefined
     },
     unstored: writing.unstored,
+    untold: writing.untold,
+    edited: reading.edited,
     forked: reading.forget,
     catchUp: reading.catchUp,
     async rescue() {

@@ -12,21 +12,23 @@ import { refuseEdits, toBranch } from './refusing.ts'
 import type { BranchRow } from './replica/store.ts'
 import type { HeldDocument, UpdateLog } from './replica/update-log.ts'
 import type { Standing } from './standing.ts'
-import type { TabChannel, TabNews } from './tabs/channel.ts'
+import type { TabNews } from './tabs/channel.ts'
+import type { Team } from './team.ts'
 
 export interface HearingOptions {
   log: UpdateLog
   documents: Documents
   standing: Standing
   events: Events
-  tell: TabChannel['tell']
+  team(): Team
   /** The log has news of this document, from the relay. */
   touched(document: DocumentId): void
 }
 
 /** What a conversation tells, but for its end. */
-export function createHearing({ log, documents, standing, events, tell, touched }: HearingOptions) {
+export function createHearing({ log, documents, standing, events, team, touched }: HearingOptions) {
   const { emit, report } = events
+  const tell: Team['tell'] = (message) => team().tell(message)
 
   function changed(held: readonly HeldDocument[]): void {
     for (const each of held) {
@@ -45,6 +47,8 @@ export function createHearing({ log, documents, standing, events, tell, touched 
     const those = id === undefined ? documents.all() : [documents.get(id)]
     for (const document of those) document?.fetched().then(standing.show, report)
     standing.show()
+    team().fetched(id)
+    if (id === undefined) team().stands()
   }
 
   async function refused(id: DocumentId, code: ErrorCode, message: string): Promise<void> {
@@ -62,7 +66,9 @@ export function createHearing({ log, documents, standing, events, tell, touched 
   }
 
   function storing(works: boolean): void {
-    if (!standing.storing(works) || works) return
+    if (!standing.storing(works)) return
+    team().stands()
+    if (works) return
     report(
       new RejoinError('storage-full', 'this device has no room for what others write; it is shown, and fetched again'),
     )
@@ -94,11 +100,17 @@ export function createHearing({ log, documents, standing, events, tell, touched 
   }
 
   async function lookAgain(id: DocumentId): Promise<void> {
+    void documents.get(id)?.catchUp()
+    await count(id)
+  }
+
+  /** How much of a document waits for a relay, whoever typed it. */
+  async function count(id: DocumentId): Promise<void> {
     const held = await log.held(id)
     if (held === undefined) return
     if (held.deleted) standing.forget(id, held.untold)
     else standing.count(id, held.unacknowledged)
-    void documents.get(id)?.catchUp()
+    documents.get(id)?.changed(held)
     standing.show()
   }
 
@@ -108,6 +120,14 @@ export function createHearing({ log, documents, standing, events, tell, touched 
       case 'changed':
         await Promise.all(news.documents.map(lookAgain))
         return
+      case 'edited':
+        documents.get(news.document)?.edited(news.tab, news.n, news.bytes)
+        if (team().role !== 'following') touched(news.document)
+        return count(news.document)
+      case 'sealed':
+        return documents.get(news.document)?.sealed(news.records)
+      case 'unstored':
+        return documents.get(news.document)?.passed(news.relay, news.updates)
       case 'forked':
         forked(news.document, news.origin)
         return lookAgain(news.document)
@@ -123,10 +143,16 @@ export function createHearing({ log, documents, standing, events, tell, touched 
   }
 
   const host: Omit<ConversationHost, 'ended' | 'recount'> = {
-    heard: standing.heard,
-    greeted: standing.greet,
-    opened: () => documents.all().map(({ where }) => where),
-    entered: (id) => documents.get(id)?.connected(),
+    heard: () => standing.heard(),
+    greeted(relay) {
+      standing.greet(relay)
+      team().stands()
+    },
+    opened: () => team().documents(),
+    entered(id) {
+      documents.get(id)?.connected()
+      tell({ type: 'entered', document: id })
+    },
     arrived(id, records) {
       documents.get(id)?.arrived(records)
       tell({ type: 'changed', documents: [id] })
@@ -135,15 +161,22 @@ export function createHearing({ log, documents, standing, events, tell, touched 
     arrivedPieces: (id, pieces) => documents.get(id)?.arrivedPieces(pieces),
     progress(id, pieces, count) {
       documents.get(id)?.status.set({ progress: { pieces, count } })
+      tell({ type: 'progress', document: id, pieces, count })
     },
     deleted,
-    unstored: (id, relay) => documents.get(id)?.unstored(relay),
+    unstored: (id, relay) => team().unstored(id, relay),
     storing,
-    passed: (id, relay, updates) => documents.get(id)?.passed(relay, updates),
-    sealed: (id, records) => documents.get(id)?.sealed(records),
+    passed(id, relay, updates) {
+      documents.get(id)?.passed(relay, updates)
+      tell({ type: 'unstored', document: id, relay, updates })
+    },
+    sealed(id, records) {
+      documents.get(id)?.sealed(records)
+      tell({ type: 'sealed', document: id, records })
+    },
     changed,
     fetched,
-    awareness: (id, bytes) => documents.get(id)?.receiveAwareness(bytes),
+    awareness: (id, bytes) => team().people(id, bytes),
     refused,
     forked(document, origin) {
       forked(document, origin)

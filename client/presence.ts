@@ -2,10 +2,10 @@
  * Who is in a document: its awareness, fed by the relay and told to it. Nobody is seen without a connection. It is never
  * stored.
  */
-import * as encoding from 'lib0/encoding'
 import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import { STORED } from './reading.ts'
+import { encodeGone } from './tabs/people.ts'
 
 export interface Presence {
   /** Made at first use. */
@@ -85,18 +85,8 @@ export function createPresence(doc: Y.Doc, own: Awareness | undefined, send: (by
       if (awareness === undefined) return
       forgetOthers()
       if (own === undefined) awareness.destroy()
-      else send(encodeGone(awareness))
+      else send(encodeGone(new Map([[awareness.clientID, awareness.meta.get(awareness.clientID)?.clock ?? 0]])))
       forget?.()
     },
   }
-}
-
-/** What tells others that this client has left, although its awareness goes on: it is the app's. */
-function encodeGone({ clientID, meta }: Awareness): Uint8Array {
-  const encoder = encoding.createEncoder()
-  encoding.writeVarUint(encoder, 1)
-  encoding.writeVarUint(encoder, clientID)
-  encoding.writeVarUint(encoder, (meta.get(clientID)?.clock ?? 0) + 1)
-  encoding.writeVarString(encoder, 'null')
-  return encoding.toUint8Array(encoder)
 }

@@ -48,6 +48,8 @@ export interface Reading {
   sealed(records: readonly Waiting[]): void
   /** An edit of this tab was stored under this number. */
   wrote(n: number): void
+  /** Another tab has stored its nth edit. */
+  edited(tab: string, n: number, update: Uint8Array): void
   /** The replica's view of the document has changed. */
   changed(held: HeldDocument): void
   /** Under this origin the log may hold other records than the Y.Doc was given. */
@@ -211,6 +213,18 @@ export function createReading(options: ReadingOptions): Reading {
       }
     },
     wrote: (n) => void seenEdits.set(log.tab, n),
+    edited(tab, n, update) {
+      if (!loaded) return
+      const before = seenEdits.get(tab) ?? 0
+      if (n <= before) return
+      if (n > before + 1 || catching !== undefined) {
+        // It is in the log, as an edit or already in a record: what is read from now on has it.
+        void catchUp().then(() => seenEdits.set(tab, Math.max(n, seenEdits.get(tab) ?? 0)))
+        return
+      }
+      seenEdits.set(tab, n)
+      apply([update])
+    },
     changed({ vector, unacknowledged }) {
       if (loaded && !hasSeen(vector)) void catchUp()
       options.counted(unacknowledged)

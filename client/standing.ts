@@ -1,9 +1,10 @@
 /** Where a workspace stands: what connection, documents and storage say, put together for its status and theirs. */
 import type { Environment } from '../shared/environment.ts'
-import type { DocumentId } from '../shared/ids.ts'
+import type { DocumentId, ReplicaId } from '../shared/ids.ts'
 import type { Scope } from '../shared/wire/messages.ts'
 import type { OpenDocument } from './document.ts'
 import { type Connection, createStatus, type Readable, type WorkspaceStatus } from './status.ts'
+import type { LeaderStanding } from './tabs/channel.ts'
 
 /** How old `lastSyncedAt` may be while the relay is heard. */
 const HEARD_EVERY_MS = 1_000
@@ -19,7 +20,7 @@ export interface Standing {
   readonly status: Readable<WorkspaceStatus>
   /** Ids of the documents that this device knows, sorted. */
   readonly documents: Readable<readonly DocumentId[]>
-  readonly connection: Connection
+  readonly connection: LeaderStanding['connection']
   /** Whether everything that the relay had when it greeted has arrived. */
   readonly caughtUp: boolean
   /** So many transactions of a document are not acknowledged; known documents are counted, with 0 too. */
@@ -29,11 +30,15 @@ export interface Standing {
   waiting(): [document: DocumentId, unacknowledged: number][]
   /** It is not there any more; `untold`: and no relay has heard of that yet. */
   forget(document: DocumentId, untold?: boolean): void
-  connect(connection: Connection, error?: WorkspaceStatus['error']): void
+  connect(connection: LeaderStanding['connection'], error?: WorkspaceStatus['error']): void
   /** The relay has let this replica in. */
-  greet(): void
-  /** The relay gave a sign of life. */
-  heard(): void
+  greet(relay: ReplicaId): void
+  /** The relay gave a sign of life, now or then. */
+  heard(at?: number): void
+  /** As another tab is told. */
+  tell(): LeaderStanding
+  /** Stands as the tab does that has the connection. */
+  follow(leader: LeaderStanding): void
   catchUp(): void
   /** Whether what comes from the relay can be stored; says whether that is news. */
   storing(works: boolean): boolean
@@ -54,7 +59,8 @@ export function createStanding(options: StandingOptions): Standing {
   })
   const untoldDeletions = new Set<DocumentId>()
   let known = 0
-  let connection: Connection = 'offline'
+  let connection: LeaderStanding['connection'] = 'offline'
+  let relay: ReplicaId = ''
   let greeted = false
   let caughtUp = false
   let full = false
@@ -92,8 +98,7 @@ export function createStanding(options: StandingOptions): Standing {
   }
 
   /** Whatever was in sync still is. */
-  function heard(): void {
-    const now = environment.now()
+  function heard(now = environment.now()): void {
     for (const each of [status, ...opened().map((document) => document.status)]) {
       const { connection: of, lastSyncedAt } = each.get()
       if (of === 'synced' && Math.abs(now - lastSyncedAt) >= HEARD_EVERY_MS) each.setQuietly({ lastSyncedAt: now })
@@ -132,12 +137,21 @@ export function createStanding(options: StandingOptions): Standing {
       if (now !== 'offline') return
       greeted = false
       caughtUp = false
+      relay = ''
     },
-    greet() {
+    greet(by) {
       greeted = true
+      relay = by
       show()
     },
     heard,
+    tell: () => ({ connection, greeted, caughtUp, full, relay, lastSyncedAt: status.get().lastSyncedAt, error }),
+    follow(leader) {
+      const { lastSyncedAt } = leader
+      ;({ connection, greeted, caughtUp, full, relay, error } = leader)
+      show()
+      if (lastSyncedAt > status.get().lastSyncedAt) heard(lastSyncedAt)
+    },
     storing(works) {
       if (full === !works) return false
       full = !works

@@ -19,7 +19,8 @@ import { toBranch } from './refusing.ts'
 import { openUpdateLog } from './replica/update-log.ts'
 import { createStanding } from './standing.ts'
 import type { Readable, WorkspaceStatus } from './status.ts'
-import { openTabChannel, type TabNews, type TabRequest } from './tabs/channel.ts'
+import type { TabNews, TabRequest } from './tabs/channel.ts'
+import { createTeam } from './team.ts'
 
 export type { Branch, WorkspaceEvents } from './events.ts'
 export type { OpenOptions, WorkspaceOptions } from './options.ts'
@@ -78,18 +79,11 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
 
   const events = createEvents()
   const { report } = events
-  const documents = createDocuments({ make, left: ({ where }) => connector.conversation?.close(where), report })
+  const documents = createDocuments({ make, left: ({ where }) => team.closed(where), report })
   const standing = createStanding({ environment, scope, durable: log.durable, opened: documents.all })
   const { status } = standing
   const compacting = createCompacting(log, environment, report)
-  const hearing = createHearing({
-    log,
-    touched: compacting.touch,
-    documents,
-    standing,
-    events,
-    tell: (news) => channel?.tell(news),
-  })
+  const hearing = createHearing({ log, touched: compacting.touch, documents, standing, events, team: () => team })
   let closed = false
   let closing: Promise<void> | undefined
 
@@ -99,7 +93,6 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   }
   standing.show()
 
-  const channel = log.durable ? openTabChannel(name, fromTab) : undefined
   const connector = createConnector({
     urls,
     dial: options.dial ?? dialWebSocket,
@@ -109,6 +102,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
         const token = await askToken(options.token)
         standing.connect('syncing')
         standing.show()
+        team.stands()
         return createConversation({
           log,
           socket,
@@ -127,9 +121,27 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       standing.connect(state, stopped)
       if (state === 'offline') for (const document of documents.all()) document.disconnected()
       standing.show()
+      team.stands()
     },
   })
-  if (options.connect ?? true) connector.connect()
+  const team = createTeam({
+    name,
+    log,
+    environment,
+    documents,
+    standing,
+    connector: () => connector,
+    heard: fromTab,
+    woke,
+    recount,
+    report,
+  })
+  if (options.connect ?? true) connect()
+
+  /** Without an address this tab is no leader to others. */
+  function connect(): void {
+    if (urls.length > 0) team.join()
+  }
 
   let told: ErrorCode | undefined
   status.subscribe(({ connection }) => {
@@ -140,7 +152,8 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   function over(ended: Ended): Ended {
     return (code, message, retryAfterMs) => {
       const detail = withoutRemedy(code, message)
-      const usual = code === 'timeout' || code === 'stopping' || code === 'closed'
+      if (code === 'fenced') team.fenced()
+      const usual = code === 'timeout' || code === 'stopping' || code === 'closed' || code === 'fenced'
       if (!usual && code !== told) report(new RejoinError(code, detail))
       if (!usual) told = code
       ended(code, detail, retryAfterMs)
@@ -150,7 +163,13 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   function damaged(id: DocumentId, rows: number): void {
     report(new RejoinError('corrupt', `${rows} rows of ${JSON.stringify(id)} were damaged on this device`))
     connector.conversation?.repair(id)
-    channel?.tell({ type: 'repair', document: id })
+    team.tell({ type: 'repair', document: id })
+  }
+
+  /** What other tabs have told meanwhile was not heard. */
+  function woke(): void {
+    for (const document of documents.all()) void document.catchUp()
+    recount().catch(report)
   }
 
   /** Several tabs write, and what one was told last may have been read before: it would show that for as long as nothing changes. */
@@ -163,10 +182,10 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
 
   function lost(id: DocumentId): void {
     void documents.get(id)?.rescue()
-    channel?.tell({ type: 'rescue', document: id })
+    team.tell({ type: 'rescue', document: id })
   }
 
-  /** What another tab took out of the log is fetched by all who are connected: its own connection may be dead. */
+  /** What another tab took out of the log is fetched by whoever is connected. */
   function fromTab(news: TabNews | TabRequest): void {
     if (news.type === 'rescue') return void documents.get(news.document)?.rescue()
     if (news.type === 'repair' || news.type === 'forked') connector.conversation?.repair(news.document)
@@ -180,18 +199,17 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       environment,
       doc,
       awareness,
-      stored(stored) {
-        connector.conversation?.edited(stored)
-        channel?.tell({ type: 'changed', documents: [stored] })
-        compacting.touch(stored)
+      stored(stored, n, bytes) {
+        team.stored(stored, n, bytes)
+        if (team.role !== 'following') compacting.touch(stored)
         standing.count(stored, document.status.get().unacknowledged)
         standing.show()
       },
-      stuck: (document) => connector.conversation?.edited(document),
+      stuck: (document) => team.stuck(document),
       buried(branches) {
         for (const branch of branches) events.emit('deleted', { document: id, branch: toBranch(branch) })
       },
-      sendAwareness: (where, bytes) => connector.conversation?.awareness(where, bytes),
+      sendAwareness: (where, bytes) => team.showed(where, bytes),
       report,
     })
     document.status.set({ connection: standing.connection })
@@ -204,7 +222,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     document.whenLoaded.then(() => {
       standing.know(id)
       if (standing.caughtUp) void document.fetched()
-      connector.conversation?.open(document.where)
+      team.opened(document.where)
       standing.show()
     }, fail)
     return document
@@ -235,8 +253,8 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       compacting.close()
       await documents.close()
       if (!log.durable) await delivered()
+      team.close()
       connector.disconnect()
-      channel?.close()
       log.close()
       standing.connect('offline')
       standing.show()
@@ -252,8 +270,8 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       if (closed) throw new RejoinError('closed', 'the workspace is closed')
       return documents.open(id, how)
     },
-    connect: () => connector.connect(),
-    disconnect: () => connector.disconnect(),
+    connect,
+    disconnect: () => team.leave(),
     branches: async () => (await log.branches()).map(toBranch),
     async delete(id) {
       if (closed) throw new RejoinError('closed', 'the workspace is closed')
@@ -261,6 +279,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       hearing.deletedHere(id)
       await log.delete(id)
       connector.conversation?.edited(id)
+      team.tell({ type: 'changed', documents: [id] })
     },
     dismiss: ({ document, id }) => log.dismiss(document, id),
     on: events.on,

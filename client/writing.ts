@@ -25,7 +25,7 @@ export interface WritingOptions {
   /** Something was typed, or stored. */
   changed(): void
   /** So many Yjs transactions were stored as this tab's nth edit. */
-  stored(count: number, n: number): void
+  stored(count: number, n: number, bytes: Uint8Array): void
   /** Whether what was last typed could be stored. */
   storage(works: boolean): void
   /** What was typed belongs to a document that was deleted: it is kept as these. */
@@ -42,6 +42,8 @@ interface Held {
   count: 0 | 1
   /** Who has it. */
   relays: Set<ReplicaId>
+  /** The other tabs were told of it. */
+  told?: boolean
 }
 
 /** What could not be stored, for a relay to keep. */
@@ -60,6 +62,8 @@ export interface Writing {
   readonly safe: number
   /** What the store refuses and this relay does not have. */
   unstored(relay: ReplicaId): Unstored | undefined
+  /** What the store refuses and this was not asked for before. */
+  untold(): Uint8Array | undefined
   type(update: Uint8Array): void
   /** Keeps what a relay sent and the store refuses: what is typed may rest on it, and takes it along. */
   pass(update: Uint8Array, relay: ReplicaId): void
@@ -114,15 +118,14 @@ export function createWriting(options: WritingOptions): Writing {
     late = false
     try {
       const n = ++numbers
-      const branches = await log.append([
-        { where: where(), n, bytes: joinUpdates(held.map(({ bytes }) => bytes)), count, late: isLate },
-      ])
+      const bytes = joinUpdates(held.map((each) => each.bytes))
+      const branches = await log.append([{ where: where(), n, bytes, count, late: isLate }])
       if (branches.length > 0) options.buried(branches)
       stored += count
       tries = 0
       trouble = undefined
       options.storage(true)
-      options.stored(count, n)
+      options.stored(count, n, bytes)
     } catch (error) {
       waiting = [...held, ...waiting]
       late = true
@@ -130,13 +133,13 @@ export function createWriting(options: WritingOptions): Writing {
       const { code } = toRejoinError(error, 'storage-failed', 'edits cannot be stored')
       if (code !== trouble) report(error)
       trouble = code
-      options.stuck()
       if (!ended) environment.setTimer(appendSoon, backoff(environment, tries++, 0))
     } finally {
       storing = false
     }
     options.changed()
-    if (waiting.length > 0 && trouble === undefined) appendSoon()
+    if (trouble !== undefined) options.stuck()
+    else if (waiting.length > 0) appendSoon()
   }
 
   return {
@@ -162,6 +165,12 @@ export function createWriting(options: WritingOptions): Writing {
         },
       }
     },
+    untold() {
+      const news = waiting.filter(({ told }) => !told)
+      if (trouble === undefined || news.length === 0) return undefined
+      for (const each of news) each.told = true
+      return joinUpdates(news.map(({ bytes }) => bytes))
+    },
     type(update) {
       waiting.push({ bytes: update, count: 1, relays: new Set() })
       typed++
@@ -169,7 +178,7 @@ export function createWriting(options: WritingOptions): Writing {
       if (begun) appendSoon()
     },
     pass(update, relay) {
-      waiting.push({ bytes: update, count: 0, relays: new Set([relay]) })
+      waiting.push({ bytes: update, count: 0, relays: new Set([relay]), told: true })
       late = true
       if (begun) appendSoon()
     },

@@ -118,6 +118,12 @@ const CODES = {
   unacknowledged: { number: 22, final: true, close: 1000, remedy: 'wait for the relay, or force and lose the edits' },
   'bad-option': { number: 23, final: true, close: 4400, remedy: 'see the documentation of the option' },
   deleted: { number: 24, final: true, close: 4410, remedy: 'the document was deleted: open it again for a new one' },
+  fenced: {
+    number: 25,
+    final: false,
+    close: 1000,
+    remedy: 'another tab of this profile has taken over: it sends what is here, and nothing is lost',
+  },
 } as const satisfies Record<string, Code>
 
 export type ErrorCode = keyof typeof CODES

@@ -23,6 +23,8 @@ export type Ended = (code: ErrorCode, detail: string, retryAfterMs: number) => v
 
 export interface Connector {
   readonly conversation: Conversation | undefined
+  /** Does what is due, as timers may not run in a hidden tab. */
+  tick(): void
   connect(): void
   /** Ends the conversation and stays offline until `connect`. */
   disconnect(): void
@@ -44,6 +46,7 @@ export function createConnector(options: ConnectorOptions): Connector {
   let conversation: Conversation | undefined
   let cancelWait: (() => void) | undefined
   let forgetEvents: (() => void) | undefined
+  let tickedAt = 0
 
   function dial(): void {
     cancelWait = undefined
@@ -75,6 +78,7 @@ export function createConnector(options: ConnectorOptions): Connector {
       cancelTimer()
       if (environment.now() - openedAt > HEALTHY_AFTER_MS) tries = 0
       cancelTimer = environment.setTimer(tick, TICK_EVERY_MS)
+      tickedAt = environment.now()
       conversation?.tick()
     }
 
@@ -111,6 +115,11 @@ export function createConnector(options: ConnectorOptions): Connector {
   return {
     get conversation() {
       return conversation
+    },
+    tick() {
+      if (Math.abs(environment.now() - tickedAt) < TICK_EVERY_MS) return
+      tickedAt = environment.now()
+      conversation?.tick()
     },
     connect() {
       if (wanted) return

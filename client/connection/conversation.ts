@@ -46,8 +46,8 @@ export interface Conversation {
   awareness(where: DocumentRef, bytes: Uint8Array): void
   /** Something of this document was lost here: fetch it again. */
   repair(document: DocumentId): void
-  /** Edits of this document are stored: seal and send them soon. */
-  edited(document: DocumentId): void
+  /** Edits of this document are stored: seal and send them soon, or `atOnce`. */
+  edited(document: DocumentId, atOnce?: boolean): void
   end(code: ErrorCode, detail: string): void
 }
 
@@ -220,7 +220,7 @@ export function createConversation(options: ConversationOptions): Conversation {
 
   async function welcomed(welcome: Welcome): Promise<void> {
     await progress.greeted(welcome)
-    host.greeted()
+    host.greeted(welcome.replica)
     await comparing.begin()
     if (welcome.resumed || scope === 'opened') await sending.begin()
     comparing.reached()

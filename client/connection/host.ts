@@ -16,7 +16,7 @@ export interface ConversationHost {
   /** The relay gave a sign of life. */
   heard(): void
   /** The relay has let this replica in. */
-  greeted(): void
+  greeted(relay: ReplicaId): void
   /** Documents that somebody has open. */
   opened(): Iterable<DocumentRef>
   /** The relay knows that this document is open here: people in it may be shown. */

@@ -30,8 +30,8 @@ export interface Submitted {
 export interface Sending {
   /** Edits of this document are to be sent with the next `send`. */
   want(document: DocumentId): void
-  /** Edits of this document are stored: seals and sends them soon. */
-  edited(document: DocumentId): void
+  /** Edits of this document are stored: seals and sends them soon; `atOnce` where timers may not run, as in a hidden tab. */
+  edited(document: DocumentId, atOnce?: boolean): void
   /** From now on what is here is sent. */
   begin(): Promise<void>
   /** Seals what was edited and sends what the relay lacks, as far as there is room. */
@@ -227,9 +227,11 @@ export function createSending(talk: Talk): Sending {
       edited.add(document)
       carried.delete(document)
     },
-    edited(document) {
+    edited(document, atOnce = false) {
       edited.add(document)
-      if (!progress.sending || cancelSeal !== undefined) return
+      if (!progress.sending) return
+      if (atOnce) return later(send)
+      if (cancelSeal !== undefined) return
       cancelSeal = talk.environment.setTimer(() => {
         cancelSeal = undefined
         later(send)

@@ -13,6 +13,7 @@ import { deflatePiece, type PieceBytes } from '../../shared/update/piece-bytes.t
 import type { UpdateRecord } from '../../shared/update/record.ts'
 import { inspectStateVector } from '../../shared/update/state-vector.ts'
 import type { Piece, Vector } from '../../shared/wire/messages.ts'
+import { causally } from './causally.ts'
 import { chainAt, countPieces, coveredBy, placeOfPiece, readPieces } from './checkpoints.ts'
 import type { Answer, Transfer } from './log-types.ts'
 import { inOrder, refOf, toRecord, vectorOf } from './rows.ts'
@@ -73,9 +74,10 @@ async function readAnswer(
   }
   // What the checkpoint brings does not come twice.
   const sent = isWhole ? rows : rows.filter(({ key }) => Number(key[2]) > headOf(covered, String(key[1])).seq)
-  const records = inOrder(sent)
+  const sound = inOrder(sent)
     .map(({ key, value }) => toRecord(key, value))
     .filter((record) => isFit(where, record, bad))
+  const records = causally(sound)
   if (isWhole || checkpoint === undefined) return { where, base: new Map(), records }
   const chains = new Map<OriginId, Chain | undefined>()
   for (const [origin, { seq }] of theirs) {

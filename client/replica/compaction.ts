@@ -1,7 +1,7 @@
 /**
  * Compaction in the background: what is acknowledged of a document is folded into its checkpoint, and records that nobody is owed
  * are trimmed. It reads in one transaction, works in steps between which others run, and writes in another one, which takes
- * effect only if nothing of what was read has changed. So any tab may run it.
+ * effect only if nothing of what was read has changed, and no other tab leads by then.
  */
 import { headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
@@ -53,6 +53,8 @@ export interface Compacting {
   environment: Environment
   mendAll(bad: readonly Bad[]): Promise<void>
   pause(): Promise<void>
+  /** Raises where another tab is to do it. */
+  check(transaction: WriteTransaction): Promise<void>
 }
 
 /** How much there is to fold. What waits is not counted. */
@@ -87,7 +89,7 @@ interface Begun {
 
 /** Folds and trims a document. Returns whether anything was folded. */
 export async function compact(compacting: Compacting, document: DocumentId): Promise<boolean> {
-  const { store, environment, mendAll } = compacting
+  const { store, environment, mendAll, check } = compacting
   const begun = await store.read(['documents', 'records', 'checkpoints', 'pieces'], (transaction) =>
     begin(transaction, document),
   )
@@ -99,9 +101,10 @@ export async function compact(compacting: Compacting, document: DocumentId): Pro
   }
   const id = randomId(environment)
   const pieces = await inSteps(fold(begun, id), compacting)
-  return store.write(['documents', 'records', 'checkpoints', 'pieces', 'log', 'peers', 'meta'], async (transaction) =>
-    commit(transaction, begun, id, pieces, environment),
-  )
+  return store.write(['documents', 'records', 'checkpoints', 'pieces', 'log', 'peers', 'meta'], async (transaction) => {
+    await check(transaction)
+    return commit(transaction, begun, id, pieces, environment)
+  })
 }
 
 function* findBad({ row: { document }, foldable, pieces }: Begun): Steps<Bad[]> {

@@ -64,7 +64,7 @@ export async function readFoldable(
       foldable.isPart ||= !isWaiting
       continue
     }
-    if (floating.has(origin) || (summary !== undefined && floats(summary, foldable))) {
+    if (floating.has(origin) || (summary !== undefined && floats(summary, foldable.clocks))) {
       floating.add(origin)
       foldable.floating.push(each)
       continue
@@ -88,7 +88,8 @@ export const rests = (
     return clock > known && (apart.get(client) ?? 0) > known
   })
 
-const floats = ({ dependencies }: UpdateSummary, { clocks }: Pick<Foldable, 'clocks'>): boolean =>
+/** Whether an update builds on what is not among `clocks`. */
+export const floats = ({ dependencies }: UpdateSummary, clocks: Clocks): boolean =>
   [...dependencies].some(([client, clock]) => clock > (clocks.get(client) ?? 0))
 
 /** Parts that an update is cut into to find what of it rests on ground. */

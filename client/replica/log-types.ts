@@ -52,7 +52,7 @@ export interface Offered {
   offset: number
   where: DocumentRef
   record: UpdateRecord
-  /** Sealed by another tab, which has its own connection. */
+  /** Sealed by another tab, which has a connection of its own. */
   foreign: boolean
 }
 
@@ -240,5 +240,12 @@ export interface UpdateLog {
   outstanding(document: DocumentId): Promise<Outstanding>
   /** Rejects with the code of a refusal where edits were given up since: what is gone then was not acknowledged. */
   isAcknowledged(document: DocumentId, outstanding: Outstanding): Promise<boolean>
+  /**
+   * From now on this tab is the one that seals, takes, folds and notes; when another one begins after it, these reject with
+   * `fenced` here. Until it is called nothing is fenced: the tabs act side by side.
+   */
+  lead(): Promise<void>
+  /** The term of this tab is over: what is fenced rejects. */
+  resign(): void
   close(): void
 }

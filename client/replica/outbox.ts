@@ -8,12 +8,13 @@ import { inOrder, readRecord, readSelf, refOf, toRecord, vectorOf } from './rows
 import { type Bad, isFit } from './soundness.ts'
 import type { LogRow, ReadTransaction, Row } from './store.ts'
 
+/** `tab`: the one that asks, where others have connections of their own; `undefined` where it is the only one. */
 export async function readOutbox(
   transaction: ReadTransaction,
   offset: number,
   relay: ReplicaId,
   limit: number,
-  tab: string,
+  tab: string | undefined,
   bad: Bad[],
 ): Promise<Outbox> {
   const rows = await transaction.range('log', [], { from: offset + 1, limit })
@@ -30,7 +31,7 @@ export async function readOutbox(
     else if (value.kind === 'checkpoint') compare.set(where.document, refOf(where))
     else {
       const record = await readRecord(transaction, where, value.origin, value.seq)
-      const foreign = 'tab' in value.from && value.from.tab !== tab
+      const foreign = tab !== undefined && 'tab' in value.from && value.from.tab !== tab
       if (record === undefined) {
         // One that was taken out (damaged, forked, refused) is nothing to offer, unless a piece holds it.
         if (await isFolded(transaction, value)) compare.set(where.document, refOf(where))

@@ -25,6 +25,8 @@ export interface ReplicaRow {
   rounds?: number
   /** The highest offset whose row was trimmed, as a checkpoint holds it; absent: none was. */
   trimmed?: number
+  /** The newest term of leadership among the tabs, and which tab has it; absent: none was taken yet. */
+  term?: { number: number; tab: string }
 }
 
 /** Under [document]. */

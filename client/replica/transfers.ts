@@ -12,7 +12,7 @@ import { inflatePiece } from '../../shared/update/piece-bytes.ts'
 import type { Piece } from '../../shared/wire/messages.ts'
 import { chainAt, countPieces, dropPartial, inflateAll, putPieces, readPieces } from './checkpoints.ts'
 import { summaryOf } from './content.ts'
-import { type Foldable, grounded, NO_GROUND, raiseByGrounding, readFoldable, rests } from './ground.ts'
+import { type Foldable, floats, grounded, NO_GROUND, raiseByGrounding, readFoldable, rests } from './ground.ts'
 import type { Incoming } from './log-types.ts'
 import { refOf, rowsOf, toRecord } from './rows.ts'
 import type { CheckpointRow, Grounding, PartialRow, PieceRange } from './store.ts'
@@ -181,7 +181,7 @@ function fold(
   checkpoint: CheckpointRow | undefined,
   { records, floating, vector: covered, clocks }: Foldable,
 ): void {
-  const { transaction, from, environment } = work
+  const { transaction, environment } = work
   const { document } = piece
   const id = randomId(environment)
   const folded = joinToPieces(records.map(({ value }) => value.bytes))
@@ -193,21 +193,16 @@ function fold(
     came = [{ id: partial.as, from: 0, count: piece.count }]
     transaction.delete('partials', [document])
   }
-  const next = folded.length + (partial === undefined ? 1 : 0)
-  const above = joinToPieces(floating.map(({ value }) => value.bytes).filter((bytes) => summaryOf(bytes) !== undefined))
-  const floated = putPieces(transaction, piece, id, above, next)
-  // What was lost may be what the rest is built on.
-  const pieces = [...(mends ? [...came, ...held] : [...held, ...came]), ...floated]
   raiseByGrounding(clocks, ground)
-  for (const { key, value } of floating) {
-    const { origin, seq, chain } = toRecord(key, value)
-    covered.set(origin, { seq, chain })
-    raiseClocks(clocks, summaryOf(value.bytes)?.structs ?? [])
-  }
   for (const [origin, head] of vector) {
     if (head.seq > headOf(covered, origin).seq) covered.set(origin, head)
     if (head.seq > headOf(entered.vector, origin).seq) entered.vector.set(origin, head)
   }
+  const above = joinToPieces(landed(floating, vector, covered, clocks))
+  const from = folded.length + (partial === undefined ? 1 : 0)
+  const put = putPieces(transaction, piece, id, above, from)
+  // What was lost may be what the rest is built on.
+  const pieces = [...(mends ? [...came, ...held] : [...held, ...came]), ...put]
   const bytes = [...folded, ...above, piece].reduce(
     (sum, { size }) => sum + size,
     (checkpoint?.bytes ?? 0) + (partial?.bytes ?? 0),
@@ -215,9 +210,34 @@ function fold(
   if (checkpoint?.logged !== undefined) transaction.delete('log', [checkpoint.logged.offset])
   work.self.head++
   // What came from two relays is news to each of them.
-  const relay = checkpoint?.logged === undefined || checkpoint.logged.relay === from ? from : ''
+  const relay = checkpoint?.logged === undefined || checkpoint.logged.relay === work.from ? work.from : ''
   const logged = { offset: work.self.head, relay }
   transaction.put('log', [work.self.head], { document, origin: '', seq: 0, from: { relay }, kind: 'checkpoint' })
   const stateVector = encodeClocks(clocks)
   transaction.put('checkpoints', [document], { id, vector: rowsOf(covered), pieces, bytes, stateVector, logged })
+}
+
+/** The updates of what floated and has its ground now, or was told as held; `covered` and `clocks` count them. */
+function landed(
+  floating: Foldable['floating'],
+  vector: VersionVector,
+  covered: Foldable['vector'],
+  clocks: Foldable['clocks'],
+): Uint8Array[] {
+  const updates: Uint8Array[] = []
+  const stopped = new Set<OriginId>()
+  for (const { key, value } of floating) {
+    const { origin, seq, chain } = toRecord(key, value)
+    const summary = summaryOf(value.bytes)
+    const isTold = seq <= headOf(vector, origin).seq
+    if (stopped.has(origin) || (!isTold && summary !== undefined && floats(summary, clocks))) {
+      stopped.add(origin)
+      continue
+    }
+    if (seq > headOf(covered, origin).seq) covered.set(origin, { seq, chain })
+    if (summary === undefined) continue
+    updates.push(value.bytes)
+    raiseClocks(clocks, summary.structs)
+  }
+  return updates
 }

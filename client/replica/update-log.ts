@@ -18,6 +18,7 @@ import { compact, wantsCompaction } from './compaction.ts'
 import { type Damage, takeOutDamaged } from './damage.ts'
 import { alive, branchEdits, deleteHere } from './deletion.ts'
 import { cutEdits, nextUnsent, sealEdits, toEdit } from './edits.ts'
+import { createFence } from './fence.ts'
 import { unseal } from './forks.ts'
 import { takeAll } from './intake.ts'
 import { load, NOTHING_SEEN } from './loading.ts'
@@ -56,6 +57,7 @@ export async function openUpdateLog(
     return fresh
   })
   const mover: Mover = { tab, durable: store.durable, environment }
+  const fence = createFence(store, tab)
   const rounds = createRounds()
   /** Branches that are added to: until something more is sealed or submitted, what is refused is of the same refusal. */
   const refusals = new Map<DocumentId, string>()
@@ -139,9 +141,10 @@ export async function openUpdateLog(
   async function take(incoming: readonly Incoming[], peer: PeerNote): Promise<Taken> {
     const opened = await openPieces(incoming, pause)
     const named = rounds.named(peer)
-    const { taken, round, bad } = await store.write(ALL_WRITTEN, (transaction) =>
-      takeAll(transaction, { incoming, opened, peer: named, told, environment }),
-    )
+    const { taken, round, bad } = await store.write(ALL_WRITTEN, async (transaction) => {
+      await fence.check(transaction)
+      return takeAll(transaction, { incoming, opened, peer: named, told, environment })
+    })
     if (named.begin) rounds.begun(peer, round)
     for (const each of incoming)
       if (each.type === 'piece' && each.piece.vector !== undefined) mended(each.piece.document)
@@ -181,7 +184,10 @@ export async function openUpdateLog(
     const named = rounds.named(peer)
     const news = await store.read(['peers', 'meta'], (transaction) => nextPeer(transaction, named, environment))
     if (news === undefined) return
-    const round = await store.write(['peers', 'meta'], (transaction) => writePeer(transaction, named, environment))
+    const round = await store.write(['peers', 'meta'], async (transaction) => {
+      await fence.check(transaction)
+      return writePeer(transaction, named, environment)
+    })
     if (named.begin) rounds.begun(peer, round)
   }
 
@@ -210,6 +216,7 @@ export async function openUpdateLog(
     append,
     async seal(document) {
       const sealed = await mending(document, async (transaction, found) => {
+        await fence.check(transaction)
         found(await takeOutDamaged(transaction, document, [], mover))
         return sealEdits(transaction, document, tab)
       })
@@ -224,7 +231,7 @@ export async function openUpdateLog(
     async outbox(offset, relay, limit) {
       const bad: Bad[] = []
       const found = await store.read(['log', 'records', 'documents', 'checkpoints', 'meta'], (transaction) =>
-        readOutbox(transaction, offset, relay, limit, tab, bad),
+        readOutbox(transaction, offset, relay, limit, fence.leads ? undefined : tab, bad),
       )
       await mendAll(bad)
       return found
@@ -248,7 +255,7 @@ export async function openUpdateLog(
     },
     wantsCompaction: (document) => wantsCompaction(store, document),
     compact: (document, pauseBetween) =>
-      compact({ store, environment, mendAll, pause: pauseBetween ?? pause }, document),
+      compact({ store, environment, mendAll, pause: pauseBetween ?? pause, check: fence.check }, document),
     delete: deleteDocument,
     unseal: (document, origin) =>
       mending(document, async (transaction, found) => {
@@ -266,6 +273,8 @@ export async function openUpdateLog(
       store.read(['documents', 'edits'], (transaction) => readOutstanding(transaction, document)),
     isAcknowledged: (document, outstanding) =>
       store.read(['documents', 'edits'], (transaction) => isAcknowledged(transaction, document, outstanding)),
+    lead: fence.lead,
+    resign: fence.resign,
     close: () => store.close(),
   }
 }

@@ -1,34 +1,95 @@
-/** Tells the other tabs of a replica what has happened to the log they share. Carries no content. */
+/**
+ * What the tabs of a replica tell one another. The log is the truth, and every tab reads and writes it; the channel only says
+ * where to look, spares others the reading, and carries what is never stored: who is here, and what the storage refuses.
+ */
 import type { ErrorCode } from '../../shared/errors.ts'
-import type { DocumentId, OriginId } from '../../shared/ids.ts'
+import type { DocumentId, OriginId, ReplicaId } from '../../shared/ids.ts'
+import type { DocumentRef } from '../../shared/update/record.ts'
+import type { Waiting } from '../replica/store.ts'
 
+/** What any tab tells of the log. */
 export type TabNews =
   /** The log has news of these documents. */
   | { type: 'changed'; documents: readonly DocumentId[] }
+  /** What this tab typed was stored, as its nth edit. */
+  | { type: 'edited'; document: DocumentId; tab: string; n: number; bytes: Uint8Array }
+  /** Edits have become these records: whoever has them has the records. */
+  | { type: 'sealed'; document: DocumentId; records: readonly Waiting[] }
   /** Under this origin the log holds, or will hold, other records than before. */
   | { type: 'forked'; document: DocumentId; origin: OriginId }
   /** The document was deleted: what of it is open is no use. */
   | { type: 'deleted'; document: DocumentId }
   /** A relay refused edits of this document for good: what rests on them is no use. */
   | { type: 'refused'; document: DocumentId; code: ErrorCode; detail: string }
+  /** What the storage refuses: shown, and kept by whoever hears of it until it can be stored. `relay` has it, if any does. */
+  | { type: 'unstored'; document: DocumentId; relay: ReplicaId; updates: readonly Uint8Array[] }
 
-/** Something of this document is here no more: whoever is connected fetches it; what nobody else had, whoever has it open gives back. */
+/** Something of this document is here no more: the leader fetches it; what nobody else had, whoever has it open gives back. */
 export type TabRequest = { type: 'repair'; document: DocumentId } | { type: 'rescue'; document: DocumentId }
 
+/** What the leader tells those who follow. */
+export type LeaderNews =
+  /** It lives, and stands so: told at every change and to whoever asks. */
+  | ({ type: 'standing'; tab: string } & LeaderStanding)
+  /** The relay knows that this document is open in this profile. */
+  | { type: 'entered'; document: DocumentId }
+  /** The document is in the log as the relay has it; `undefined`: all are. */
+  | { type: 'fetched'; document?: DocumentId }
+  | { type: 'progress'; document: DocumentId; pieces: number; count: number }
+  /** What the tab handed over under this number is at the relay. */
+  | { type: 'relayed'; tab: string; number: number }
+
+export interface LeaderStanding {
+  connection: 'offline' | 'connecting' | 'syncing'
+  /** The relay has let this replica in. */
+  greeted: boolean
+  /** All that it had then is here. */
+  caughtUp: boolean
+  /** What it sends cannot be stored. */
+  full: boolean
+  /** The relay, once it has greeted. */
+  relay: ReplicaId
+  /** When everything was last known to be in sync, in milliseconds since 1970, or 0. */
+  lastSyncedAt: number
+  /** Why the connection was given up for good. */
+  error?: { code: ErrorCode; detail: string }
+}
+
+/** What those who follow tell the leader. */
+export type FollowerNews =
+  /** Are you there? */
+  | { type: 'ask' }
+  /** The app wants to be connected, although the connection was given up for good. */
+  | { type: 'connect' }
+  | { type: 'opened'; tab: string; where: DocumentRef }
+  | { type: 'closed'; tab: string; where: DocumentRef }
+  /** For the relay to store and name, as this device cannot. */
+  | { type: 'submit'; tab: string; number: number; document: DocumentId; bytes: Uint8Array }
+
+/** States of people in a document, from the relay or from a tab; those of a tab the leader sends on. */
+export type PeopleNews = {
+  type: 'people'
+  document: DocumentId
+  bytes: Uint8Array
+  from?: { tab: string; where: DocumentRef }
+}
+
+export type TabMessage = TabNews | TabRequest | LeaderNews | FollowerNews | PeopleNews
+
 export interface TabChannel {
-  tell(news: TabNews | TabRequest): void
+  tell(message: TabMessage): void
   close(): void
 }
 
 /** A channel among tabs that opened the same replica; where the platform has none, nobody is told. */
-export function openTabChannel(name: string, heard: (news: TabNews | TabRequest) => void): TabChannel {
+export function openTabChannel(name: string, heard: (message: TabMessage) => void): TabChannel {
   if (typeof BroadcastChannel === 'undefined') return { tell() {}, close() {} }
   const channel = new BroadcastChannel(name)
-  channel.onmessage = ({ data }) => heard(data as TabNews | TabRequest)
+  channel.onmessage = ({ data }) => heard(data as TabMessage)
   // On Node an open channel would keep the process alive.
   ;(channel as { unref?: () => void }).unref?.()
   return {
-    tell: (news) => channel.postMessage(news),
+    tell: (message) => channel.postMessage(message),
     close: () => channel.close(),
   }
 }

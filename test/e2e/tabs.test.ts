@@ -78,10 +78,11 @@ describe(`${TABS} tabs of one profile`, () => {
   test.each([
     ['before its edit is sealed', 'cut'],
     ['after its record was sent in vain', 'loseRequests'],
-  ] as const)('[P2] a tab that is closed %s leaves it to another tab, which has a connection', async (_when, lose) => {
+  ] as const)('[P2] a leader that is closed %s leaves it to another tab', async (_when, lose) => {
     const { relay, network, profile } = await start(0)
-    const stays = await openPage(profile, relay.url, { relay: relay.socketUrl })
+    // The first one leads, and its network is the one that fails.
     const goes = await openPage(profile, relay.url, { relay: network.socketUrl })
+    const stays = await openPage(profile, relay.url, { relay: relay.socketUrl })
     await goes.evaluate(() => window.me.write('first'))
     await goes.evaluate(() => window.me.saved('relay'))
     network[lose]()

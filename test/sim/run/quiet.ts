@@ -28,6 +28,7 @@ export async function becomeQuiet(world: World): Promise<void> {
     if (!failed() && !isSynced(world)) return world.fail(`[P10] not synced in round ${round}: ${whoIsNot(world)}`)
     await clock.run(clock.now() + STAY_MS, failed)
   }
+  checkSockets(world)
   if (world.mesh) await becomeEqual(world)
   await checkReceipts(world)
   await checkSilence(world)
@@ -54,6 +55,14 @@ async function becomeEqual(world: World): Promise<void> {
     return `${name} ${view?.root} (${members?.join(', ')})`
   })
   world.fail(`[P10] the relays do not agree: ${shown.join('; ')}; ${whoIsNot(world)}`)
+}
+
+/** However many tabs a replica has, one of them has the connection. */
+function checkSockets(world: World): void {
+  for (const { name, tabs, disk } of world.replicas) {
+    const sockets = world.network.links(name).length
+    if (disk.durable && sockets > 1) world.fail(`[P11] ${tabs.length} tabs of ${name} have ${sockets} connections`)
+  }
 }
 
 async function checkReceipts(world: World): Promise<void> {

@@ -8,6 +8,7 @@ import { type ErrorCode, RejoinError } from '../../../shared/errors.ts'
 import { createCheckers } from '../checkers/checkers.ts'
 import { createContentOracle } from '../checkers/content-oracle.ts'
 import { installChannels } from '../network/channel.ts'
+import { installLocks } from '../network/locks.ts'
 import { createNetwork } from '../network/network.ts'
 import type { Network } from '../network/types.ts'
 import { createChance, hashText } from '../time/chance.ts'
@@ -25,6 +26,7 @@ export function createWorld(options: WorldOptions): World {
   const clock = createClock(chance.fork('clock'))
   const running: Running = { process: undefined }
   const restoreChannels = installChannels(clock, chance.fork('channels'), running)
+  const restoreLocks = installLocks(clock, chance.fork('locks'), running)
   // Two who bring a relay the same document take turns.
   const explained = new Set<ErrorCode>(['overloaded'])
   const documents = Array.from({ length: options.documents }, (_, i) => `note ${i}`)
@@ -128,6 +130,7 @@ export function createWorld(options: WorldOptions): World {
     askSaved: clients.askSaved,
     close() {
       restoreChannels()
+      restoreLocks()
       for (const { tabs } of clients.replicas) for (const tab of tabs) tab.process.kill()
       for (const { process } of relays.relays) process?.kill()
     },

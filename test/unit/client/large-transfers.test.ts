@@ -1,15 +1,18 @@
 /** Documents of many pieces: on their way to and from a relay, through a network that is cut, and beside others. */
-import { rmSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { createMemoryReplicaStore } from '../../../client/replica/memory.ts'
 import { PIECE_BYTES_TARGET } from '../../../shared/limits.ts'
 import { startNetworkProxy } from '../../support/network-proxy.ts'
 import { seeded } from '../../support/random.ts'
-import { pause, startRelay, temporaryFolder, until } from '../server/support.ts'
+import { startRelay, temporaryFolder, until } from '../server/support.ts'
 import { isSynced, noise, readAtRelay, startClient, startRelayAt } from './support.ts'
 
 const CUTS = 30
+/** Pieces of the large document, at least. */
+const PIECES_MIN = 16
 const PARAGRAPHS = 120
 const PARAGRAPH = noise(40_000)
 /** What is on its way after a cut, and comes again: a piece, and what is said before it. */
@@ -28,8 +31,19 @@ async function writeLarge(relay: Awaited<ReturnType<typeof startRelay>>, id = 'n
   const text = note.read()
   await author.workspace.close()
   // The relay makes pieces of it in the background.
-  await pause(1_500)
+  await until('the relay has folded all of it', () => piecesAt(relay) >= PIECES_MIN)
   return text
+}
+
+/** Pieces of checkpoints in the store of the workspace. */
+function piecesAt({ data }: Awaited<ReturnType<typeof startRelay>>): number {
+  const folder = join(data, 'workspaces')
+  const [file] = readdirSync(folder).filter((name) => name.endsWith('.sqlite'))
+  if (file === undefined) return 0
+  const database = new DatabaseSync(join(folder, file), { readOnly: true, timeout: 1_000 })
+  const row = database.prepare('SELECT count(*) AS pieces FROM pieces').get()
+  database.close()
+  return Number(row?.pieces ?? 0)
 }
 
 describe('a large document', () => {

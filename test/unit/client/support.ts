@@ -47,7 +47,7 @@ export interface Note extends DocumentHandle {
 }
 
 /** A relay at the address of one that was closed. */
-export async function startRelayAt(url: string, options: RelayOptions): Promise<RunningRelay> {
+export async function startRelayAt(url: string, options: RelayOptions & { data: string }): Promise<RunningRelay> {
   const errors: unknown[] = []
   const log: RelayOptions['log'] = (level, event, fields) => {
     if (level === 'error') errors.push({ event, ...fields })
@@ -55,7 +55,7 @@ export async function startRelayAt(url: string, options: RelayOptions): Promise<
   const relay = createRelay({ log, ...options })
   cleanUp(() => relay.close())
   await relay.listen(Number(new URL(url).port))
-  return { relay, url, socketUrl: url.replace('http', 'ws'), errors }
+  return { relay, url, socketUrl: url.replace('http', 'ws'), data: options.data, errors }
 }
 
 let people = 0

@@ -153,6 +153,11 @@ const FAILED: readonly Failed[] = [
     options: { relays: 3, ...ANY_EDITS },
   },
   {
+    title: '[P10] records are offered after what they build on, in whatever order they came',
+    seed: 33_614,
+    options: { relays: 3, ...ANY_EDITS },
+  },
+  {
     title: '[P10] what was stored late is sealed so that it and what rests on it do not wait for one another',
     seed: 22_023,
     options: { relays: 3, ...ANY_EDITS },

@@ -33,6 +33,8 @@ export interface RunningRelay {
   url: string
   /** `ws://127.0.0.1:12345` */
   socketUrl: string
+  /** Its folder. */
+  data: string
   /** Events told at level error. */
   errors: unknown[]
 }
@@ -43,10 +45,11 @@ export async function startRelay(options: RelayOptions = {}): Promise<RunningRel
   const log: RelayOptions['log'] = (level, event, fields) => {
     if (level === 'error') errors.push({ event, ...fields })
   }
-  const relay = createRelay({ data: temporaryFolder(), log, ...options })
+  const data = options.data ?? temporaryFolder()
+  const relay = createRelay({ log, ...options, data })
   cleanUp(() => relay.close())
   const { url } = await relay.listen(0)
-  return { relay, url, socketUrl: url.replace('http', 'ws'), errors }
+  return { relay, url, socketUrl: url.replace('http', 'ws'), data, errors }
 }
 
 export interface StockClient {
@@ -80,7 +83,7 @@ export async function synced(client: StockClient): Promise<void> {
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  withinMs = 8_000,
+  withinMs = 30_000,
 ): Promise<void> {
   const end = Date.now() + withinMs
   while (!(await condition())) {

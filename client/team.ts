@@ -1,0 +1,376 @@
+/**
+ * The tabs of a replica as a team: one of them leads, holds the connection and does what only one may do; the others follow, show
+ * what it tells, and hand over what they cannot do themselves. Which tab typed an edit does not matter to anybody.
+ */
+import type { Environment } from '../shared/environment.ts'
+import type { DocumentId, ReplicaId } from '../shared/ids.ts'
+import { joinUpdates } from '../shared/update/join.ts'
+import type { DocumentRef } from '../shared/update/record.ts'
+import type { Connector } from './connection/connector.ts'
+import type { Documents } from './documents.ts'
+import type { UpdateLog } from './replica/update-log.ts'
+import type { Standing } from './standing.ts'
+import {
+  type FollowerNews,
+  type LeaderNews,
+  openTabChannel,
+  type PeopleNews,
+  type TabMessage,
+  type TabNews,
+  type TabRequest,
+} from './tabs/channel.ts'
+import { createGuests } from './tabs/guests.ts'
+import { createLeadership, type Leadership, type Role } from './tabs/leadership.ts'
+import { platformLocks } from './tabs/locks.ts'
+import { watchPage } from './tabs/page-life.ts'
+import type { Unstored } from './writing.ts'
+
+export interface TeamOptions {
+  /** The same in all tabs of the replica. */
+  name: string
+  log: UpdateLog
+  environment: Environment
+  documents: Documents
+  standing: Standing
+  connector(): Connector
+  /** What other tabs say of the log. */
+  heard(news: TabNews | TabRequest): void
+  /** The page was asleep: what it holds may be of before. */
+  woke(): void
+  /** What is still shown as unacknowledged is counted again. */
+  recount(): Promise<void>
+  report(error: unknown): void
+}
+
+export interface Team {
+  readonly role: Role
+  tell(message: TabMessage): void
+  /** Enters the race for the connection. */
+  join(): void
+  /** Stays out of it: this tab is offline. */
+  leave(): void
+  /** How this tab stands has changed. */
+  stands(): void
+  /** What this tab did as the leader was refused: another has begun to lead. */
+  fenced(): void
+  opened(where: DocumentRef): void
+  closed(where: DocumentRef): void
+  /** What is open in any tab. */
+  documents(): DocumentRef[]
+  /** Awareness of this tab. */
+  showed(where: DocumentRef, bytes: Uint8Array): void
+  /** People as the relay knows them. */
+  people(document: DocumentId, bytes: Uint8Array): void
+  /** A relay holds of this document what is here. */
+  fetched(document: DocumentId | undefined): void
+  /** An edit of this tab is stored, as its nth. */
+  stored(document: DocumentId, n: number, bytes: Uint8Array): void
+  /** Edits cannot be stored. */
+  stuck(document: DocumentId): void
+  /** What no tab can store of a document and this relay does not have. */
+  unstored(document: DocumentId, relay: ReplicaId): Unstored | undefined
+  /** Tells nobody any more. Idempotent. */
+  close(): void
+}
+
+/** Until a term can be begun, as the store does not answer. */
+const LEAD_AGAIN_MS = 1_000
+
+export function createTeam(options: TeamOptions): Team {
+  const { name, log, environment, documents, standing, report } = options
+  const locks = log.durable ? platformLocks() : undefined
+  const channel = log.durable ? openTabChannel(name, heard) : { tell() {}, close() {} }
+  const { tell } = channel
+  const me = log.tab
+  const lockOf = (tab: string): string => `${name}/${tab}`
+  const guests = createGuests({ lockOf, locks, left })
+  const page = watchPage(sleep, wake)
+  /** Documents that were fetched since the connection began. */
+  const fetched = new Set<DocumentId>()
+  /** What was handed to the leader, by document. */
+  const handed = new Map<DocumentId, { number: number; unstored: Unstored }>()
+  let handedOver = 0
+  let leader: string | undefined
+  let wanted = false
+  let closed = false
+  let die = (): void => {}
+
+  const leadership: Leadership = createLeadership({
+    name,
+    locks,
+    environment,
+    ask: () => tell({ type: 'ask' }),
+    isWatched: () => page.isVisible() || standing.waiting().length > 0,
+    changed,
+  })
+  const isLeading = (): boolean => leadership.role === 'leading'
+  live()
+
+  /** Holds a lock for as long as this tab lives: who waits for it learns when it does not any more. */
+  function live(): void {
+    if (locks === undefined || closed) return
+    const dying = new Promise<void>((resolve) => {
+      die = resolve
+    })
+    locks.request(lockOf(me), {}, () => dying).catch(report)
+  }
+
+  function changed(role: Role): void {
+    leader = undefined
+    guests.clear()
+    if (role === 'leading') return void lead()
+    log.resign()
+    options.connector().disconnect()
+    for (const document of documents.all()) document.disconnected()
+    standing.connect(role === 'following' ? 'connecting' : 'offline')
+    standing.show()
+    if (role === 'following') tell({ type: 'ask' })
+  }
+
+  async function lead(): Promise<void> {
+    // A tab that has the replica to itself, or cannot know whether it has, is not to be fenced off.
+    try {
+      if (locks !== undefined) await log.lead()
+    } catch (error) {
+      if (isLeading()) environment.setTimer(() => isLeading() && void lead(), LEAD_AGAIN_MS)
+      return closed ? undefined : report(error)
+    }
+    if (!isLeading()) return log.resign()
+    options.connector().connect()
+    stands()
+  }
+
+  function stands(): void {
+    const now = standing.tell()
+    if (now.connection !== 'syncing') fetched.clear()
+    if (isLeading()) tell({ type: 'standing', tab: me, ...now })
+  }
+
+  function sleep(): void {
+    leadership.leave()
+    die()
+  }
+
+  function wake(): void {
+    live()
+    if (wanted) leadership.join()
+    options.woke()
+  }
+
+  function heard(message: TabMessage): void {
+    switch (message.type) {
+      case 'standing':
+      case 'entered':
+      case 'fetched':
+      case 'progress':
+      case 'relayed':
+        if (leadership.role === 'following') heardLeader(message)
+        break
+      case 'ask':
+      case 'connect':
+      case 'opened':
+      case 'closed':
+      case 'submit':
+        if (isLeading()) heardFollower(message)
+        break
+      case 'people':
+        heardPeople(message)
+        break
+      default:
+        options.heard(message)
+        if (isLeading()) send(message)
+    }
+  }
+
+  /** What another tab has put into the log is this one's to send. */
+  function send(news: TabNews | TabRequest): void {
+    const { conversation } = options.connector()
+    const those = news.type === 'edited' ? [news.document] : news.type === 'changed' ? news.documents : []
+    for (const document of those) conversation?.edited(document, !page.isVisible())
+  }
+
+  function heardLeader(message: LeaderNews): void {
+    switch (message.type) {
+      case 'standing':
+        follow(message)
+        break
+      case 'entered':
+        documents.get(message.document)?.connected()
+        break
+      case 'fetched':
+        showFetched(message.document)
+        break
+      case 'progress':
+        documents.get(message.document)?.status.set({ progress: { pieces: message.pieces, count: message.count } })
+        break
+      case 'relayed':
+        if (message.tab === me) relayed(message.number)
+    }
+  }
+
+  function follow(news: Extract<LeaderNews, { type: 'standing' }>): void {
+    leadership.heard()
+    const before = standing.tell()
+    const isNew = news.tab !== leader
+    const isOver = before.connection === 'syncing' && (isNew || news.connection !== 'syncing')
+    leader = news.tab
+    if (isOver) for (const document of documents.all()) document.disconnected()
+    standing.follow(news)
+    if (isNew) for (const { where } of documents.all()) tell({ type: 'opened', tab: me, where })
+    if (news.greeted && (isNew || !before.greeted)) for (const { where } of documents.all()) handOver(where.document)
+    if (news.caughtUp && (isNew || !before.caughtUp)) showFetched(undefined)
+    if (standing.waiting().length > 0) options.recount().catch(report)
+  }
+
+  /** What the leader has stored is read first. */
+  function showFetched(id: DocumentId | undefined): void {
+    const those = id === undefined ? documents.all() : [documents.get(id)]
+    for (const document of those) {
+      document
+        ?.catchUp()
+        .then(() => document.fetched())
+        .then(standing.show, report)
+    }
+  }
+
+  function heardFollower(message: FollowerNews): void {
+    const { conversation } = options.connector()
+    switch (message.type) {
+      case 'ask':
+        tell({ type: 'standing', tab: me, ...standing.tell() })
+        if (!page.isVisible()) options.connector().tick()
+        break
+      case 'connect':
+        options.connector().connect()
+        break
+      case 'opened':
+        guests.opened(message.tab, message.where)
+        conversation?.open(message.where)
+        if (fetched.has(message.where.document)) tell({ type: 'fetched', document: message.where.document })
+        break
+      case 'closed':
+        guests.closed(message.tab, message.where)
+        break
+      case 'submit':
+        guests.handed(message.document, message)
+        conversation?.edited(message.document, !page.isVisible())
+    }
+  }
+
+  function heardPeople({ document, bytes, from }: PeopleNews): void {
+    if (standing.connection === 'syncing') documents.get(document)?.receiveAwareness(bytes)
+    if (from === undefined || !isLeading()) return
+    guests.showed(from.tab, from.where, bytes)
+    options.connector().conversation?.awareness(from.where, bytes)
+  }
+
+  /** A guest has left a document, and whoever it showed there. */
+  function left(where: DocumentRef, people: Uint8Array | undefined): void {
+    const { conversation } = options.connector()
+    if (people !== undefined) {
+      conversation?.awareness(where, people)
+      documents.get(where.document)?.receiveAwareness(people)
+      tell({ type: 'people', document: where.document, bytes: people })
+    }
+    if (!guests.has(where.document) && documents.get(where.document) === undefined) conversation?.close(where)
+  }
+
+  function handOver(document: DocumentId): void {
+    const { relay } = standing.tell()
+    const unstored = relay === '' ? undefined : documents.get(document)?.unstored(relay)
+    if (unstored === undefined) return
+    const number = ++handedOver
+    handed.set(document, { number, unstored })
+    tell({ type: 'submit', tab: me, number, document, bytes: unstored.bytes })
+  }
+
+  function relayed(number: number): void {
+    for (const [document, each] of handed) {
+      if (each.number !== number) continue
+      handed.delete(document)
+      each.unstored.relayed()
+    }
+  }
+
+  return {
+    get role() {
+      return leadership.role
+    },
+    tell,
+    join() {
+      wanted = true
+      if (leadership.role === 'following') tell({ type: 'connect' })
+      else if (isLeading()) options.connector().connect()
+      else {
+        standing.connect('connecting')
+        leadership.join()
+      }
+    },
+    leave() {
+      wanted = false
+      leadership.leave()
+    },
+    stands,
+    fenced: leadership.fenced,
+    opened(where) {
+      options.connector().conversation?.open(where)
+      if (leadership.role === 'following') tell({ type: 'opened', tab: me, where })
+    },
+    closed(where) {
+      if (!guests.has(where.document)) options.connector().conversation?.close(where)
+      if (leadership.role === 'following') tell({ type: 'closed', tab: me, where })
+    },
+    documents() {
+      const all = [...documents.all().map(({ where }) => where), ...guests.documents()]
+      return [...new Map(all.map((where) => [where.document, where])).values()]
+    },
+    showed(where, bytes) {
+      tell({ type: 'people', document: where.document, bytes, from: { tab: me, where } })
+      options.connector().conversation?.awareness(where, bytes)
+    },
+    people(document, bytes) {
+      documents.get(document)?.receiveAwareness(bytes)
+      if (guests.has(document)) tell({ type: 'people', document, bytes })
+    },
+    fetched(document) {
+      if (document !== undefined) fetched.add(document)
+      tell({ type: 'fetched', document })
+    },
+    stored(document, n, bytes) {
+      options.connector().conversation?.edited(document)
+      tell({ type: 'edited', document, tab: me, n, bytes })
+    },
+    stuck(document) {
+      const untold = documents.get(document)?.untold()
+      if (untold !== undefined) {
+        tell({ type: 'unstored', document, relay: standing.tell().relay, updates: [untold] })
+      }
+      if (isLeading()) options.connector().conversation?.edited(document)
+      else handOver(document)
+    },
+    unstored(document, relay) {
+      const own = documents.get(document)?.unstored(relay)
+      const others = guests.handedOf(document)
+      if (own === undefined && others.length === 0) return undefined
+      return {
+        bytes: joinUpdates([...(own === undefined ? [] : [own.bytes]), ...others.map(({ bytes }) => bytes)]),
+        relayed() {
+          own?.relayed()
+          for (const each of others) {
+            guests.relayed(document, each)
+            tell({ type: 'relayed', tab: each.tab, number: each.number })
+          }
+        },
+      }
+    },
+    close() {
+      if (closed) return
+      closed = true
+      wanted = false
+      leadership.leave()
+      die()
+      page.close()
+      channel.close()
+    },
+  }
+}
