@@ -13,6 +13,7 @@ afterAll(() => relay.close())
 
 /** Each is four messages at the relay: the record, its receipt, and what two others are sent. */
 const EDITS = 250
+const DEPLOYS = 10
 
 describe('an object that sleeps', () => {
   test(`[P2][P3] between every two of ${EDITS} edits forgets nothing, and keeps its sockets`, async () => {
@@ -33,6 +34,26 @@ describe('an object that sleeps', () => {
     const texts = () => [notes[0].read(), notes[1].read(), stock.text.toString()]
     await until('all read all of it', () => texts().every((text) => text.length === EDITS && text === texts()[0]))
     expect([ada.network.opened + bob.network.opened, closes]).toEqual([sockets, 0])
+    expect(relay.errors()).toEqual([])
+  })
+
+  test('[P2][P3] that closes its sockets, as a deploy does, loses nothing, and everybody comes back', async () => {
+    const ada = await startClient(relay, { id: 'deployed' })
+    const bob = await startClient(relay, { id: 'deployed' })
+    const notes = [ada.open(), bob.open()] as const
+    const stock = stockClient(`${relay.socketUrl}/y/deployed`, 'note')
+    await isSynced(ada, bob)
+    for (let i = 0; i < DEPLOYS; i++) {
+      // Then it runs.
+      notes[0].type('a')
+      await notes[0].saved('relay')
+      for (let letter = 0; letter < 5; letter++) notes[i % 2 === 0 ? 0 : 1].type('b')
+      stock.type('c')
+      await relay.evict('deployed', 'close')
+    }
+    const texts = () => [notes[0].read(), notes[1].read(), stock.text.toString()]
+    const all = 7 * DEPLOYS
+    await until('all read all of it', () => texts().every((text) => text.length === all && text === texts()[0]), 30_000)
     expect(relay.errors()).toEqual([])
   })
 

@@ -37,6 +37,8 @@ export interface BareClient {
   entries(where: DocumentRef, records: readonly UpdateRecord[]): void
   /** Resolves to the next message of a type that was not waited for before; rejects where the socket closes. */
   next<T extends Message['type']>(type: T): Promise<Extract<Message, { type: T }>>
+  /** Bytes of the frames that came before the first message of a type; of all, where none came. */
+  bytesBefore(type: Message['type']): number
   close(): void
 }
 
@@ -51,11 +53,17 @@ export async function connect(
   const { webSocket } = await there.fetch(request)
   if (webSocket === null) throw new Error('no WebSocket was granted')
   const received: Message[] = []
+  const frames: { bytes: number; messages: Message[] }[] = []
   const waited = new Set<Message>()
   const { promise: closed, resolve: close } = Promise.withResolvers<number>()
   let look = (): void => {}
   webSocket.addEventListener('message', ({ data }) => {
-    if (typeof data !== 'string') received.push(...decodeFrame(new Uint8Array(data as ArrayBuffer)))
+    if (typeof data !== 'string') {
+      const bytes = new Uint8Array(data as ArrayBuffer)
+      const messages = decodeFrame(bytes)
+      frames.push({ bytes: bytes.length, messages })
+      received.push(...messages)
+    }
     look()
   })
   webSocket.addEventListener('close', ({ code }) => close(code))
@@ -77,6 +85,10 @@ export async function connect(
       }
       look()
       return promise
+    },
+    bytesBefore(type) {
+      const end = frames.findIndex(({ messages }) => messages.some((message) => message.type === type))
+      return frames.slice(0, end < 0 ? undefined : end).reduce((sum, { bytes }) => sum + bytes, 0)
     },
     close: () => webSocket.close(1000),
   }
