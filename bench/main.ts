@@ -16,6 +16,7 @@ import { printFanOut } from './rows/fan-out.ts'
 import { printKill } from './rows/kill.ts'
 import { printReconnect } from './rows/reconnect.ts'
 import { printTrace } from './rows/trace.ts'
+import { printWorkers } from './rows/workers.ts'
 
 const DIGEST = fileURLToPath(new URL('./digest.ts', import.meta.url))
 /** Documents of the largest digest where all rows are printed; more take a minute. */
@@ -28,6 +29,7 @@ const rows: Record<string, (args: readonly string[]) => Promise<void> | void> = 
   'fan-out': printFanOut,
   kill: printKill,
   reconnect: printReconnect,
+  workers: printWorkers,
   digest: ([documents = DIGEST_DOCUMENTS]) => {
     console.log('\ndigests of many documents')
     const { status } = spawnSync(process.execPath, [DIGEST, documents], { stdio: 'inherit' })
