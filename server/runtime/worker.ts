@@ -11,9 +11,11 @@ import { atMostOften, createLog, errorFields } from '../log.ts'
 import { parseTarget } from '../target.ts'
 import { VERSION } from '../version.ts'
 import { namespaceOf, type ObjectOptions, regionsOf, setObjectOptions } from './object-options.ts'
-import { nearestRegion, objectName, type VisitorPlace } from './regions.ts'
+import { nearestRegion, objectName, type Region, type VisitorPlace } from './regions.ts'
 
 export interface RelayWorkerOptions extends ObjectOptions {
+  /** The region that a request is for; by default, and where it says none, the one nearest to the visitor. */
+  region?: (request: Request) => Region | undefined
   /** Origins of pages that may connect beside the Worker's own, as `https://app.example.com`. */
   allowedOrigins?: readonly string[]
 }
@@ -45,7 +47,9 @@ export function createRelayWorker(options: RelayWorkerOptions = {}): RelayWorker
     const target = parseTarget(pathname)
     if (target === undefined) return deny(404, 'not-found', 'there is no such path for WebSockets')
     checkWorkspaceId(target.workspace)
-    const nearest = nearestRegion((request.cf ?? {}) as VisitorPlace, regions)
+    const wanted = options.region?.(request)
+    const isKnown = wanted !== undefined && regions.includes(wanted)
+    const nearest = isKnown ? wanted : nearestRegion((request.cf ?? {}) as VisitorPlace, regions)
     const namespace = namespaceOf<DurableObjectNamespace>(environment, options)
     let failure: unknown
     // The nearest twice: an object that has just ended is there again at once, and a stub that saw it end is no use.

@@ -11,7 +11,7 @@ export interface WorkerdRelay {
   /** The object of a workspace forgets all but its storage, and its sockets where they are not to be closed. */
   evict(workspace: string, webSockets?: 'hibernate' | 'close'): Promise<void>
   /** Rows of the storage of a workspace's object. */
-  query(workspace: string, sql: string): Promise<Record<string, unknown>[]>
+  query(workspace: string, sql: string, region?: string): Promise<Record<string, unknown>[]>
   /** What the Worker logged as errors. */
   errors(): string[]
   close(): Promise<void>
@@ -26,15 +26,15 @@ export async function startWorkerd(config = 'wrangler.toml'): Promise<WorkerdRel
   process.env.WRANGLER_SEND_METRICS = 'false'
   const harness = createTestHarness({ root: ROOT, workers: [{ configPath: config }] })
   const { url } = await harness.listen()
-  const nameOf = (workspace: string): string => `weur/${workspace}`
+  const nameOf = (workspace: string, region = 'weur'): string => `${region}/${workspace}`
   return {
     url: url.origin,
     socketUrl: url.origin.replace('http', 'ws'),
     harness,
     evict: (workspace, webSockets = 'hibernate') =>
       harness.getWorker().evictDurableObject(CLASS, { name: nameOf(workspace), webSockets }),
-    async query(workspace, sql) {
-      const storage = await harness.getWorker().getDurableObjectStorage(CLASS, { name: nameOf(workspace) })
+    async query(workspace, sql, region) {
+      const storage = await harness.getWorker().getDurableObjectStorage(CLASS, { name: nameOf(workspace, region) })
       return (await storage.exec(sql)) as Record<string, unknown>[]
     },
     errors: () =>
