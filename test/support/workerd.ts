@@ -12,6 +12,8 @@ export interface WorkerdRelay {
   evict(workspace: string, webSockets?: 'hibernate' | 'close'): Promise<void>
   /** Rows of the storage of a workspace's object. */
   query(workspace: string, sql: string, region?: string): Promise<Record<string, unknown>[]>
+  /** Starts the script anew with other variables, as a deploy does. */
+  deploy(vars: Record<string, string>): Promise<void>
   /** What the Worker logged as errors. */
   errors(): string[]
   close(): Promise<void>
@@ -37,6 +39,7 @@ export async function startWorkerd(config = 'wrangler.toml'): Promise<WorkerdRel
       const storage = await harness.getWorker().getDurableObjectStorage(CLASS, { name: nameOf(workspace, region) })
       return (await storage.exec(sql)) as Record<string, unknown>[]
     },
+    deploy: (vars) => harness.update({ root: ROOT, workers: [{ configPath: config, vars }] }),
     errors: () =>
       harness
         .getLogs()

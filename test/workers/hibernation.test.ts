@@ -57,6 +57,43 @@ describe('an object that sleeps', () => {
     expect(relay.errors()).toEqual([])
   })
 
+  test('is not woken by a ping, and is by a message', async () => {
+    const ada = await startClient(relay, { id: 'pinged' })
+    const note = ada.open()
+    await isSynced(ada)
+    const { promise: opened, resolve: open } = Promise.withResolvers<void>()
+    const socket = new WebSocket(`${relay.socketUrl}/sync/pinged`)
+    const heard: unknown[] = []
+    socket.addEventListener('open', () => open())
+    socket.addEventListener('message', ({ data }) => heard.push(data))
+    await opened
+    await relay.evict('pinged')
+    socket.send('ping')
+    await until('the ping is answered', () => heard.includes('pong'))
+    await expect(relay.evict('pinged')).rejects.toThrow('not currently running')
+    note.type('a')
+    await note.saved('relay')
+    await relay.evict('pinged')
+    socket.close()
+  })
+
+  test('[P3] goes on with other code, as a deploy brings it, in the middle of a session', async () => {
+    const ada = await startClient(relay, { id: 'updated' })
+    const bob = await startClient(relay, { id: 'updated' })
+    const notes = [ada.open(), bob.open()] as const
+    await isSynced(ada, bob)
+    for (const name of ['one', 'two', 'three']) {
+      notes[0].type(`${name} `)
+      await relay.deploy({ VERSION: name })
+      notes[1].type('! ')
+    }
+    await notes[0].saved('relay')
+    await notes[1].saved('relay')
+    const length = 'one two three '.length + 3 * 2
+    await until('both read all of it', () => notes.every((note) => note.read().length === length))
+    expect(notes[0].read()).toBe(notes[1].read())
+  })
+
   test('shows who is there to those who come after', async () => {
     const ada = await startClient(relay, { id: 'people' })
     const note = ada.open()
