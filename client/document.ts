@@ -8,13 +8,15 @@ import * as Y from 'yjs'
 import type { Environment } from '../shared/environment.ts'
 import { RejoinError } from '../shared/errors.ts'
 import type { DocumentId, OriginId, ReplicaId } from '../shared/ids.ts'
+import { RELAYS_MAX } from '../shared/limits.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
 import { createPresence } from './presence.ts'
 import { createReading, STORED } from './reading.ts'
 import { createReceipts, type SavedLevel } from './receipts.ts'
 import type { BranchRow, Waiting } from './replica/store.ts'
 import type { Arrived, ArrivedPieces, HeldDocument, UpdateLog } from './replica/update-log.ts'
-import { createStatus, type DocumentStatus, type Readable, type Receipt, type Writable } from './status.ts'
+import { createStatus, type DocumentStatus, type Readable, type Receipt, toTrouble, type Writable } from './status.ts'
+import type { Confirmation } from './tabs/channel.ts'
 import { createWriting, type Unstored } from './writing.ts'
 
 export { STORED } from './reading.ts'
@@ -49,11 +51,13 @@ export interface DocumentOptions {
   /** The app's own; it is not ended with the document. */
   awareness?: Awareness
   /** An edit is stored, as this tab's nth: send it soon. */
-  stored(document: DocumentId, n: number, bytes: Uint8Array): void
+  stored(document: DocumentId, n: number, count: number, bytes: Uint8Array): void
   /** Edits cannot be stored: send them without. */
   stuck(document: DocumentId): void
   /** What was typed belongs to a document that was deleted meanwhile: it is kept as these. */
   buried(branches: readonly BranchRow[]): void
+  /** Asks the relay to tell when this is at so many relays. */
+  confirm(asked: Confirmation): void
   /** Awareness of this tab for the relay. */
   sendAwareness(where: DocumentRef, bytes: Uint8Array): void
   /** Something failed that nobody waits for. */
@@ -81,8 +85,8 @@ export interface OpenDocument {
   unstored(relay: ReplicaId): Unstored | undefined
   /** What cannot be stored and the other tabs were not told of. */
   untold(): Uint8Array | undefined
-  /** Another tab has stored its nth edit. */
-  edited(tab: string, n: number, update: Uint8Array): void
+  /** Another tab has stored its nth edit, of so many transactions. */
+  edited(tab: string, n: number, count: number, update: Uint8Array): void
   /** Under this origin the log may hold other records than the Y.Doc was given. */
   forked(origin: OriginId): void
   /** The log may hold more than the Y.Doc was given. */
@@ -92,6 +96,8 @@ export interface OpenDocument {
   /** The log has what the relay holds; resolves when the Y.Doc has it too. */
   fetched(): Promise<void>
   connected(): void
+  /** These records are at so many relays. */
+  confirmed(confirmed: Confirmation): void
   disconnected(): void
   receiveAwareness(bytes: Uint8Array): void
   /** Nothing was there in the epoch that is over: what is typed belongs to this one. */
@@ -141,7 +147,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     buried: options.buried,
     report,
   })
-  const receipts = createReceipts(where.document, log, writing)
+  const receipts = createReceipts(where.document, log, environment, writing, options.confirm)
   const presence = createPresence(doc, options.awareness, (bytes) => options.sendAwareness(where, bytes))
 
   /** The relay whose updates are being shown although they cannot be stored. */
@@ -162,8 +168,9 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     writing.begin()
   }
 
-  function storage(works: boolean): void {
-    status.set({ storage: !works ? 'degraded' : log.durable ? 'ok' : 'memory' })
+  function storage(error: RejoinError | undefined): void {
+    if (error === undefined) status.set({ storage: log.durable ? 'ok' : 'memory', trouble: undefined })
+    else if (error.code !== status.get().trouble?.code) status.set({ storage: 'degraded', trouble: toTrouble(error) })
   }
 
   function counted(unacknowledged: number): void {
@@ -174,7 +181,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   function stored(count: number, n: number, bytes: Uint8Array): void {
     reading.wrote(n)
     heldUnacknowledged += count
-    options.stored(where.document, n, bytes)
+    options.stored(where.document, n, count, bytes)
   }
 
   function show(): void {
@@ -204,6 +211,9 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       if (level === 'device' && !log.durable) {
         throw new RejoinError('storage-unavailable', 'this replica keeps nothing on the device')
       }
+      if (typeof level === 'object' && !(Number.isInteger(level.relays) && level.relays <= RELAYS_MAX)) {
+        throw new RejoinError('bad-option', `edits are saved at 1 to ${RELAYS_MAX} relays, not at ${level.relays}`)
+      }
       const edits = writing.typed
       await whenLoaded
       await receipts.saved(edits, level, signal)
@@ -219,7 +229,10 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     },
     unstored: writing.unstored,
     untold: writing.untold,
-    edited: reading.edited,
+    edited(tab, n, count, update) {
+      reading.edited(tab, n, update)
+      counted(heldUnacknowledged + count)
+    },
     forked: reading.forget,
     catchUp: reading.catchUp,
     async rescue() {
@@ -242,7 +255,11 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       nowSynced()
       if (!doc.isSynced) doc.emit('sync', [true, doc])
     },
-    connected: presence.connected,
+    connected() {
+      presence.connected()
+      receipts.reconnected()
+    },
+    confirmed: receipts.confirmed,
     disconnected() {
       connections++
       fetched = false

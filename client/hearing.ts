@@ -12,6 +12,7 @@ import { refuseEdits, toBranch } from './refusing.ts'
 import type { BranchRow } from './replica/store.ts'
 import type { HeldDocument, UpdateLog } from './replica/update-log.ts'
 import type { Standing } from './standing.ts'
+import { toTrouble } from './status.ts'
 import type { TabNews } from './tabs/channel.ts'
 import type { Team } from './team.ts'
 
@@ -31,14 +32,18 @@ export function createHearing({ log, documents, standing, events, team, touched 
   const tell: Team['tell'] = (message) => team().tell(message)
 
   function changed(held: readonly HeldDocument[]): void {
+    for (const { ref } of held) touched(ref.document)
+    if (held.length > 0) tell({ type: 'changed', documents: held.map(({ ref }) => ref.document), held })
+    showHeld(held)
+  }
+
+  function showHeld(held: readonly HeldDocument[]): void {
     for (const each of held) {
-      touched(each.ref.document)
       // A tombstone is no document to the app, until somebody writes or opens it anew.
       if (each.deleted) standing.forget(each.ref.document, each.untold)
       else standing.count(each.ref.document, each.unacknowledged)
       documents.get(each.ref.document)?.changed(each)
     }
-    if (held.length > 0) tell({ type: 'changed', documents: held.map(({ ref }) => ref.document) })
     standing.show()
   }
 
@@ -65,12 +70,15 @@ export function createHearing({ log, documents, standing, events, team, touched 
     for (const branch of branches) emit('refused', branch)
   }
 
-  function storing(works: boolean): void {
-    if (!standing.storing(works)) return
+  function storing(error: RejoinError | undefined): void {
+    if (!standing.storing(error && toTrouble(error))) return
     team().stands()
-    if (works) return
+    if (error === undefined) return
     report(
-      new RejoinError('storage-full', 'this device has no room for what others write; it is shown, and fetched again'),
+      new RejoinError(
+        error.code,
+        `what others write cannot be stored here: ${error.detail}; it is shown, and fetched again`,
+      ),
     )
   }
 
@@ -100,30 +108,27 @@ export function createHearing({ log, documents, standing, events, team, touched 
   }
 
   async function lookAgain(id: DocumentId): Promise<void> {
-    void documents.get(id)?.catchUp()
-    await count(id)
-  }
-
-  /** How much of a document waits for a relay, whoever typed it. */
-  async function count(id: DocumentId): Promise<void> {
     const held = await log.held(id)
     if (held === undefined) return
-    if (held.deleted) standing.forget(id, held.untold)
-    else standing.count(id, held.unacknowledged)
-    documents.get(id)?.changed(held)
-    standing.show()
+    void documents.get(id)?.catchUp()
+    showHeld([held])
   }
 
   /** Another tab has written to the log. */
   async function fromTab(news: TabNews): Promise<void> {
     switch (news.type) {
       case 'changed':
+        if (news.held !== undefined) return showHeld(news.held)
         await Promise.all(news.documents.map(lookAgain))
         return
       case 'edited':
-        documents.get(news.document)?.edited(news.tab, news.n, news.bytes)
+        documents.get(news.document)?.edited(news.tab, news.n, news.count, news.bytes)
         if (team().role !== 'following') touched(news.document)
-        return count(news.document)
+        standing.add(news.document, news.count)
+        return standing.show()
+      case 'arrived':
+        // What was handed over for this replica by another tab, this one may not have seen.
+        return documents.get(news.document)?.arrived(news.records.map((record) => ({ ...record, own: false })))
       case 'sealed':
         return documents.get(news.document)?.sealed(news.records)
       case 'unstored':
@@ -148,6 +153,7 @@ export function createHearing({ log, documents, standing, events, team, touched 
       standing.greet(relay)
       team().stands()
     },
+    permitted: standing.permit,
     opened: () => team().documents(),
     entered(id) {
       documents.get(id)?.connected()
@@ -155,7 +161,7 @@ export function createHearing({ log, documents, standing, events, team, touched 
     },
     arrived(id, records) {
       documents.get(id)?.arrived(records)
-      tell({ type: 'changed', documents: [id] })
+      tell({ type: 'arrived', document: id, records })
     },
     differs: (id) => report(new RejoinError('corrupt', `the relay has another content of ${JSON.stringify(id)}`)),
     arrivedPieces: (id, pieces) => documents.get(id)?.arrivedPieces(pieces),
@@ -177,6 +183,14 @@ export function createHearing({ log, documents, standing, events, team, touched 
     changed,
     fetched,
     awareness: (id, bytes) => team().people(id, bytes),
+    confirmed({ vector, relays, ...where }) {
+      documents.get(where.document)?.confirmed({ where, vector, relays })
+      tell({ type: 'confirmed', confirmation: { where, vector, relays } })
+    },
+    harvested(id, { answered, all }) {
+      documents.get(id)?.status.set({ harvest: { answered, all } })
+      tell({ type: 'harvest', document: id, harvest: { answered, all } })
+    },
     refused,
     forked(document, origin) {
       forked(document, origin)

@@ -6,7 +6,16 @@ export type { DocumentHandle, SavedLevel } from './document.ts'
 export { type ProviderEvents, type ProviderOptions, RejoinProvider } from './provider.ts'
 export { createMemoryReplicaStore } from './replica/memory.ts'
 export type * from './replica/store.ts'
-export type { Connection, DocumentStatus, Readable, Receipt, StorageHealth, WorkspaceStatus } from './status.ts'
+export type {
+  Connection,
+  DocumentStatus,
+  Readable,
+  Receipt,
+  Role,
+  StorageHealth,
+  StorageTrouble,
+  WorkspaceStatus,
+} from './status.ts'
 export {
   type Branch,
   type OpenOptions,

@@ -2,7 +2,7 @@
 import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import type { Environment } from '../shared/environment.ts'
-import { RejoinError } from '../shared/errors.ts'
+import { RejoinError, toRejoinError } from '../shared/errors.ts'
 import type { Scope } from '../shared/wire/messages.ts'
 import type { Dial } from './connection/socket.ts'
 import { openIndexedDbStore } from './replica/indexeddb.ts'
@@ -20,9 +20,15 @@ export interface WorkspaceOptions {
    * stays on this device.
    */
   relays?: readonly string[]
-  /** Permission for the relay, at most 8 KiB; a function is asked at every connection, and again later where it throws. */
+  /**
+   * Permission for the relay, at most 8 KiB, sent in the first frame and never in an address. A function is asked at every
+   * connection, before the token that it gave ends, and again later where it throws.
+   */
   token?: string | (() => string | Promise<string>)
-  /** `indexeddb` (the default), `memory` (gone with the tab), or a store of your own. */
+  /**
+   * `indexeddb`, which is refused where it does not open; `memory` (gone with the tab); or a store of your own. By default
+   * `indexeddb` where it opens, and otherwise memory, with `storage: 'degraded'` in the status.
+   */
   storage?: 'indexeddb' | 'memory' | ReplicaStore
   /**
    * Which documents are kept up to date here: `all` of the workspace (the default with durable storage), or those `opened`,
@@ -47,9 +53,22 @@ export interface OpenOptions {
   gc?: boolean
 }
 
-export async function openStore(storage: 'indexeddb' | 'memory' | ReplicaStore, name: string): Promise<ReplicaStore> {
-  if (storage === 'memory') return createMemoryReplicaStore()
-  return storage === 'indexeddb' ? openIndexedDbStore(name) : storage
+/** The store of a replica. `unopened`: why it is one in memory, where nobody asked for that. */
+export interface OpenedStore {
+  store: ReplicaStore
+  unopened?: RejoinError
+}
+
+/** Without a wish it is IndexedDB; where that does not open, as in some private windows, work goes on in memory and says so. */
+export async function openStore(storage: WorkspaceOptions['storage'], name: string): Promise<OpenedStore> {
+  if (storage === 'memory') return { store: createMemoryReplicaStore() }
+  if (storage === 'indexeddb') return { store: await openIndexedDbStore(name) }
+  if (storage !== undefined) return { store: storage }
+  try {
+    return { store: await openIndexedDbStore(name) }
+  } catch (error) {
+    return { store: createMemoryReplicaStore(), unopened: toRejoinError(error, 'storage-failed', 'no storage') }
+  }
 }
 
 /** The address of a workspace at a relay. Raises `bad-option` for what is no `ws:` or `wss:` (or `http(s):`) address. */

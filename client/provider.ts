@@ -145,7 +145,10 @@ function share(url: string, options: ProviderOptions): Shared {
   const key = JSON.stringify([url, user ?? '', typeof storage === 'string' ? storage : 'own'])
   let entry = workspaces.get(key)
   if (entry === undefined) {
-    entry = { workspace: open(url, { storage, token, user, dial }), users: 0 }
+    entry = {
+      workspace: open(url, { storage: storage === 'indexeddb' ? undefined : storage, token, user, dial }),
+      users: 0,
+    }
     workspaces.set(key, entry)
   }
   const mine = entry

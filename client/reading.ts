@@ -5,7 +5,7 @@
 import * as Y from 'yjs'
 import type { VersionVector } from '../shared/causality/version-vector.ts'
 import type { Environment } from '../shared/environment.ts'
-import { toRejoinError } from '../shared/errors.ts'
+import { isOfStorage, type RejoinError, toRejoinError } from '../shared/errors.ts'
 import type { OriginId } from '../shared/ids.ts'
 import { joinUpdates } from '../shared/update/join.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
@@ -26,8 +26,8 @@ export interface ReadingOptions {
   environment: Environment
   /** So many transactions in the log are not acknowledged. */
   counted(unacknowledged: number): void
-  /** Whether the store answers. */
-  storage(works: boolean): void
+  /** Whether the store answers, and why not. */
+  storage(error: RejoinError | undefined): void
   report(error: unknown): void
 }
 
@@ -95,12 +95,12 @@ export function createReading(options: ReadingOptions): Reading {
       try {
         await log.ensure(where)
         const held = await log.load(where.document)
-        options.storage(true)
+        options.storage(undefined)
         return held
       } catch (error) {
-        const { code } = toRejoinError(error, 'storage-failed', 'the document does not load')
-        if (hurried || (code !== 'storage-failed' && code !== 'storage-full')) throw error
-        options.storage(false)
+        const problem = toRejoinError(error, 'storage-failed', 'the document does not load')
+        if (hurried || !isOfStorage(problem)) throw error
+        options.storage(problem)
         if (failed === 0) report(error)
         await new Promise<void>((resolve) => {
           hurryLoad = resolve
@@ -185,9 +185,11 @@ export function createReading(options: ReadingOptions): Reading {
     get whenCaughtUp() {
       return catching
     },
-    arrived(records) {
+    arrived(all) {
       if (!loaded) return
       if (isApplying) return void catchUp()
+      // What was read from the log meanwhile is no news.
+      const records = all.filter(({ origin, seq }) => seq > (seenVector.get(origin) ?? 0))
       const connected = records.every(({ origin, seq }, index) => {
         const before = records.slice(0, index).findLast((each) => each.origin === origin)?.seq
         return seq === (before ?? seenVector.get(origin) ?? 0) + 1

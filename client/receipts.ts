@@ -1,15 +1,27 @@
 /** Waiting for receipts: who asked for one is told when everything typed before is as safe as asked for (P2). */
+import { covers } from '../shared/causality/version-vector.ts'
+import type { Environment } from '../shared/environment.ts'
+import { isOfStorage, RejoinError } from '../shared/errors.ts'
 import type { DocumentId } from '../shared/ids.ts'
+import { backoff } from './connection/backoff.ts'
 import type { Outstanding, UpdateLog } from './replica/update-log.ts'
+import type { Confirmation } from './tabs/channel.ts'
 
-/** How far `saved` waits: written to this device, or acknowledged by a relay, which has it durably. */
-export type SavedLevel = 'device' | 'relay'
+/**
+ * How far `saved` waits: written to this device, or acknowledged by a relay, which has it durably, or by so many relays: the loss of
+ * all but one of those loses nothing.
+ */
+export type SavedLevel = 'device' | 'relay' | { relays: number }
 
 export interface Receipts {
   /** Resolves when this many edits are stored, and those acknowledged where asked for. */
   saved(edits: number, level: SavedLevel, signal?: AbortSignal): Promise<void>
   /** Something may have come true. */
   look(): void
+  /** These records are at so many relays. */
+  confirmed(confirmed: Confirmation): void
+  /** Another conversation has begun: what is not confirmed is asked for anew. */
+  reconnected(): void
   /** Whoever waits, or will, is told so. */
   end(error: Error): void
 }
@@ -17,9 +29,12 @@ export interface Receipts {
 export function createReceipts(
   document: DocumentId,
   log: UpdateLog,
+  environment: Environment,
   edits: { readonly stored: number; readonly safe: number },
+  confirm: (asked: Confirmation) => void,
 ): Receipts {
   const waiters = new Set<() => void>()
+  const asked = new Map<Confirmation, boolean>()
   let ended: Error | undefined
   /** Settled when all who waited for receipts of relays have theirs: one after the other, as each look reads the store (P7). */
   let relayReceipts: Promise<unknown> = Promise.resolve()
@@ -59,15 +74,45 @@ export function createReceipts(
     })
   }
 
+  /** The store may fail for a while: whoever waits for a receipt goes on waiting. */
+  async function persistent<R>(read: () => Promise<R>): Promise<R> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await read()
+      } catch (error) {
+        if (ended !== undefined || !(error instanceof RejoinError && isOfStorage(error))) throw error
+        await new Promise<void>((resolve) => environment.setTimer(resolve, backoff(environment, tries, 0)))
+      }
+    }
+  }
+
   async function saved(count: number, level: SavedLevel, signal?: AbortSignal): Promise<void> {
     if (level === 'device') return until(() => edits.stored >= count, signal)
+    await atRelay(count, signal)
+    if (level !== 'relay' && level.relays > 1) await atRelays(level.relays, signal)
+  }
+
+  async function atRelays(relays: number, signal?: AbortSignal): Promise<void> {
+    const held = await log.held(document)
+    if (held === undefined || held.vector.size === 0) return
+    const confirmation = { where: held.ref, vector: held.vector, relays }
+    asked.set(confirmation, false)
+    confirm(confirmation)
+    try {
+      await until(() => asked.get(confirmation) === true, signal)
+    } finally {
+      asked.delete(confirmation)
+    }
+  }
+
+  async function atRelay(count: number, signal?: AbortSignal): Promise<void> {
     await until(() => edits.safe >= count, signal)
-    const outstanding: Outstanding = await log.outstanding(document)
+    const outstanding: Outstanding = await persistent(() => log.outstanding(document))
     let first = false
     const before = relayReceipts.then(() => {
       first = true
     })
-    const mine = until(() => first && log.isAcknowledged(document, outstanding), signal, before)
+    const mine = until(() => first && persistent(() => log.isAcknowledged(document, outstanding)), signal, before)
     relayReceipts = Promise.allSettled([before, mine])
     await mine
   }
@@ -79,6 +124,16 @@ export function createReceipts(
   return {
     saved,
     look,
+    confirmed({ where, vector, relays }) {
+      for (const each of asked.keys()) {
+        const isMeant = each.where.epoch === where.epoch && each.relays <= relays
+        if (isMeant && covers(vector, each.vector)) asked.set(each, true)
+      }
+      look()
+    },
+    reconnected() {
+      for (const [each, isConfirmed] of asked) if (!isConfirmed) confirm(each)
+    },
     end(error) {
       ended ??= error
       look()

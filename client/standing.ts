@@ -1,9 +1,10 @@
 /** Where a workspace stands: what connection, documents and storage say, put together for its status and theirs. */
 import type { Environment } from '../shared/environment.ts'
 import type { DocumentId, ReplicaId } from '../shared/ids.ts'
+import type { Role } from '../shared/roles.ts'
 import type { Scope } from '../shared/wire/messages.ts'
 import type { OpenDocument } from './document.ts'
-import { type Connection, createStatus, type Readable, type WorkspaceStatus } from './status.ts'
+import { type Connection, createStatus, type Readable, type StorageTrouble, type WorkspaceStatus } from './status.ts'
 import type { LeaderStanding } from './tabs/channel.ts'
 
 /** How old `lastSyncedAt` may be while the relay is heard. */
@@ -13,6 +14,8 @@ export interface StandingOptions {
   environment: Environment
   scope: Scope
   durable: boolean
+  /** Why there is no durable storage, where it was wished for. */
+  unopened?: StorageTrouble
   opened(): readonly OpenDocument[]
 }
 
@@ -25,6 +28,8 @@ export interface Standing {
   readonly caughtUp: boolean
   /** So many transactions of a document are not acknowledged; known documents are counted, with 0 too. */
   count(document: DocumentId, unacknowledged: number): void
+  /** So many more. */
+  add(document: DocumentId, count: number): void
   know(document: DocumentId): void
   /** Documents of which something is not acknowledged, and how many transactions. */
   waiting(): [document: DocumentId, unacknowledged: number][]
@@ -33,6 +38,8 @@ export interface Standing {
   connect(connection: LeaderStanding['connection'], error?: WorkspaceStatus['error']): void
   /** The relay has let this replica in. */
   greet(relay: ReplicaId): void
+  /** What may be done at the relay. */
+  permit(role: Role): void
   /** The relay gave a sign of life, now or then. */
   heard(at?: number): void
   /** As another tab is told. */
@@ -40,14 +47,14 @@ export interface Standing {
   /** Stands as the tab does that has the connection. */
   follow(leader: LeaderStanding): void
   catchUp(): void
-  /** Whether what comes from the relay can be stored; says whether that is news. */
-  storing(works: boolean): boolean
+  /** What keeps what comes from the relay from being stored, if anything; says whether that is news. */
+  storing(trouble: StorageTrouble | undefined): boolean
   /** Tells what has changed. */
   show(): void
 }
 
 export function createStanding(options: StandingOptions): Standing {
-  const { environment, scope, durable, opened } = options
+  const { environment, scope, durable, opened, unopened } = options
   const unacknowledged = new Map<DocumentId, number>()
   const ids = createStatus<{ ids: readonly DocumentId[] }>({ ids: [] })
   const well = durable ? 'ok' : 'memory'
@@ -63,7 +70,7 @@ export function createStanding(options: StandingOptions): Standing {
   let relay: ReplicaId = ''
   let greeted = false
   let caughtUp = false
-  let full = false
+  let full: StorageTrouble | undefined
   let error: WorkspaceStatus['error']
 
   function show(): void {
@@ -74,17 +81,17 @@ export function createStanding(options: StandingOptions): Standing {
     let total = untoldDeletions.size
     for (const count of unacknowledged.values()) total += count
     let unstored = false
-    let degraded = full
+    let trouble = unopened ?? full
     const all = opened()
     for (const document of all) {
-      const { receipt, storage } = document.status.get()
+      const { receipt, trouble: of } = document.status.get()
       unstored ||= receipt === 'memory' && durable
-      degraded ||= storage === 'degraded'
+      trouble ??= of
     }
     const settled = scope === 'opened' ? greeted && all.every((document) => document.isFetched) : caughtUp
     const synced = connection === 'syncing' && settled && total === 0 && !unstored
-    const storage = degraded ? 'degraded' : well
-    status.set({ ...moved(status, synced), unacknowledged: total, storage, error })
+    const storage = trouble === undefined ? well : 'degraded'
+    status.set({ ...moved(status, synced), unacknowledged: total, storage, trouble, error })
     for (const document of all) {
       const waiting = document.status.get().unacknowledged > 0
       document.status.set(moved(document.status, connection === 'syncing' && document.isFetched && !waiting))
@@ -122,6 +129,9 @@ export function createStanding(options: StandingOptions): Standing {
       // What is written in the new epoch tells of it.
       untoldDeletions.delete(document)
     },
+    add(document, count) {
+      unacknowledged.set(document, count + (unacknowledged.get(document) ?? 0))
+    },
     know(document) {
       if (!unacknowledged.has(document)) unacknowledged.set(document, 0)
     },
@@ -144,17 +154,22 @@ export function createStanding(options: StandingOptions): Standing {
       relay = by
       show()
     },
+    permit: (role) => status.set({ role }),
     heard,
-    tell: () => ({ connection, greeted, caughtUp, full, relay, lastSyncedAt: status.get().lastSyncedAt, error }),
+    tell() {
+      const { lastSyncedAt, role, unacknowledged } = status.get()
+      return { connection, greeted, caughtUp, full, relay, lastSyncedAt, role, unacknowledged, error }
+    },
     follow(leader) {
-      const { lastSyncedAt } = leader
+      const { lastSyncedAt, role } = leader
+      if (role !== undefined) status.set({ role })
       ;({ connection, greeted, caughtUp, full, relay, error } = leader)
       show()
       if (lastSyncedAt > status.get().lastSyncedAt) heard(lastSyncedAt)
     },
-    storing(works) {
-      if (full === !works) return false
-      full = !works
+    storing(trouble) {
+      if (full?.code === trouble?.code) return false
+      full = trouble
       show()
       return true
     },

@@ -1,5 +1,8 @@
 /** What an app can show of its sync: small stores with `get` and `subscribe`, as Svelte, Vue and React take them. */
-import type { ErrorCode } from '../shared/errors.ts'
+import type { ErrorCode, RejoinError } from '../shared/errors.ts'
+import type { Role } from '../shared/roles.ts'
+
+export type { Role } from '../shared/roles.ts'
 
 /** A value that changes. */
 export interface Readable<T> {
@@ -28,18 +31,30 @@ export type Connection = 'offline' | 'connecting' | 'syncing' | 'synced'
  */
 export type StorageHealth = 'ok' | 'memory' | 'degraded'
 
+/** Why the storage of this device is degraded. */
+export interface StorageTrouble {
+  code: ErrorCode
+  detail: string
+  /** What a person can do about it, and what is done without them. */
+  remedy: string
+}
+
 /** Where a workspace stands. */
 export interface WorkspaceStatus {
   connection: Connection
   /** Yjs transactions of this replica, in all documents, and deletions that no relay has acknowledged. */
   unacknowledged: number
   storage: StorageHealth
+  /** While the storage is degraded. */
+  trouble?: StorageTrouble
   /**
    * When everything was last known to be in sync with a relay, in milliseconds since 1970; 0: not since the workspace was
    * opened. While `synced` that is the relay's last sign of life, at most 20 s or so ago; it moves without calling listeners,
    * so read it with `get()`. After that it stays.
    */
   lastSyncedAt: number
+  /** What may be done at the relay, where that says so: with `read` and `comment` it takes no edits. The last one that was told. */
+  role?: Role
   /** Why the connection was given up for good, if it was. */
   error?: { code: ErrorCode; detail: string }
 }
@@ -55,16 +70,22 @@ export interface DocumentStatus {
   /** How safe everything typed so far is. */
   receipt: Receipt
   storage: StorageHealth
+  /** While the storage is degraded. */
+  trouble?: StorageTrouble
   /** As the workspace's, for this document: see there. 0: not since it was opened. */
   lastSyncedAt: number
   /** While a large document is being fetched: how many of its pieces are here, and how many there are. */
   progress?: { pieces: number; count: number }
+  /** When it was opened, so many of all relays of its mesh told what they have in time: what is shown rests on them. */
+  harvest?: { answered: number; all: number }
   /**
    * The document was ended: it does not open, or a relay refused its edits for good. Those are kept as a branch. Open it again
    * for what was accepted.
    */
   error?: { code: ErrorCode; detail: string }
 }
+
+export const toTrouble = ({ code, detail, remedy }: RejoinError): StorageTrouble => ({ code, detail, remedy })
 
 export function createStatus<T extends object>(initial: T): Writable<T> {
   let value = initial

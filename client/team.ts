@@ -11,6 +11,7 @@ import type { Documents } from './documents.ts'
 import type { UpdateLog } from './replica/update-log.ts'
 import type { Standing } from './standing.ts'
 import {
+  type Confirmation,
   type FollowerNews,
   type LeaderNews,
   openTabChannel,
@@ -57,6 +58,8 @@ export interface Team {
   closed(where: DocumentRef): void
   /** What is open in any tab. */
   documents(): DocumentRef[]
+  /** Asks to be told when this is at so many relays. */
+  confirm(confirmation: Confirmation): void
   /** Awareness of this tab. */
   showed(where: DocumentRef, bytes: Uint8Array): void
   /** People as the relay knows them. */
@@ -64,7 +67,7 @@ export interface Team {
   /** A relay holds of this document what is here. */
   fetched(document: DocumentId | undefined): void
   /** An edit of this tab is stored, as its nth. */
-  stored(document: DocumentId, n: number, bytes: Uint8Array): void
+  stored(document: DocumentId, n: number, count: number, bytes: Uint8Array): void
   /** Edits cannot be stored. */
   stuck(document: DocumentId): void
   /** What no tab can store of a document and this relay does not have. */
@@ -93,6 +96,7 @@ export function createTeam(options: TeamOptions): Team {
   let leader: string | undefined
   let wanted = false
   let closed = false
+  let answering = false
   let die = (): void => {}
 
   const leadership: Leadership = createLeadership({
@@ -164,6 +168,8 @@ export function createTeam(options: TeamOptions): Team {
       case 'fetched':
       case 'progress':
       case 'relayed':
+      case 'confirmed':
+      case 'harvest':
         if (leadership.role === 'following') heardLeader(message)
         break
       case 'ask':
@@ -171,6 +177,7 @@ export function createTeam(options: TeamOptions): Team {
       case 'opened':
       case 'closed':
       case 'submit':
+      case 'confirm':
         if (isLeading()) heardFollower(message)
         break
       case 'people':
@@ -203,6 +210,12 @@ export function createTeam(options: TeamOptions): Team {
       case 'progress':
         documents.get(message.document)?.status.set({ progress: { pieces: message.pieces, count: message.count } })
         break
+      case 'confirmed':
+        documents.get(message.confirmation.where.document)?.confirmed(message.confirmation)
+        break
+      case 'harvest':
+        documents.get(message.document)?.status.set({ harvest: message.harvest })
+        break
       case 'relayed':
         if (message.tab === me) relayed(message.number)
     }
@@ -219,7 +232,7 @@ export function createTeam(options: TeamOptions): Team {
     if (isNew) for (const { where } of documents.all()) tell({ type: 'opened', tab: me, where })
     if (news.greeted && (isNew || !before.greeted)) for (const { where } of documents.all()) handOver(where.document)
     if (news.caughtUp && (isNew || !before.caughtUp)) showFetched(undefined)
-    if (standing.waiting().length > 0) options.recount().catch(report)
+    if (news.greeted && news.unacknowledged === 0 && standing.waiting().length > 0) options.recount().catch(report)
   }
 
   /** What the leader has stored is read first. */
@@ -237,7 +250,7 @@ export function createTeam(options: TeamOptions): Team {
     const { conversation } = options.connector()
     switch (message.type) {
       case 'ask':
-        tell({ type: 'standing', tab: me, ...standing.tell() })
+        answer()
         if (!page.isVisible()) options.connector().tick()
         break
       case 'connect':
@@ -251,10 +264,27 @@ export function createTeam(options: TeamOptions): Team {
       case 'closed':
         guests.closed(message.tab, message.where)
         break
+      case 'confirm':
+        ask(message.confirmation)
+        break
       case 'submit':
         guests.handed(message.document, message)
         conversation?.edited(message.document, !page.isVisible())
     }
+  }
+
+  /** By a timer: a frozen page may still hear others, and can do nothing that waits for one. */
+  function answer(): void {
+    if (answering) return
+    answering = true
+    environment.setTimer(() => {
+      answering = false
+      stands()
+    }, 0)
+  }
+
+  function ask({ where, vector, relays }: Confirmation): void {
+    options.connector().conversation?.confirm({ ...where, vector, relays })
   }
 
   function heardPeople({ document, bytes, from }: PeopleNews): void {
@@ -324,6 +354,10 @@ export function createTeam(options: TeamOptions): Team {
       const all = [...documents.all().map(({ where }) => where), ...guests.documents()]
       return [...new Map(all.map((where) => [where.document, where])).values()]
     },
+    confirm(confirmation) {
+      if (leadership.role === 'following') tell({ type: 'confirm', confirmation })
+      else ask(confirmation)
+    },
     showed(where, bytes) {
       tell({ type: 'people', document: where.document, bytes, from: { tab: me, where } })
       options.connector().conversation?.awareness(where, bytes)
@@ -336,9 +370,9 @@ export function createTeam(options: TeamOptions): Team {
       if (document !== undefined) fetched.add(document)
       tell({ type: 'fetched', document })
     },
-    stored(document, n, bytes) {
+    stored(document, n, count, bytes) {
       options.connector().conversation?.edited(document)
-      tell({ type: 'edited', document, tab: me, n, bytes })
+      tell({ type: 'edited', document, tab: me, n, count, bytes })
     },
     stuck(document) {
       const untold = documents.get(document)?.untold()

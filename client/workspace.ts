@@ -18,7 +18,7 @@ import { type OpenOptions, openStore, syncUrl, type WorkspaceOptions } from './o
 import { toBranch } from './refusing.ts'
 import { openUpdateLog } from './replica/update-log.ts'
 import { createStanding } from './standing.ts'
-import type { Readable, WorkspaceStatus } from './status.ts'
+import { type Readable, toTrouble, type WorkspaceStatus } from './status.ts'
 import type { TabNews, TabRequest } from './tabs/channel.ts'
 import { createTeam } from './team.ts'
 
@@ -73,14 +73,22 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const environment = options.environment ?? systemEnvironment
   const urls = (options.relays ?? []).map((relay) => syncUrl(relay, options.id))
   const name = `rejoin:${encodeURIComponent(options.user ?? '')}:${encodeURIComponent(options.id)}`
-  const store = await openStore(options.storage ?? 'indexeddb', name)
+  const { store, unopened } = await openStore(options.storage, name)
   const log = await openUpdateLog(store, environment, damaged, lost)
   const scope = options.sync ?? (log.durable ? 'all' : 'opened')
 
   const events = createEvents()
   const { report } = events
   const documents = createDocuments({ make, left: ({ where }) => team.closed(where), report })
-  const standing = createStanding({ environment, scope, durable: log.durable, opened: documents.all })
+  const standing = createStanding({
+    environment,
+    scope,
+    durable: log.durable,
+    unopened: unopened && toTrouble(unopened),
+    opened: documents.all,
+  })
+  // When whoever opens it can listen.
+  if (unopened !== undefined) environment.setTimer(() => report(unopened), 0)
   const { status } = standing
   const compacting = createCompacting(log, environment, report)
   const hearing = createHearing({ log, touched: compacting.touch, documents, standing, events, team: () => team })
@@ -109,6 +117,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
           url,
           scope,
           token,
+          renewToken: typeof options.token === 'function' ? () => askToken(options.token) : undefined,
           environment,
           host: { ...hearing.host, recount, ended: over(ended) },
         })
@@ -150,10 +159,13 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
 
   /** Networks come and go; anything else is worth knowing, once for as long as it keeps the workspace from being in sync. */
   function over(ended: Ended): Ended {
-    return (code, message, retryAfterMs) => {
-      const detail = withoutRemedy(code, message)
+    return (why, message, retryAfterMs) => {
+      // There is no other: to come back with it is of no use.
+      const isLast = why === 'token-expired' && typeof options.token !== 'function'
+      const code = isLast ? 'unauthenticated' : why
+      const detail = withoutRemedy(why, message)
       if (code === 'fenced') team.fenced()
-      const usual = code === 'timeout' || code === 'stopping' || code === 'closed' || code === 'fenced'
+      const usual = USUAL_ENDS.has(code)
       if (!usual && code !== told) report(new RejoinError(code, detail))
       if (!usual) told = code
       ended(code, detail, retryAfterMs)
@@ -199,8 +211,8 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       environment,
       doc,
       awareness,
-      stored(stored, n, bytes) {
-        team.stored(stored, n, bytes)
+      stored(stored, n, count, bytes) {
+        team.stored(stored, n, count, bytes)
         if (team.role !== 'following') compacting.touch(stored)
         standing.count(stored, document.status.get().unacknowledged)
         standing.show()
@@ -209,6 +221,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       buried(branches) {
         for (const branch of branches) events.emit('deleted', { document: id, branch: toBranch(branch) })
       },
+      confirm: (confirmation) => team.confirm(confirmation),
       sendAwareness: (where, bytes) => team.showed(where, bytes),
       report,
     })
@@ -294,6 +307,9 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     close,
   }
 }
+
+/** Ends that come and go by themselves. */
+const USUAL_ENDS: ReadonlySet<ErrorCode> = new Set(['timeout', 'stopping', 'closed', 'token-expired', 'fenced'])
 
 const askToken = async (token: WorkspaceOptions['token'] = ''): Promise<string> =>
   typeof token === 'string' ? token : token()

@@ -4,7 +4,7 @@
  */
 import * as Y from 'yjs'
 import type { Environment } from '../shared/environment.ts'
-import { type ErrorCode, toRejoinError } from '../shared/errors.ts'
+import { type ErrorCode, type RejoinError, toRejoinError } from '../shared/errors.ts'
 import type { ReplicaId } from '../shared/ids.ts'
 import { inspectUpdate } from '../shared/update/inspect.ts'
 import { createIntervalIndex } from '../shared/update/intervals.ts'
@@ -26,8 +26,8 @@ export interface WritingOptions {
   changed(): void
   /** So many Yjs transactions were stored as this tab's nth edit. */
   stored(count: number, n: number, bytes: Uint8Array): void
-  /** Whether what was last typed could be stored. */
-  storage(works: boolean): void
+  /** Whether what was last typed could be stored, and why not. */
+  storage(error: RejoinError | undefined): void
   /** What was typed belongs to a document that was deleted: it is kept as these. */
   buried(branches: readonly BranchRow[]): void
   /** Something is waiting that the store refuses. */
@@ -124,15 +124,15 @@ export function createWriting(options: WritingOptions): Writing {
       stored += count
       tries = 0
       trouble = undefined
-      options.storage(true)
+      options.storage(undefined)
       options.stored(count, n, bytes)
     } catch (error) {
       waiting = [...held, ...waiting]
       late = true
-      options.storage(false)
-      const { code } = toRejoinError(error, 'storage-failed', 'edits cannot be stored')
-      if (code !== trouble) report(error)
-      trouble = code
+      const problem = toRejoinError(error, 'storage-failed', 'edits cannot be stored')
+      options.storage(problem)
+      if (problem.code !== trouble) report(problem)
+      trouble = problem.code
       if (!ended) environment.setTimer(appendSoon, backoff(environment, tries++, 0))
     } finally {
       storing = false

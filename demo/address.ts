@@ -1,18 +1,24 @@
-/** What the page's address says: the workspace in its query, the document in its hash, so that links can be shared. */
-
-/** The document that is opened where the address names none. */
-export const FIRST_DOCUMENT = 'welcome'
+/** What the page's address says: the workspace in its query, the note in its hash, so that links can be shared. */
+import { isNoteId } from './notebook/ids.ts'
 
 export const workspaceInAddress = (): string => new URLSearchParams(location.search).get('workspace') || 'demo'
 
-/** The document of the address; `undefined` where it names none, or nothing that can be read. */
-export function documentInAddress(): string | undefined {
+/** The note of the address; `undefined` where it names none. */
+export function noteInAddress(): string | undefined {
   try {
-    return decodeURIComponent(location.hash.slice(1)) || undefined
+    const id = decodeURIComponent(location.hash.slice(1))
+    return isNoteId(id) ? id : undefined
   } catch {
     return undefined
   }
 }
 
-/** The address of a document in this workspace; slashes stay readable. */
-export const documentLink = (id: string): string => `#${encodeURIComponent(id).replaceAll('%2F', '/')}`
+/** The hash of a note; slashes stay readable. */
+export const noteLink = (id: string): string => `#${encodeURIComponent(id).replaceAll('%2F', '/')}`
+
+/** The whole address of a note, for others. */
+export function sharedLink(id: string): string {
+  const url = new URL(location.href)
+  url.hash = noteLink(id)
+  return url.href
+}

@@ -1,14 +1,24 @@
 /** The demo's build, which a relay serves from `dist/demo`. `vite demo` serves it alone, with the relay of `npm run relay` behind. */
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
+import { precache } from '../tools/precache.ts'
 
-export default defineConfig({
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+export default defineConfig(({ command }) => ({
+  define: { BUILT: JSON.stringify(command === 'build') },
   base: './',
+  plugins: [precache(here('public'))],
   build: {
     outDir: '../dist/demo',
     emptyOutDir: true,
     // Every file under a name of its own, and no script but the page's: the strictest policy of content fits.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rollupOptions: {
+      input: { index: here('index.html'), 'service-worker': here('pwa/service-worker.ts') },
+      output: { entryFileNames: ({ name }) => (name === 'service-worker' ? '[name].js' : 'assets/[name]-[hash].js') },
+    },
   },
   server: { proxy: { '/sync': { target: 'ws://127.0.0.1:8787', ws: true } } },
-})
+}))

@@ -2,6 +2,7 @@
 import { type Context, Hono } from 'hono'
 import { type ErrorCode, toRejoinError } from '../shared/errors.ts'
 import { refusal } from './access.ts'
+import { type Gate, toDenial } from './auth/gate.ts'
 
 /** Files that a relay serves beside its routes. */
 export interface Assets {
@@ -19,8 +20,14 @@ export interface Asset {
 export interface AppOptions {
   version: string
   allowedOrigins: ReadonlySet<string>
+  /** Who may do what, where permissions are asked for. */
+  gate?: Gate
+  /** Whether they are, where that is not known by the gate. */
+  guarded?: boolean
   /** Answers a request for `/exchange`; absent where this relay talks to no others. */
   exchange?: (workspace: string | undefined, request: Request) => Promise<Response>
+  /** What Prometheus reads; absent where nobody counts. */
+  metrics?: { text(): Promise<string>; readonly contentType: string }
   /** The demo, where it is installed. */
   assets?: Assets
   /** Whether the relay takes connections. */
@@ -48,13 +55,28 @@ export type HttpCode = ErrorCode | 'not-found' | 'upgrade-required'
 /** The body of every answer that is not a success. */
 export const errorBody = (code: HttpCode, message: string) => ({ error: { code, message } })
 
-export function createApp({ version, allowedOrigins, assets, exchange, ready, report }: AppOptions): Hono {
+export function createApp(options: AppOptions): Hono {
+  const {
+    version,
+    allowedOrigins,
+    gate,
+    guarded = gate !== undefined,
+    assets,
+    exchange,
+    metrics,
+    ready,
+    report,
+  } = options
   const app = new Hono()
 
   app.use(async (context, next) => {
     const host = context.req.header('host') ?? new URL(context.req.url).host
-    const refused = refusal({ host, origin: context.req.header('origin') }, allowedOrigins)
+    const origin = context.req.header('origin')
+    const refused = refusal({ host, origin }, allowedOrigins, guarded)
     if (refused !== undefined) return context.json(errorBody(refused.code, refused.message), 403)
+    // Those are let in, so their pages may read what they are answered.
+    if (origin !== undefined && allowedOrigins.has(origin)) allowPage(context, origin)
+    if (context.req.method === 'OPTIONS') return context.body(null, 204)
     await next()
     context.header('X-Content-Type-Options', 'nosniff')
     context.header('Referrer-Policy', 'no-referrer')
@@ -64,6 +86,12 @@ export function createApp({ version, allowedOrigins, assets, exchange, ready, re
   app.get('/readyz', (context) =>
     ready() ? context.json({ status: 'ready', version }) : context.json(errorBody('stopping', 'the relay stops'), 503),
   )
+  if (gate !== undefined) addTickets(app, gate)
+  if (metrics !== undefined) {
+    app.get('/metrics', async (context) =>
+      context.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }),
+    )
+  }
   if (exchange !== undefined) {
     app.post('/exchange', ({ req }) => exchange(undefined, req.raw))
     app.post('/exchange/:workspace', ({ req }) => exchange(req.param('workspace'), req.raw))
@@ -81,6 +109,31 @@ export function createApp({ version, allowedOrigins, assets, exchange, ready, re
     return context.json(errorBody(code, 'the relay failed; see its log'), 500)
   })
   return app
+}
+
+function allowPage(context: Context, origin: string): void {
+  context.header('Access-Control-Allow-Origin', origin)
+  context.header('Access-Control-Allow-Methods', 'GET, POST')
+  context.header('Access-Control-Allow-Headers', 'Authorization, Content-Type')
+  context.header('Vary', 'Origin')
+}
+
+/**
+ * `POST /v1/workspaces/<workspace>/tickets?document=<document>` with `Authorization: Bearer <token>`: a ticket for one
+ * connection, for clients that can only put something into an address.
+ */
+function addTickets(app: Hono, gate: Gate): void {
+  app.post('/v1/workspaces/:workspace/tickets', async (context) => {
+    const [, token = ''] = /^Bearer (.+)$/i.exec(context.req.header('authorization') ?? '') ?? []
+    try {
+      const [workspace, document] = [context.req.param('workspace'), context.req.query('document')]
+      const ticket = await gate.ticket({ token, workspace, document })
+      return context.json(ticket, 201, { 'Cache-Control': 'no-store' })
+    } catch (error) {
+      const { code, detail } = toDenial(error)
+      return context.json(errorBody(code, detail), code === 'overloaded' ? 503 : 401)
+    }
+  })
 }
 
 function upgradeRequired(context: Context): Response {

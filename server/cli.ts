@@ -3,7 +3,9 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { RejoinError } from '../shared/errors.ts'
+import { RejoinError, toRejoinError } from '../shared/errors.ts'
+import { isRole, ROLES } from '../shared/roles.ts'
+import { mintToken, type TokenOptions } from './auth/tokens.ts'
 import { createRelay, RELAY_LIMITS, type Relay, type RelayLimits } from './index.ts'
 import { createLog, errorFields, type Log } from './log.ts'
 import { compactFolder } from './runtime/compact.ts'
@@ -21,12 +23,14 @@ const HELP = `rejoin: offline-first sync for Yjs
 Usage: rejoin relay [options]     run a relay
        rejoin compact <folder>    make the data of a relay that is stopped as small as it can be
        rejoin verify <folder>     look through the data of a relay, and change nothing
+       rejoin token [options]     make a token for somebody
        rejoin simulate [options]  run simulated worlds of clients and relays; see rejoin simulate --help
 
   --port <number>           port to listen on; 0 takes a free one      REJOIN_PORT, PORT        8787
   --host <address>          loopback name or address                   REJOIN_HOST              127.0.0.1
   --data <folder>           where workspaces are stored                REJOIN_DATA              ./.rejoin
   --peer <url>              another relay, which introduces the rest   REJOIN_PEER              (comma between)
+  --mesh                    let other relays join, without naming one  REJOIN_MESH=1
   --peer-secret-file <file> what relays of the mesh share              REJOIN_PEER_SECRET_FILE  on loopback: none
   --advertise <url>         where peers reach this relay               REJOIN_ADVERTISE         where it listens
   --demo <folder>           page to serve at /                         REJOIN_DEMO              the demo, if built
@@ -34,8 +38,20 @@ Usage: rejoin relay [options]     run a relay
   --limit <name>=<number>   a bound to change; repeat for more         REJOIN_LIMIT             (comma between)
 ${LIMIT_NAMES}
   --ttl-days <number>       delete what nobody wrote for so long       REJOIN_TTL_DAYS          never
+
+  --auth-secret-file <file> ask for tokens signed with this secret     REJOIN_AUTH_SECRET_FILE, REJOIN_AUTH_SECRET
+  --auth-keys <file or url> ... with the key to one of these (JWKS)    REJOIN_AUTH_KEYS
+  --auth-audience <name>    whom tokens have to be for                 REJOIN_AUTH_AUDIENCE     rejoin
+  --auth-lifetime <time>    longest life of a token, as 15m or 8h      REJOIN_AUTH_LIFETIME     24h
+  --subject <name>          token: for whom, the same on each device
+  --workspace <id>          token: where; repeat for more, * for all
+  --document <id>           token: which, * at its end for any; repeat for more, all by default
+  --role <role>             token: read, comment, write (the default) or admin
+  --expires <time>          token: its life, 1h by default
+
   --hash                    verify: say the hash of each document's content
   --json                    verify: say it in lines of JSON
+  --restored                an older copy of the data was put back: let anybody bring what is missing
   --open-hint               say which page to open                     REJOIN_OPEN_HINT=1
   --help, --version
 
@@ -48,12 +64,23 @@ const OPTIONS = {
   host: { type: 'string' },
   data: { type: 'string' },
   peer: { type: 'string', multiple: true },
+  mesh: { type: 'boolean' },
   'peer-secret-file': { type: 'string' },
   advertise: { type: 'string' },
   demo: { type: 'string' },
   'allowed-origin': { type: 'string', multiple: true },
   limit: { type: 'string', multiple: true },
   'ttl-days': { type: 'string' },
+  'auth-secret-file': { type: 'string' },
+  'auth-keys': { type: 'string' },
+  'auth-audience': { type: 'string' },
+  'auth-lifetime': { type: 'string' },
+  subject: { type: 'string' },
+  workspace: { type: 'string', multiple: true },
+  document: { type: 'string', multiple: true },
+  role: { type: 'string' },
+  expires: { type: 'string' },
+  restored: { type: 'boolean' },
   'open-hint': { type: 'boolean' },
   hash: { type: 'boolean' },
   json: { type: 'boolean' },
@@ -76,9 +103,10 @@ async function main(argv: readonly string[]): Promise<void> {
   if (values.help) return say(HELP)
   const [command, ...rest] = positionals
   if (command === undefined) throw new UsageError('a command is missing')
-  if (!['relay', 'compact', 'verify'].includes(command)) throw new UsageError(`there is no command ${command}`)
-  const [argument, ...more] = command === 'relay' ? [undefined, ...rest] : rest
+  if (!['relay', 'compact', 'verify', 'token'].includes(command)) throw new UsageError(`there is no command ${command}`)
+  const [argument, ...more] = command === 'relay' || command === 'token' ? [undefined, ...rest] : rest
   if (more.length > 0) throw new UsageError(`${more.join(' ')} is one argument too many`)
+  if (command === 'token') return token(values)
   const folder = resolve(argument ?? dataFolder(values))
   if (command === 'compact') return compactFolder(folder, (line) => say(`${line}\n`))
   if (command === 'verify') return verify(folder, values)
@@ -117,10 +145,12 @@ async function relay(values: Values): Promise<void> {
   const relay = createRelay({
     data,
     demo: values.demo ?? environment.REJOIN_DEMO ?? root.demo,
+    auth: toAuth(values),
+    restored: values.restored,
     allowedOrigins: values['allowed-origin'] ?? toList(environment.REJOIN_ALLOWED_ORIGIN),
     ttlMs: toTtl(values['ttl-days'] ?? environment.REJOIN_TTL_DAYS),
-    peers: values.peer ?? environment.REJOIN_PEER?.split(','),
-    peerSecret: toSecret(values['peer-secret-file'] ?? environment.REJOIN_PEER_SECRET_FILE),
+    peers: toPeers(values),
+    peerSecret: toPeerSecret(values['peer-secret-file'] ?? environment.REJOIN_PEER_SECRET_FILE),
     advertise: values.advertise ?? environment.REJOIN_ADVERTISE,
     limits: toLimits(values.limit ?? toList(environment.REJOIN_LIMIT)),
     log,
@@ -137,6 +167,65 @@ async function relay(values: Values): Promise<void> {
   }
 }
 
+/** The secret comes from a file or the environment: command lines are seen by everybody on the machine. */
+function toSecret(values: Values): string | undefined {
+  const file = values['auth-secret-file'] ?? process.env.REJOIN_AUTH_SECRET_FILE
+  const secret = file === undefined ? process.env.REJOIN_AUTH_SECRET : readText(file, 'the secret').trimEnd()
+  return secret === '' ? undefined : secret
+}
+
+function toAuth(values: Values): TokenOptions | undefined {
+  const secret = toSecret(values)
+  const keys = values['auth-keys'] ?? process.env.REJOIN_AUTH_KEYS
+  if (secret === undefined && !keys) return undefined
+  return {
+    secret,
+    publicKeys: keys ? toKeys(keys) : undefined,
+    audience: values['auth-audience'] ?? process.env.REJOIN_AUTH_AUDIENCE,
+    lifetimeMsMax: toMs(values['auth-lifetime'] ?? process.env.REJOIN_AUTH_LIFETIME, undefined),
+  }
+}
+
+function toKeys(keys: string): TokenOptions['publicKeys'] {
+  if (/^https?:/.test(keys)) return new URL(keys)
+  try {
+    return JSON.parse(readText(keys, 'the keys'))
+  } catch (error) {
+    if (error instanceof RejoinError) throw error
+    throw new RejoinError('bad-option', `the keys in ${keys} are no JSON`)
+  }
+}
+
+function readText(file: string, what: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw toRejoinError(error, 'bad-option', `${what} in ${file} cannot be read`)
+  }
+}
+
+async function token(values: Values): Promise<void> {
+  const secret = toSecret(values)
+  if (secret === undefined) throw new UsageError('give --auth-secret-file: it signs the token')
+  const { subject, workspace, document, role = 'write' } = values
+  if (subject === undefined || workspace === undefined) throw new UsageError('give --subject and --workspace')
+  if (!isRole(role)) throw new UsageError(`the role ${role} is none of ${ROLES.join(', ')}`)
+  const lifetimeMs = toMs(values.expires, 60 * 60_000)
+  const audience = values['auth-audience'] ?? process.env.REJOIN_AUTH_AUDIENCE
+  const claims = { subject, workspaces: workspace, role, documents: document, lifetimeMs }
+  say(`${await mintToken(secret, claims, { audience })}\n`)
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+function toMs<Otherwise>(time: string | undefined, otherwise: Otherwise): number | Otherwise {
+  if (time === undefined || time === '') return otherwise
+  const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(time) ?? []
+  const ms = Number(count) * (UNIT_MS[unit] ?? 0)
+  if (!(ms > 0)) throw new UsageError(`the time ${time} is not like 90s, 15m, 8h or 7d`)
+  return ms
+}
+
 const dataFolder = ({ data }: Values): string => data ?? process.env.REJOIN_DATA ?? '.rejoin'
 
 function toPort(text: string): number {
@@ -151,7 +240,12 @@ function toTtl(days: string | undefined): number | undefined {
   return Number(days) * 24 * 60 * 60_000
 }
 
-function toSecret(file: string | undefined): string | undefined {
+function toPeers({ peer, mesh }: Values): string[] | undefined {
+  const peers = peer ?? toList(process.env.REJOIN_PEER)
+  return peers.length > 0 || mesh === true || process.env.REJOIN_MESH === '1' ? peers : undefined
+}
+
+function toPeerSecret(file: string | undefined): string | undefined {
   if (file === undefined) return undefined
   try {
     return readFileSync(file, 'utf8').trim()

@@ -5,19 +5,26 @@ import { assert, RejoinError } from '../shared/errors.ts'
 import { UPDATE_BYTES_MAX } from '../shared/limits.ts'
 import { checkOrigin } from './access.ts'
 import { createApp } from './app.ts'
+import { type Authenticate, type Credentials, createGate, type Gate } from './auth/gate.ts'
+import { createTokenCheck, LIFETIME_MS_MAX, type TokenOptions } from './auth/tokens.ts'
 import { atMostOften, createLog, errorFields, type Log } from './log.ts'
 import type { MeshView } from './mesh/mesh.ts'
 import { RELAY_LIMITS, type RelayLimits } from './relay/limits.ts'
 import { createRelayCore, type RelayCore } from './relay/relay.ts'
 import { openAssets } from './runtime/assets.ts'
-import { openDataFolder } from './runtime/data-folder.ts'
+import { type DataFolder, openDataFolder } from './runtime/data-folder.ts'
 import { createNodeMesh, type NodeMesh } from './runtime/mesh.ts'
+import { createMetrics } from './runtime/metrics.ts'
 import { createNodeHost } from './runtime/node.ts'
 import { findPackageRoot } from './runtime/package-root.ts'
 import { createMemoryStore } from './storage/memory.ts'
 import type { RelayStore } from './storage/store.ts'
 
 export { type ErrorCode, RejoinError } from '../shared/errors.ts'
+export type { Role } from '../shared/roles.ts'
+export type { Authenticate, Credentials } from './auth/gate.ts'
+export type { Principal } from './auth/principal.ts'
+export { mintToken, type TokenClaims, type TokenOptions } from './auth/tokens.ts'
 export type { Log, LogLevel } from './log.ts'
 export type { MeshView } from './mesh/mesh.ts'
 export { RELAY_LIMITS, type RelayLimits } from './relay/limits.ts'
@@ -35,6 +42,15 @@ export interface RelayOptions {
    * `undefined` keeps it. They are looked at hourly while their workspace is in use.
    */
   ttlMs?: number | ((workspace: string, document: string) => number | undefined)
+  /** Asks everybody for a token, and says how it is checked. Then the relay may listen anywhere. */
+  auth?: TokenOptions
+  /** Your own way to tell who somebody is, in place of `auth`. */
+  onAuthenticate?: Authenticate
+  /**
+   * An older copy of the data was put back: whose names are is forgotten, so that anybody may bring again what is missing in it. Say
+   * so at the first start after that, and then no more.
+   */
+  restored?: boolean
   /** A folder to serve at `/`: the build of the demo, or of a page of your own. */
   demo?: string
   /** Origins of pages that may connect beside the relay's own, as `https://app.example.com`. */
@@ -63,10 +79,15 @@ export interface Relay {
   /** How the mesh looks from here; `undefined` without `peers`. */
   mesh(): MeshView | undefined
   /**
-   * Starts a server. `port` 0 takes a free one; `host` is a loopback name or address, by default 127.0.0.1. Raises
-   * `bad-option` where that address is taken or not allowed.
+   * Starts a server. `port` 0 takes a free one; `host` is 127.0.0.1 by default, and a loopback name or address where nobody is
+   * asked for a token. Raises `bad-option` where that address is taken or not allowed.
    */
   listen(port: number, host?: string): Promise<{ port: number; host: string; url: string }>
+  /**
+   * Tokens of this subject that were made until now count no more, also after a restart, and connections that came with one are
+   * cut. Raises `bad-option` where no permissions are asked for, `storage-failed` where it cannot be kept.
+   */
+  revoke(subject: string): void
   /** Refuses what is new, tells those who are connected, commits, and drains for some seconds at most. Idempotent. */
   close(): Promise<void>
 }
@@ -80,15 +101,26 @@ export function createRelay(options: RelayOptions = {}): Relay {
   const report = (error: unknown) => flooding('error', 'internal error', errorFields(error))
   const assets = options.demo === undefined ? undefined : openAssets(options.demo, systemEnvironment.now)
   const folder = options.data === undefined ? undefined : openDataFolder(options.data)
+  const gate = openGate(options, folder)
+  const { version } = findPackageRoot()
+  const metrics = createMetrics({
+    version,
+    connections: () => core.connections,
+    workspaces: () => core.workspaces,
+    mesh: () => mesh?.view(),
+    isMesh: options.peers !== undefined,
+  })
   const openStore = folder?.openStore ?? memoryStores()
   const core: RelayCore = createRelayCore({
-    openStore,
+    gate,
+    openStore: options.restored ? forgetting(openStore) : openStore,
     environment: systemEnvironment,
     limits,
     ttlMs: checkTtl(options.ttlMs),
     soon: setImmediate,
     report,
     noted: (event, workspace, fields) => flooding('info', event, { workspace, ...fields }),
+    watch: metrics,
     attach: options.peers === undefined ? undefined : (id, workspace) => joined().attach(id, workspace),
   })
   const mesh =
@@ -97,10 +129,27 @@ export function createRelay(options: RelayOptions = {}): Relay {
     assert(mesh !== undefined, 'a relay with peers has a mesh')
     return mesh
   }
-  const { version } = findPackageRoot()
-  const app = createApp({ version, allowedOrigins, assets, exchange: mesh?.exchange, ready: () => host.ready, report })
+  const app = createApp({
+    version,
+    allowedOrigins,
+    gate,
+    assets,
+    metrics,
+    exchange: mesh?.exchange,
+    ready: () => host.ready,
+    report,
+  })
   const fetch = (request: Request) => app.fetch(request)
-  const host = createNodeHost({ core, limits, allowedOrigins, fetch, now: systemEnvironment.now, log: flooding })
+  const guarded = gate !== undefined
+  const host = createNodeHost({
+    core,
+    limits,
+    allowedOrigins,
+    guarded,
+    fetch,
+    now: systemEnvironment.now,
+    log: flooding,
+  })
   return {
     fetch,
     attach: host.attach,
@@ -112,12 +161,31 @@ export function createRelay(options: RelayOptions = {}): Relay {
       mesh?.start(url)
       return { port: bound.port, host: bound.address, url }
     },
+    revoke(subject) {
+      if (gate === undefined) throw new RejoinError('bad-option', 'this relay asks nobody for a token')
+      gate.revoke(subject)
+      core.tick()
+    },
     async close() {
       await host.close()
       mesh?.close()
       folder?.close()
     },
   }
+}
+
+/** Raises `bad-option`. */
+function openGate({ auth, onAuthenticate }: RelayOptions, folder: DataFolder | undefined): Gate | undefined {
+  if (auth !== undefined && onAuthenticate !== undefined) {
+    throw new RejoinError('bad-option', 'give either auth or onAuthenticate')
+  }
+  const { now, randomBytes } = systemEnvironment
+  const check = auth && createTokenCheck(auth, now)
+  const authenticate = check ? ({ token, workspace }: Credentials) => check(token, workspace) : onAuthenticate
+  if (authenticate === undefined) return undefined
+  const lifetimeMsMax = auth?.lifetimeMsMax ?? LIFETIME_MS_MAX
+  const revoked = folder?.revocations()
+  return createGate({ authenticate, now, randomBytes, lifetimeMsMax, revoked, keep: folder?.keepRevocations })
 }
 
 /** Raises `bad-option`. */
@@ -140,6 +208,17 @@ function checkTtl(
   if (typeof ttlMs !== 'number') return ttlMs
   if (!(ttlMs > 0)) throw new RejoinError('bad-option', `a time to live of ${ttlMs} ms`)
   return () => ttlMs
+}
+
+/** Stores in which no name is anybody's when they are opened first. */
+function forgetting(openStore: (workspaceId: string) => RelayStore): (workspaceId: string) => RelayStore {
+  const seen = new Set<string>()
+  return (workspaceId) => {
+    const store = openStore(workspaceId)
+    if (!seen.has(workspaceId)) store.forgetOwners(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+    seen.add(workspaceId)
+    return store
+  }
 }
 
 /** Stores that outlive the times in which nobody uses their workspace. */

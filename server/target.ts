@@ -1,4 +1,4 @@
-/** What a request for a WebSocket asks for. */
+/** What a request for a WebSocket asks for, and what it shows. */
 
 export type Target =
   | { protocol: 'sync'; workspace: string }
@@ -16,6 +16,22 @@ export function parseTarget(url: string): Target | undefined {
   const [, workspace, document] = /^\/y\/([^/]*)(?:\/(.*))?$/.exec(path) ?? []
   if (workspace === undefined) return undefined
   return { protocol: 'y-websocket', workspace: decode(workspace), document: decode(document ?? '') }
+}
+
+/** The subprotocol that a stock client names beside its token: one of those offered has to be chosen. */
+export const SUBPROTOCOL = 'rejoin'
+/** Stands before the token, which becomes a subprotocol so. */
+const TOKEN_SUBPROTOCOL = 'token.'
+
+/**
+ * What a stock client shows: a token as a subprotocol, since browsers can put it nowhere else, or a ticket in the address.
+ * A token in the address counts for nothing: addresses end up in logs.
+ */
+export function shownToken(url: string, subprotocols: string | null | undefined): string {
+  const offered = subprotocols?.split(',').map((name) => name.trim()) ?? []
+  const token = offered.find((name) => name.startsWith(TOKEN_SUBPROTOCOL))
+  if (token !== undefined) return token.slice(TOKEN_SUBPROTOCOL.length)
+  return new URLSearchParams(url.split('?', 2)[1] ?? '').get('ticket') ?? ''
 }
 
 /**

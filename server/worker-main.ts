@@ -3,4 +3,7 @@ import { createRelayWorker } from './worker.ts'
 
 export { RelayObject } from './worker.ts'
 
-export default createRelayWorker()
+export default createRelayWorker({
+  // `wrangler secret put REJOIN_AUTH_SECRET`; without it only loopback is served.
+  auth: ({ REJOIN_AUTH_SECRET: secret }) => (typeof secret === 'string' && secret !== '' ? { secret } : undefined),
+})

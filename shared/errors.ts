@@ -117,12 +117,36 @@ const CODES = {
   stopping: { number: 21, final: false, close: 1012, remedy: 'the relay restarts; the client comes back' },
   unacknowledged: { number: 22, final: true, close: 1000, remedy: 'wait for the relay, or force and lose the edits' },
   'bad-option': { number: 23, final: true, close: 4400, remedy: 'see the documentation of the option' },
+  unauthenticated: {
+    number: 31,
+    final: true,
+    close: 4401,
+    remedy: 'give a token that this relay knows, for this workspace',
+  },
+  'token-expired': {
+    number: 32,
+    final: false,
+    close: 1008,
+    remedy: 'the client asks for a new token and comes back; what is not sent yet is kept',
+  },
+  foreign: {
+    number: 33,
+    final: false,
+    close: 1008,
+    remedy: 'only who wrote it can send it: it waits for that one, or for another relay',
+  },
   deleted: { number: 24, final: true, close: 4410, remedy: 'the document was deleted: open it again for a new one' },
   fenced: {
     number: 25,
     final: false,
     close: 1000,
     remedy: 'another tab of this profile has taken over: it sends what is here, and nothing is lost',
+  },
+  outdated: {
+    number: 26,
+    final: false,
+    close: 1011,
+    remedy: 'a newer version of the app has opened this storage: reload the page',
   },
 } as const satisfies Record<string, Code>
 
@@ -140,6 +164,11 @@ export class RejoinError extends Error {
     super(`${detail} (${code}: ${CODES[code].remedy})`, options)
     this.code = code
     this.detail = detail
+  }
+
+  /** What to do, and what Rejoin does by itself. */
+  get remedy(): string {
+    return CODES[this.code].remedy
   }
 
   /** Trying the same again cannot help. */
@@ -169,6 +198,10 @@ export const closeCode = (code: ErrorCode): number => CODES[code].close
 
 /** Whether an error of this code can be cured by trying again. */
 export const isFinal = (code: ErrorCode): boolean => CODES[code].final
+
+/** The storage of this device fails, for now: what is done without it goes on. */
+export const isOfStorage = ({ code }: RejoinError): boolean =>
+  code === 'storage-full' || code === 'storage-failed' || code === 'outdated'
 
 /** Any thrown value as a RejoinError, so that nothing leaves without a code. */
 export function toRejoinError(thrown: unknown, code: ErrorCode, what: string): RejoinError {

@@ -44,6 +44,9 @@ export const VECTOR_ORIGINS_MAX = 32_768
 /** Longest token in the first frame. */
 export const TOKEN_BYTES_MAX = 8 * KIB
 
+/** Largest frame with a hello: its token, and the rest of it. */
+export const HELLO_BYTES_MAX = TOKEN_BYTES_MAX + KIB
+
 /** Longest detail text of an error on the wire. */
 export const DETAIL_BYTES_MAX = 512
 

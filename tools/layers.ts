@@ -30,6 +30,7 @@ const houses: Readonly<Record<string, House>> = {
     uses: ['shared'],
     rooms: [
       ['server/storage'],
+      ['server/auth'],
       ['server/relay'],
       ['server/mesh'],
       ['server/*'],

@@ -94,6 +94,7 @@ export function createChecking(talk: Talk, sending: Sending): Checking {
     const { ref, unacknowledged, updates } = await log.load(document)
     // What is not acknowledged is on its way, or may be refused: it is looked at again without that.
     if (unacknowledged > 0) return void checked.delete(document)
+    if (!talk.permission.canWrite) return
     const pieces = await inSteps(compactToPieces(updates, { gc: ref.gc }))
     await sending.submitContent(ref, pieces.map(inflatePiece))
   }

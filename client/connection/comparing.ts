@@ -120,7 +120,7 @@ export function createComparing(talk: Talk, sending: Sending): Comparing {
   }
 
   async function serve(message: Vector): Promise<void> {
-    const { transfer, records } = await log.answer(message.document, message)
+    const { transfer, records } = await lacking(message)
     if (transfer !== undefined && !(await sending.sendPieces(message, transfer))) return repair(message.document)
     for (const record of records) offers.serve(message.document, record.origin, record.seq)
     sending.sendRecords(message, records)
@@ -131,6 +131,13 @@ export function createComparing(talk: Talk, sending: Sending): Comparing {
     else if (covers(vector, message.vector) && conflicts(vector, message.vector).length === 0)
       host.fetched(message.document)
     else await talk.differAgain(message)
+  }
+
+  /** What the relay lacks. Who may only read brings nothing of others'; what is its own the relay is to refuse, and say so. */
+  async function lacking(message: Vector): ReturnType<typeof log.answer> {
+    const { document } = message
+    const isOwn = talk.permission.canWrite || ((await log.held(document))?.unacknowledged ?? 0) > 0
+    return isOwn ? log.answer(document, message) : { transfer: undefined, records: [] }
   }
 
   /** What the relay holds already, brought by others or before a receipt got lost, is acknowledged. */

@@ -1,15 +1,15 @@
 /**
- * Keeps one conversation with a relay alive: dials, waits with full jitter, tries the next relay, and stops where trying
+ * Keeps one conversation with a relay alive: dials, waits with full jitter, tries relays by their health, and stops where trying
  * again cannot help. It reacts at once when the browser says that the network or the page is back.
  */
 import type { Environment } from '../../shared/environment.ts'
 import { type ErrorCode, isFinal } from '../../shared/errors.ts'
-import { backoff } from './backoff.ts'
 import type { Conversation } from './conversation.ts'
+import { createHealth } from './health.ts'
 import type { Dial, Socket } from './socket.ts'
 
 export interface ConnectorOptions {
-  /** Tried in turn. */
+  /** Tried by their health. */
   urls: readonly string[]
   dial: Dial
   environment: Environment
@@ -40,8 +40,7 @@ const DIAL_MS_MAX = 15_000
 export function createConnector(options: ConnectorOptions): Connector {
   const { urls, environment } = options
   let wanted = false
-  let tries = 0
-  let next = 0
+  const health = createHealth(urls, environment)
   let attempt: { end(code: ErrorCode, detail: string): void } | undefined
   let conversation: Conversation | undefined
   let cancelWait: (() => void) | undefined
@@ -50,8 +49,9 @@ export function createConnector(options: ConnectorOptions): Connector {
 
   function dial(): void {
     cancelWait = undefined
-    const url = urls[next % urls.length] as string
+    const { url } = health.next()
     const openedAt = environment.now()
+    health.dialled(url)
     let over = false
     let cancelTimer = environment.setTimer(() => ended('timeout', 'the relay does not answer', 0), DIAL_MS_MAX)
     options.changed('connecting')
@@ -76,7 +76,7 @@ export function createConnector(options: ConnectorOptions): Connector {
 
     function tick(): void {
       cancelTimer()
-      if (environment.now() - openedAt > HEALTHY_AFTER_MS) tries = 0
+      if (environment.now() - openedAt > HEALTHY_AFTER_MS) health.lasted(url)
       cancelTimer = environment.setTimer(tick, TICK_EVERY_MS)
       tickedAt = environment.now()
       conversation?.tick()
@@ -95,20 +95,16 @@ export function createConnector(options: ConnectorOptions): Connector {
         forgetEvents?.()
         return options.changed('offline', { code, detail })
       }
+      health.ended(url, retryAfterMs)
       options.changed('offline')
-      if (wanted) wait(retryAfterMs)
+      if (wanted) cancelWait = environment.setTimer(dial, health.next().delayMs)
     }
-  }
-
-  function wait(retryAfterMs: number): void {
-    next++
-    cancelWait = environment.setTimer(dial, backoff(environment, tries++, retryAfterMs))
   }
 
   function hurry(): void {
     if (cancelWait === undefined) return
     cancelWait()
-    tries = 0
+    health.forgive()
     dial()
   }
 
@@ -137,9 +133,15 @@ export function createConnector(options: ConnectorOptions): Connector {
   }
 }
 
+const FINAL_CLOSES: Readonly<Record<number, ErrorCode>> = {
+  4400: 'version',
+  4401: 'unauthenticated',
+  4404: 'invalid-id',
+}
+
 /** Close codes 4400 to 4499 say that coming back is of no use. */
 function codeOf(code: number): ErrorCode {
-  if (code >= 4400 && code <= 4499) return code === 4400 ? 'version' : code === 4404 ? 'invalid-id' : 'forbidden'
+  if (code >= 4400 && code <= 4499) return FINAL_CLOSES[code] ?? 'forbidden'
   return 'timeout'
 }
 

@@ -18,6 +18,7 @@ import { createComparing } from './comparing.ts'
 import { createFrames } from './frames.ts'
 import { type ConversationHost, refOf, type Talk } from './host.ts'
 import { createOffers } from './offers.ts'
+import { createPermission } from './permission.ts'
 import { createProgress } from './progress.ts'
 import { createReceiving, isTaken } from './receiving.ts'
 import { createSending } from './sending.ts'
@@ -30,6 +31,8 @@ export interface ConversationOptions {
   url: string
   scope: Scope
   token: string
+  /** A newer token; absent where there is only one. */
+  renewToken?: () => Promise<string>
   environment: Environment
   host: ConversationHost
 }
@@ -69,8 +72,15 @@ export function createConversation(options: ConversationOptions): Conversation {
   const again = new Set<DocumentId>()
   /** How often documents were compared again, one time after the other. */
   const rounds = new Map<DocumentId, number>()
+  const permission = createPermission({
+    environment,
+    renew: options.renewToken,
+    put: frames.put,
+    permitted: host.permitted,
+  })
   const talk: Talk = {
     log,
+    permission,
     host,
     scope,
     environment,
@@ -116,6 +126,7 @@ export function createConversation(options: ConversationOptions): Conversation {
     for (const action of actions) {
       if (action.do === 'send') frames.put(action.message)
       else if (action.do === 'ping') socket.send('ping')
+      else if (action.do === 'access') permission.take(action.access)
       else if (action.do === 'end') finish(action)
       else turns.push(action)
     }
@@ -200,9 +211,9 @@ export function createConversation(options: ConversationOptions): Conversation {
       case 'content':
         return checking.answered(action.content)
       case 'confirmed':
-        return host.confirmed?.(action.confirmed)
+        return host.confirmed(action.confirmed)
       case 'harvest':
-        return host.harvested?.(action.harvest.document, action.harvest)
+        return host.harvested(action.harvest.document, action.harvest)
       case 'awareness':
         return host.awareness(action.awareness.document, action.awareness.bytes)
       default:
@@ -247,6 +258,7 @@ export function createConversation(options: ConversationOptions): Conversation {
     frames.close()
     sending.close()
     checking.close()
+    permission.close()
   }
 
   later(async () => {

@@ -1,7 +1,8 @@
 /** Whom a conversation tells what it learns, and what its parts work with. */
 import type { Environment } from '../../shared/environment.ts'
-import type { ErrorCode } from '../../shared/errors.ts'
+import type { ErrorCode, RejoinError } from '../../shared/errors.ts'
 import type { DocumentId, ReplicaId } from '../../shared/ids.ts'
+import type { Role } from '../../shared/roles.ts'
 import type { Compared } from '../../shared/sync/action.ts'
 import type { Action, Session } from '../../shared/sync/session.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
@@ -9,6 +10,7 @@ import type { Confirmed, Message, Scope } from '../../shared/wire/messages.ts'
 import type { BranchRow, Waiting } from '../replica/store.ts'
 import type { Arrived, ArrivedPieces, HeldDocument, UpdateLog } from '../replica/update-log.ts'
 import type { Offers } from './offers.ts'
+import type { Permission } from './permission.ts'
 import type { Progress } from './progress.ts'
 
 /** Whom a conversation tells what it learns. */
@@ -17,6 +19,8 @@ export interface ConversationHost {
   heard(): void
   /** The relay has let this replica in. */
   greeted(relay: ReplicaId): void
+  /** What this replica may do there, where the relay says so. */
+  permitted(role: Role): void
   /** Documents that somebody has open. */
   opened(): Iterable<DocumentRef>
   /** The relay knows that this document is open here: people in it may be shown. */
@@ -31,8 +35,8 @@ export interface ConversationHost {
   deleted(where: DocumentRef, empty: boolean, branch: BranchRow | undefined): void
   /** Edits that the device's storage refuses: they are sent without being sealed, and the relay names them. */
   unstored(document: DocumentId, relay: ReplicaId): { bytes: Uint8Array; relayed(): void } | undefined
-  /** Whether there was room to store what came. */
-  storing(works: boolean): void
+  /** Whether what came could be stored, and why not. */
+  storing(error: RejoinError | undefined): void
   /** What the device's storage refuses of others: shown all the same, and fetched again later. */
   passed(document: DocumentId, relay: ReplicaId, updates: readonly Uint8Array[]): void
   /** Edits have become records. */
@@ -43,9 +47,9 @@ export interface ConversationHost {
   fetched(document: DocumentId | undefined): void
   awareness(document: DocumentId, bytes: Uint8Array): void
   /** These records are durable at so many relays. */
-  confirmed?(confirmed: Omit<Confirmed, 'type'>): void
+  confirmed(confirmed: Omit<Confirmed, 'type'>): void
   /** What the relay told of a document rests on so many of all relays. */
-  harvested?(document: DocumentId, harvest: { answered: number; all: number }): void
+  harvested(document: DocumentId, harvest: { answered: number; all: number }): void
   refused(document: DocumentId, code: ErrorCode, detail: string): Promise<void>
   forked(document: DocumentId, origin: string): void
   /** Edits of this document stay unacknowledged: they rest on what neither side has. */
@@ -66,6 +70,7 @@ export interface Talk {
   readonly environment: Environment
   readonly session: Session
   readonly offers: Offers
+  readonly permission: Permission
   readonly progress: Progress
   /** Puts a message into the next frame. */
   put(message: Message): void

@@ -13,6 +13,8 @@ export interface Offers {
   addTombstone(offset: number, document: DocumentId): void
   /** Sent in answer to a version vector: it counts until acknowledged but lies before the watermark's reach. */
   serve(document: DocumentId, origin: OriginId, seq: number): void
+  /** Answers to version vectors are not waited for any more. */
+  unserve(document: DocumentId): void
   /** Records of this origin up to `seq` are acknowledged, or will never be. */
   settle(document: DocumentId, origin: OriginId, seq: number): void
   /** The relay is in the epoch that the tombstone of this document told. */
@@ -21,6 +23,8 @@ export interface Offers {
   forget(document: DocumentId): void
   /** Everything up to this offset of the log is acknowledged; `undefined` while answers to vectors are on their way. */
   watermark(cursor: number): number | undefined
+  /** How many were sent and are not acknowledged. */
+  sent(): number
   /** Whether more may be sent. */
   hasRoom(): boolean
   /** Everything that was sent is acknowledged. */
@@ -55,6 +59,10 @@ export function createOffers(): Offers {
     queue = first < 0 ? [] : queue.slice(first)
   }
 
+  function unserve(document: DocumentId): void {
+    for (const key of served.keys()) if (key.startsWith(`${document}\u0000`)) served.delete(key)
+  }
+
   return {
     add(offered, sent) {
       queue.push({ offset: offered.offset, document: offered.where.document, offered, sent, done: false })
@@ -68,6 +76,7 @@ export function createOffers(): Offers {
       const key = `${document}\u0000${origin}`
       served.set(key, Math.max(seq, served.get(key) ?? 0))
     },
+    unserve,
     settle(document, origin, seq) {
       const key = `${document}\u0000${origin}`
       if ((served.get(key) ?? Infinity) <= seq) served.delete(key)
@@ -77,10 +86,11 @@ export function createOffers(): Offers {
       })
     },
     forget(document) {
-      for (const key of served.keys()) if (key.startsWith(`${document}\u0000`)) served.delete(key)
+      unserve(document)
       drop((each) => each.document === document)
     },
     watermark: (cursor) => (served.size > 0 ? undefined : (queue[0]?.offset ?? cursor + 1) - 1),
+    sent: () => queue.reduce((count, each) => (each.sent && !each.done ? count + 1 : count), 0),
     hasRoom: () => bytes < UNACKNOWLEDGED_BYTES_MAX,
     isEmpty: () => served.size === 0 && queue.every((each) => each.done || !each.sent),
     overdue() {

@@ -2,7 +2,7 @@
  * How far a conversation has come, in both logs: the place up to which everything of the relay is here, and how far this
  * replica's log has been offered there. From them follows what may be kept of the relay for the next conversation (P4).
  */
-import { RejoinError } from '../../shared/errors.ts'
+import { isOfStorage, RejoinError } from '../../shared/errors.ts'
 import type { ReplicaId } from '../../shared/ids.ts'
 import type { Place, Scope, Welcome } from '../../shared/wire/messages.ts'
 import type { PeerRow } from '../replica/store.ts'
@@ -85,12 +85,16 @@ export function createProgress(log: UpdateLog, offers: Offers, url: string, scop
   return progress
 }
 
-/** What the storage gave back, or `undefined` where it is full: that may last, and syncing goes on without. */
-export async function unlessFull<R>(work: Promise<R>): Promise<R | undefined> {
+/** What the storage gave back, or `undefined` where it is full or fails: that may last, and syncing goes on without. */
+export async function unlessFull<R>(
+  work: Promise<R>,
+  failed: (error: RejoinError) => void = () => {},
+): Promise<R | undefined> {
   try {
     return await work
   } catch (error) {
-    if (error instanceof RejoinError && error.code === 'storage-full') return undefined
-    throw error
+    if (!(error instanceof RejoinError && isOfStorage(error))) throw error
+    failed(error)
+    return undefined
   }
 }

@@ -2,7 +2,7 @@
  * What comes from the relay on its way into the log: records of others, acknowledgements and refusals. What came in together is
  * stored in one transaction with the place it ends at, and only then shown; what does not fit is compared and mended.
  */
-import { isFinal } from '../../shared/errors.ts'
+import { isFinal, type RejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import type { Action } from '../../shared/sync/session.ts'
 import { inflatePiece } from '../../shared/update/piece-bytes.ts'
@@ -38,11 +38,17 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
   const refusals = new Map<DocumentId, Map<string, number>>()
   /** Forks that were dealt with: answers that were on their way meanwhile tell of them again. */
   const forks = new Set<string>()
+  /** Own records that the relay takes for somebody else's, of which was told. */
+  const strangers = new Set<string>()
 
   async function take(actions: readonly TakenAction[]): Promise<void> {
     const incoming = actions.flatMap(toIncoming)
-    const taken = await unlessFull(log.take(incoming, progress.note()))
-    host.storing(taken !== undefined)
+    let problem: RejoinError | undefined
+    const noted = (error: RejoinError): void => {
+      problem = error
+    }
+    const taken = await unlessFull(log.take(incoming, progress.note()), noted)
+    host.storing(problem)
     if (taken === undefined) return passOn(incoming)
     // Until what did not fit is fetched there is no place to go on from.
     if (taken.unfit.length > 0) {
@@ -134,10 +140,23 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
         return mend([{ where: message, origin, code: 'gap' }])
       case 'fork':
         return mend([{ where: message, origin, code }])
+      case 'foreign':
+        return leaveToOthers(message)
       default:
         if (!isFinal(code)) return void perform(session.end(code, message.detail))
         return sending.refuse(document, code, message.detail)
     }
+  }
+
+  /** What is somebody else's it does not wait for; its own stays here, and it is told once. */
+  function leaveToOthers(message: Refused): void {
+    const { document, origin, code, detail } = message
+    offers.unserve(document)
+    if (origin !== log.replica && message.request === 0)
+      return offers.settle(document, origin, Number.POSITIVE_INFINITY)
+    const told = `${document}\u0000${origin}`
+    if (!strangers.has(told)) host.hopeless(document, code, detail)
+    strangers.add(told)
   }
 
   /** Refused again as it was, although all that is here has been offered: it waits until something new is known (P7). */

@@ -15,6 +15,8 @@ import { unlessFull } from './progress.ts'
 
 /** Edits of this long are joined into one record: a few keystrokes, and no delay that a person sees. */
 const SEAL_AFTER_MS = 20
+/** Records that may be on their way before more is sealed: several round trips of somebody who types. */
+const RECORDS_ON_THE_WAY_MAX = 16
 /** Rows of the log that are looked at in one go. */
 const OUTBOX_ROWS = 256
 
@@ -74,11 +76,15 @@ export function createSending(talk: Talk): Sending {
     await send()
   }
 
-  async function send(): Promise<void> {
+  /** `isOverdue`: also where the relay is slow to answer. */
+  async function send(isOverdue = false): Promise<void> {
     const stuck = new Map<DocumentId, boolean>()
-    for (const document of edited) {
+    // What is edited while this is sealed is sealed the next time: otherwise nothing would be sent for as long as people type.
+    for (const document of [...edited]) {
       // While a document is being compared its records are sent as the answer; more would only cross it.
       if (talk.isComparing(document)) continue
+      // Whoever types faster than the relay answers sends larger records instead of more.
+      if (!isOverdue && offers.sent() >= RECORDS_ON_THE_WAY_MAX) break
       if (!log.durable) {
         await submit(document)
         continue
@@ -159,7 +165,7 @@ export function createSending(talk: Talk): Sending {
     sendOffered(offers.overdue())
     // What a tab did not seal before it was closed, or cannot send, is sealed by whoever has a connection.
     if (log.durable) for (const document of await log.unsealed()) edited.add(document)
-    await send()
+    await send(true)
     if (offers.isEmpty()) await host.recount()
   }
 
@@ -230,15 +236,15 @@ export function createSending(talk: Talk): Sending {
     edited(document, atOnce = false) {
       edited.add(document)
       if (!progress.sending) return
-      if (atOnce) return later(send)
+      if (atOnce) return later(() => send())
       if (cancelSeal !== undefined) return
       cancelSeal = talk.environment.setTimer(() => {
         cancelSeal = undefined
-        later(send)
+        later(() => send())
       }, SEAL_AFTER_MS)
     },
     begin,
-    send,
+    send: () => send(),
     sweep,
     sendRecords,
     sendPieces,

@@ -35,7 +35,8 @@ export async function openIndexedDbStore(name: string): Promise<ReplicaStore> {
       connection = undefined
     }).catch((error) => {
       connection = undefined
-      throw toRejoinError(error, 'storage-failed', `the database ${name} does not open`)
+      const isOutdated = error instanceof DOMException && error.name === 'VersionError'
+      throw toRejoinError(error, isOutdated ? 'outdated' : 'storage-failed', `the database ${name} does not open`)
     })
     return connection
   }

@@ -2,17 +2,29 @@
  * What the tabs of a replica tell one another. The log is the truth, and every tab reads and writes it; the channel only says
  * where to look, spares others the reading, and carries what is never stored: who is here, and what the storage refuses.
  */
+import type { VersionVector } from '../../shared/causality/version-vector.ts'
 import type { ErrorCode } from '../../shared/errors.ts'
 import type { DocumentId, OriginId, ReplicaId } from '../../shared/ids.ts'
+import type { Role } from '../../shared/roles.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
+import type { Arrived, HeldDocument } from '../replica/log-types.ts'
 import type { Waiting } from '../replica/store.ts'
+
+/** Records of a document that are to be, or are, at so many relays. */
+export interface Confirmation {
+  where: DocumentRef
+  vector: VersionVector
+  relays: number
+}
 
 /** What any tab tells of the log. */
 export type TabNews =
-  /** The log has news of these documents. */
-  | { type: 'changed'; documents: readonly DocumentId[] }
-  /** What this tab typed was stored, as its nth edit. */
-  | { type: 'edited'; document: DocumentId; tab: string; n: number; bytes: Uint8Array }
+  /** The log has news of these documents; with `held` they are told, without they are to be looked for. */
+  | { type: 'changed'; documents: readonly DocumentId[]; held?: readonly HeldDocument[] }
+  /** What this tab typed was stored, as its nth edit, of so many Yjs transactions. */
+  | { type: 'edited'; document: DocumentId; tab: string; n: number; count: number; bytes: Uint8Array }
+  /** These have come from the relay. */
+  | { type: 'arrived'; document: DocumentId; records: readonly Arrived[] }
   /** Edits have become these records: whoever has them has the records. */
   | { type: 'sealed'; document: DocumentId; records: readonly Waiting[] }
   /** Under this origin the log holds, or will hold, other records than before. */
@@ -36,6 +48,10 @@ export type LeaderNews =
   /** The document is in the log as the relay has it; `undefined`: all are. */
   | { type: 'fetched'; document?: DocumentId }
   | { type: 'progress'; document: DocumentId; pieces: number; count: number }
+  /** These records are at so many relays. */
+  | { type: 'confirmed'; confirmation: Confirmation }
+  /** What is told of a document rests on so many of all relays. */
+  | { type: 'harvest'; document: DocumentId; harvest: { answered: number; all: number } }
   /** What the tab handed over under this number is at the relay. */
   | { type: 'relayed'; tab: string; number: number }
 
@@ -45,12 +61,16 @@ export interface LeaderStanding {
   greeted: boolean
   /** All that it had then is here. */
   caughtUp: boolean
-  /** What it sends cannot be stored. */
-  full: boolean
+  /** Why what it sends cannot be stored. */
+  full?: { code: ErrorCode; detail: string; remedy: string }
   /** The relay, once it has greeted. */
   relay: ReplicaId
+  /** What waits for the relay, in all documents. */
+  unacknowledged: number
   /** When everything was last known to be in sync, in milliseconds since 1970, or 0. */
   lastSyncedAt: number
+  /** What may be done at the relay, where it says so. */
+  role: Role | undefined
   /** Why the connection was given up for good. */
   error?: { code: ErrorCode; detail: string }
 }
@@ -62,6 +82,8 @@ export type FollowerNews =
   /** The app wants to be connected, although the connection was given up for good. */
   | { type: 'connect' }
   | { type: 'opened'; tab: string; where: DocumentRef }
+  /** It waits until these records are at so many relays. */
+  | { type: 'confirm'; confirmation: Confirmation }
   | { type: 'closed'; tab: string; where: DocumentRef }
   /** For the relay to store and name, as this device cannot. */
   | { type: 'submit'; tab: string; number: number; document: DocumentId; bytes: Uint8Array }

@@ -44,6 +44,8 @@ export interface Leadership {
 const LOOK_EVERY_MS = 450
 /** Looks in a row at a silent leader, before the lock is taken: with the time to the first look less than 2 s. */
 const SILENT_LOOKS_MAX = 3
+/** A look that is later than this comes after a sleep; timers of a hidden page, or of a busy one, are not that late. */
+const SLEPT_MS = 5_000
 /** Followers that lose patience at once take turns; the first one's sign of life stops the others. */
 const TURNS_MS = 150
 
@@ -108,7 +110,7 @@ export function createLeadership(options: LeadershipOptions): Leadership {
   function look(): void {
     const now = environment.now()
     // Whoever was asleep itself has not listened.
-    const slept = Math.abs(now - lookedAt) > 2 * LOOK_EVERY_MS
+    const slept = Math.abs(now - lookedAt) > SLEPT_MS
     if (slept || !isWatched()) silent = 0
     if (silent >= SILENT_LOOKS_MAX) {
       cancelLook = environment.setTimer(take, randomFraction(environment) * TURNS_MS)

@@ -32,6 +32,8 @@ export interface AwarenessRooms {
   enter(where: DocumentRef, member: Member): void
   /** Takes states from a member that has entered. Raises `bad-frame`, `too-big` and `overloaded`. */
   update(where: DocumentRef, bytes: Uint8Array, member: Member): void
+  /** Whether this member shows a Yjs client id there. */
+  isOf(document: DocumentId, client: number, member: Member): boolean
   leave(document: DocumentId, member: Member): void
   leaveAll(member: Member): void
   /** The states that a member has shown of a document, if any; for `restore`. */
@@ -122,6 +124,7 @@ export function createAwarenessRooms(now: () => number): AwarenessRooms {
       if (member.renews) askAgain(room)
       if (gone.length > 0) member.send({ type: 'awareness', ...room.where, bytes: encodeStates(gone) })
     },
+    isOf: (document, client, member) => rooms.get(document)?.states.get(client)?.owner === member,
     leave,
     leaveAll(member) {
       for (const [document, room] of rooms) if (room.members.has(member)) leave(document, member)

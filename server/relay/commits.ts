@@ -14,6 +14,7 @@ import type { AnyEntry, CommitBatch, Fold, RelayStore, StoredDocument, TransferP
 import type { WorkspaceDigest } from './digests.ts'
 import { type LiveDocuments, storedOf } from './documents.ts'
 import type { WorkspaceIdentity } from './identity.ts'
+import type { Author, Ownership } from './ownership.ts'
 import type { Retention } from './retention.ts'
 
 /** One thing that came from one subscriber, with what became of it. */
@@ -49,6 +50,8 @@ export interface Refusal extends Dot {
 
 /** Whoever is told of what happens in the workspace; a connection, or a peer. */
 export interface Subscriber {
+  /** On whose behalf it writes; absent where it may write in every name. */
+  readonly author?: Author
   committed(group: CommitGroup): void
   refused(refusal: Refusal): void
 }
@@ -62,8 +65,17 @@ export interface Commits {
   subscribe(subscriber: Subscriber): () => void
   /** Acknowledges with the next commit, after it has appended the news, if there is any. */
   queue(accepted: Omit<Accepted, 'entries' | 'fold'>, news?: News): void
+  /** Something is queued. */
+  readonly waits: boolean
   /** Commits what waits, and tells. False where that failed: what waited was withdrawn. */
   commit(): boolean
+}
+
+/** Is told of every group of updates that was to become durable. */
+export interface CommitWatch {
+  /** So many records of so many bytes, this long after the first of them came. */
+  committed(records: number, bytes: number, waitedMs: number): void
+  commitFailed(): void
 }
 
 export interface CommitsOptions {
@@ -71,11 +83,14 @@ export interface CommitsOptions {
   live: LiveDocuments
   identity: WorkspaceIdentity
   retention: Retention
+  ownership: Pick<Ownership, 'pending' | 'settle' | 'forget'>
   digest: WorkspaceDigest
   environment: Environment
   /** Runs a commit soon, when the current turn of the event loop has taken all it brings. */
   soon: (commit: () => void) => void
   report: (error: unknown) => void
+  /** A group became durable, or did not. */
+  watch?: CommitWatch
   /** What was taken of these documents is durable. */
   settle: (documents: readonly DocumentRef[]) => void
   /** The commit of this group failed: memory is to go back to what the store holds, and every sender to hear of it. */
@@ -83,11 +98,12 @@ export interface CommitsOptions {
 }
 
 export function createCommits(options: CommitsOptions): Commits {
-  const { store, live, identity, retention, digest, environment, soon, report, settle, withdraw } = options
+  const { store, live, identity, retention, ownership, digest, environment, soon, report, settle, withdraw } = options
   const subscribers = new Set<Subscriber>()
   let durableHead = store.head()
   let head = durableHead
   let waiting: Accepted[] = []
+  let waitingSince = 0
 
   function commit(): boolean {
     if (waiting.length === 0) return true
@@ -95,10 +111,15 @@ export function createCommits(options: CommitsOptions): Commits {
     waiting = []
     const batch = toBatch(group)
     try {
-      if (batch.entries.length > 0 || batch.transfers.length > 0) store.commit(batch)
+      if (batch.entries.length > 0 || batch.transfers.length > 0) {
+        store.commit(batch)
+        ownership.settle()
+      }
     } catch (error) {
       report(error)
       head = durableHead
+      ownership.forget()
+      options.watch?.commitFailed()
       withdraw(group, error)
       return false
     }
@@ -106,6 +127,8 @@ export function createCommits(options: CommitsOptions): Commits {
     if (batch.epoch !== undefined) identity.epochOpened()
     retention.committed(bytesOf(batch.entries), batch.mark)
     durableHead = batch.entries.at(-1)?.offset ?? durableHead
+    const waitedMs = Math.max(0, environment.now() - waitingSince)
+    if (batch.entries.length > 0) options.watch?.committed(batch.entries.length, bytesOf(batch.entries), waitedMs)
     settle(batch.documents)
     for (const subscriber of subscribers) tell(subscriber, { epoch: batch.epoch, accepted: group })
     return true
@@ -128,6 +151,7 @@ export function createCommits(options: CommitsOptions): Commits {
       entries,
       transfers: group.flatMap(({ piece }) => piece ?? []),
       folds: group.flatMap(({ fold }) => fold ?? []),
+      ...ownership.pending(),
     }
   }
 
@@ -153,13 +177,19 @@ export function createCommits(options: CommitsOptions): Commits {
     get head() {
       return durableHead
     },
+    get waits() {
+      return waiting.length > 0
+    },
     subscribe(subscriber) {
       subscribers.add(subscriber)
       return () => subscribers.delete(subscriber)
     },
     queue(accepted, news) {
       // Only here is nobody in the middle of something, so that documents may be forgotten.
-      if (waiting.length === 0) soon(() => commit() && live.trim())
+      if (waiting.length === 0) {
+        waitingSince = environment.now()
+        soon(() => commit() && live.trim())
+      }
       if (news === undefined) {
         waiting.push({ ...accepted, entries: [] })
       } else if ('record' in news) {

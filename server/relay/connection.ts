@@ -1,6 +1,8 @@
-/** What a relay needs of a socket, and what a socket needs of a relay; one small adapter per runtime stands between. */
+/** What a relay needs of a socket, and what a socket needs of it; one small adapter per runtime stands between them. */
+import type { ErrorCode } from '../../shared/errors.ts'
 import type { LogEpoch } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
+import type { Principal } from '../auth/principal.ts'
 
 export interface Connection {
   /** Sends a binary message; never waits. */
@@ -18,6 +20,8 @@ export type Kept = KeptSync | KeptGuest
 interface KeptStart {
   /** The epoch of the log that was opened meanwhile: to go on is no start. */
   epoch?: LogEpoch
+  /** Who it is, where that was asked for. */
+  principal?: Principal
 }
 
 export interface KeptSync extends KeptStart {
@@ -61,4 +65,10 @@ export interface ConnectionHandler {
   readonly changes: number
   /** What it can go on from, while it rests. */
   kept(): Kept
+}
+
+/** A connection's other end inside of the relay, which can also be ended from there. */
+export interface Conversation extends ConnectionHandler {
+  /** `retryAfterMs`: come back no sooner than this; 0, the default: as you like. */
+  end(code: ErrorCode, detail: string, retryAfterMs?: number): void
 }

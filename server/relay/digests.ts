@@ -20,6 +20,9 @@ import type { DocumentId } from '../../shared/ids.ts'
 import type { RelayStore } from '../storage/store.ts'
 import { versionOf } from './documents.ts'
 
+/** Whether somebody may know of a document. */
+export type Scoped = (document: DocumentId) => boolean
+
 /** What a digest needs of its workspace's store. */
 export type DigestStore = Pick<RelayStore, 'head' | 'documents' | 'summary' | 'commit'>
 
@@ -32,8 +35,8 @@ export interface WorkspaceDigest {
   elements(): Iterable<DigestElement>
   /** Tells of every change of a version; the returned function ends that. */
   watch(watcher: VersionWatcher): () => void
-  /** Begins a session with somebody about what is durable now; `over` it is to be told. */
-  respond(): DigestConversation & { over(): void }
+  /** Begins a session with somebody about what is durable now, or the part of it in `scope`; `over` it is to be told. */
+  respond(scope?: Scoped): DigestConversation & { over(): void }
   /** Stores the summary, where it has changed and the log has grown by so many entries since. Call it when nothing waits. */
   keep(every: number): void
 }
@@ -43,14 +46,15 @@ export function createWorkspaceDigest(
   randomBytes: Environment['randomBytes'],
   report: (error: unknown) => void,
 ): WorkspaceDigest {
-  const sessions = new Set<FrozenScope>()
+  const sessions = new Set<Pick<FrozenScope, 'changed'>>()
   const watchers = new Set<VersionWatcher>()
   let summary: DigestSummary | undefined
   let isKept = true
   let keptAt = store.head()
 
-  function* elements(): Iterable<DigestElement> {
+  function* elements(scope?: Scoped): Iterable<DigestElement> {
     for (const stored of store.documents()) {
+      if (scope?.(stored.document) === false) continue
       const version = versionOf(stored, stored.vector)
       if (version !== undefined) yield { id: stored.document, fingerprint: version }
     }
@@ -67,11 +71,17 @@ export function createWorkspaceDigest(
     }
   }
 
-  function made(): DigestSummary {
+  function made(scope?: Scoped): DigestSummary {
     const fresh = createSummary(randomKey(randomBytes))
-    for (const { id, fingerprint } of elements()) changeSummary(fresh, id, undefined, fingerprint)
-    isKept = false
+    for (const { id, fingerprint } of elements(scope)) changeSummary(fresh, id, undefined, fingerprint)
     return fresh
+  }
+
+  function kept(): DigestSummary {
+    const found = loaded()
+    if (found !== undefined) return found
+    isKept = false
+    return made()
   }
 
   return {
@@ -82,17 +92,23 @@ export function createWorkspaceDigest(
       changeSummary(summary, id, before, after)
       isKept = false
     },
-    elements,
+    elements: () => elements(),
     watch(watcher) {
       watchers.add(watcher)
       return () => watchers.delete(watcher)
     },
-    respond() {
-      summary ??= loaded() ?? made()
-      const scope = freezeScope(summary, elements)
-      sessions.add(scope)
-      const responder = createResponder({ summary: scope.summary, elements: () => scope.elements(), randomBytes })
-      return { ...createDigestConversation(responder), over: () => sessions.delete(scope) }
+    respond(scope) {
+      summary ??= kept()
+      // The summary of a part is made for its session and under its own key: it tells nothing of the rest.
+      const frozen = freezeScope(scope === undefined ? summary : made(scope), () => elements(scope))
+      const session: Pick<FrozenScope, 'changed'> = {
+        changed(id, before) {
+          if (scope?.(id) !== false) frozen.changed(id, before)
+        },
+      }
+      sessions.add(session)
+      const responder = createResponder({ summary: frozen.summary, elements: () => frozen.elements(), randomBytes })
+      return { ...createDigestConversation(responder), over: () => sessions.delete(session) }
     },
     keep(every) {
       const head = store.head()

@@ -12,6 +12,7 @@ import { deflatePiece } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { CatalogEntry, Message, Piece, Vector } from '../../shared/wire/messages.ts'
 import type { Checkpoint, LogEntry } from '../storage/store.ts'
+import type { Scoped } from './digests.ts'
 import { refOf, versionOf } from './documents.ts'
 import { JOIN_RECORDS_MIN, recordMessages } from './fan-out.ts'
 import { ENTRIES_READ_MAX, JOINED_READ_MAX } from './limits.ts'
@@ -22,10 +23,11 @@ export type Feed = Iterator<Message, void>
 /** Documents in one part of a catalog: about 30 bytes each. */
 const CATALOG_PART = 1024
 
-/** All documents with their fingerprints. */
-export function* catalog(workspace: RelayWorkspace): Feed {
+/** All documents with their fingerprints; of some of them, if given. */
+export function* catalog(workspace: RelayWorkspace, reads: Scoped = () => true): Feed {
   let documents: CatalogEntry[] = []
   for (const stored of workspace.documents()) {
+    if (!reads(stored.document)) continue
     const version = versionOf(stored, stored.vector)
     if (version !== undefined) documents.push({ ...refOf(stored), fingerprint: version })
     if (documents.length < CATALOG_PART) continue

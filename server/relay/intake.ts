@@ -15,7 +15,8 @@ import type { RelayStore } from '../storage/store.ts'
 import type { Accepted, Commits, Subscriber } from './commits.ts'
 import type { LiveDocument, LiveDocuments } from './documents.ts'
 import type { WorkspaceIdentity } from './identity.ts'
-import type { Judge, UpdateBytes } from './judge.ts'
+import type { Judge, Permit, UpdateBytes } from './judge.ts'
+import type { Author, Ownership } from './ownership.ts'
 import { createTransfers, type Transfers } from './transfers.ts'
 
 export interface Intake {
@@ -47,17 +48,21 @@ export interface IntakeOptions {
   judge: Judge
   identity: WorkspaceIdentity
   commits: Commits
+  ownership: Ownership
   environment: Environment
 }
 
-export function createIntake({ store, live, judge, identity, commits, environment }: IntakeOptions): Intake {
-  const transfers = createTransfers({ store, judge, commits, environment, commitFirst })
+export function createIntake(options: IntakeOptions): Intake {
+  const { store, live, judge, identity, commits, ownership, environment } = options
+  const transfers = createTransfers({ store, judge, commits, ownership, environment, commitFirst })
   let closed = false
   let burials = 0
 
   function accept(from: Subscriber, where: DocumentRef, run: Run): void {
     let seq = run.first
     try {
+      const { author } = from
+      const own = run.origin === author?.replica
       const document = enter(from, where)
       const records = fromRun(document.ref, run)
       const last = records.at(-1)
@@ -68,9 +73,10 @@ export function createIntake({ store, live, judge, identity, commits, environmen
       // Of what lies deep in a checkpoint the chain is not known: the sender is told of the head, to compare that itself.
       const isDeep = last !== undefined && last.seq < head.seq && known === undefined
       const fresh = isDeep ? [] : connect(head, records, () => known)
+      if (fresh.length > 0 && author !== undefined) ownership.checkOrigin(document, author, run.origin)
       for (const record of fresh) {
         seq = record.seq
-        judge.take(document, record)
+        judge.take(document, record, author && permit(document, author, record, own))
         commits.queue({ from, where: document.ref, dot: record, request: 0 }, { record })
       }
       if (fresh.length > 0) return
@@ -93,11 +99,16 @@ export function createIntake({ store, live, judge, identity, commits, environmen
         return
       }
       const record = seal(document.ref, { origin, seq: previous.seq + 1, ...update }, previous.chain)
-      judge.take(document, record)
+      const { author } = from
+      judge.take(document, record, author && permit(document, author, update, !mends))
       commits.queue({ from, where: document.ref, dot: record, request }, { record })
     } catch (error) {
       refuse(from, where, { origin, seq: 0 }, request, error)
     }
+  }
+
+  function permit(document: LiveDocument, author: Author, { bytes }: UpdateBytes, own: boolean): Permit {
+    return (summary) => ownership.checkUpdate(document, author, summary, bytes, own)
   }
 
   function restore(from: Subscriber, piece: Piece, peer: OriginId): void {

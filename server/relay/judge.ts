@@ -17,6 +17,9 @@ export interface UpdateBytes {
   bytes: Uint8Array
 }
 
+/** Raises an error where something may not be written by its sender. */
+export type Permit = (summary: UpdateSummary) => void
+
 export interface Judge {
   /** How many documents there are; what is not durable yet is not counted. */
   readonly documents: number
@@ -25,15 +28,16 @@ export interface Judge {
   /** Whether the update holds anything that its document does not. Raises `too-big` and `invalid-update`. */
   adds(document: LiveDocument, update: UpdateBytes): boolean
   /**
-   * Judges a record that is next in its origin's order, and counts it as part of the document. Raises `too-big`,
-   * `storage-full`, `invalid-update` and `dependency`.
+   * Judges a record that is next in its origin's order, and counts it as part of the document. `permit` says whether its sender may
+   * write what it holds, before anything has changed. Raises `too-big`, `storage-full`, `invalid-update`, `dependency`, and what
+   * `permit` raises.
    */
-  take(document: LiveDocument, record: UpdateRecord): void
+  take(document: LiveDocument, record: UpdateRecord, permit?: Permit): void
   /**
    * Judges the next piece of a transfer, of which `soFar` has come, and adds it to what that will hold. Raises what `take`
    * raises.
    */
-  takePiece(document: LiveDocument, soFar: LiveTransfer, piece: PieceBytes): UpdateSummary
+  takePiece(document: LiveDocument, soFar: LiveTransfer, piece: PieceBytes, permit?: Permit): UpdateSummary
   /** The checkpoint of a document takes so many bytes more. */
   grow(document: LiveDocument, bytes: number): void
   /** So many bytes of a document were trimmed. */
@@ -98,12 +102,13 @@ export function createJudge(store: RelayStore, live: LiveDocuments, limits: Rela
       return document
     },
     adds: (document, update) => document.index().adds(inspect(update)),
-    take(document, record) {
+    take(document, record, permit) {
       const size = record.bytes.length
       checkRoom(document.bytes + size, totals.bytes + size)
       const summary = inspect(record)
       const index = document.index()
       checkBase(index, summary)
+      permit?.(summary)
       index.add(summary)
       document.transfer?.index.add(summary)
       document.tail.records++
@@ -112,7 +117,7 @@ export function createJudge(store: RelayStore, live: LiveDocuments, limits: Rela
       document.bytes += size
       totals.bytes += size
     },
-    takePiece(document, soFar, piece) {
+    takePiece(document, soFar, piece, permit) {
       const size = soFar.size + piece.size
       const bytes = soFar.bytes + piece.bytes.length
       // What a browser has to load counts inflated, what is stored deflated.
@@ -120,6 +125,7 @@ export function createJudge(store: RelayStore, live: LiveDocuments, limits: Rela
       checkRoom(Math.max(size, document.bytes + bytes), totals.bytes + transferred + bytes)
       const summary = inspect({ kind: 'yjs-v1', bytes: inflatePiece(piece) })
       checkBase(soFar.index, summary)
+      permit?.(summary)
       soFar.index.add(summary)
       return summary
     },

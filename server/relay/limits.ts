@@ -49,6 +49,22 @@ export const RELAY_LIMITS: RelayLimits = {
   joinedLogBytesMax: 64 * MIB,
 }
 
+/** What a stock client may have said before it is known who it is: its state vector, awareness, a few keystrokes. */
+export const DOOR_MESSAGES_MAX = 64
+export const DOOR_BYTES_MAX = 64 * 1024
+
+/**
+ * For how long after its last use a name (an origin, a Yjs client id of a document) is somebody's: longer than a session lasts, and
+ * short enough that what its owner does not send any more others may.
+ */
+export const OWNED_MS = 7 * 24 * 60 * 60_000
+/** New Yjs client ids in one update that are taken for its sender's own sessions: its tabs, and those since it was last here. */
+export const CLAIMS_PER_UPDATE_MAX = 8
+/** Sessions of one writer in one document that are known at a time: one every two minutes for a week. */
+export const WRITERS_PER_OWNER_MAX = 4_096
+/** Content read between two ticks to compare what is sent again with what is here: some hundred milliseconds of work. */
+export const COMPARED_BYTES_MAX = 32 * 1024 * 1024
+
 /** Yjs client ids that one connection may show awareness of: the tabs and documents of one browser. */
 export const AWARENESS_CLIENTS_PER_CONNECTION_MAX = 256
 

@@ -3,19 +3,25 @@
  * when somebody comes for it and closed a while after the last one left. One workspace's or connection's trouble is told
  * to that one, and harms no other (P9).
  */
-import type { Environment } from '../../shared/environment.ts'
+import { type Environment, randomFraction } from '../../shared/environment.ts'
 import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { checkDocumentId, checkWorkspaceId, type LogEpoch } from '../../shared/ids.ts'
 import { encodeFrame, encodeMessage } from '../../shared/wire/codec.ts'
+import type { Credentials, Gate } from '../auth/gate.ts'
+import { type Access, createAccess, OPEN_ACCESS, type Principal } from '../auth/principal.ts'
 import type { RelayStore } from '../storage/store.ts'
 import { type AwarenessRooms, createAwarenessRooms } from './awareness.ts'
 import { createBackground } from './background.ts'
-import type { Connection, ConnectionHandler, KeptGuest, KeptSync } from './connection.ts'
+import type { CommitWatch } from './commits.ts'
+import type { Connection, ConnectionHandler, Conversation, KeptGuest, KeptSync } from './connection.ts'
+import { createDoor } from './door.ts'
 import { createJoinedLogCache } from './joined-logs.ts'
 import type { RelayLimits } from './limits.ts'
+import { createPermission, OPEN_PERMISSION, type Permission } from './permission.ts'
 import { ALONE, type Replicas } from './replicas.ts'
 import { createSubscriber } from './subscriber.ts'
 import { createRelayWorkspace, type RelayWorkspace } from './workspace.ts'
+import { stockCloseCode } from './y-guest.ts'
 import { createYRooms, type YRooms } from './y-websocket.ts'
 
 export interface RelayCore {
@@ -24,10 +30,18 @@ export interface RelayCore {
    * when the runtime forgot all but its socket.
    */
   sync(workspaceId: string, connection: Connection, kept?: KeptSync): ConnectionHandler
-  /** A connection of a stock y-websocket client. */
-  yWebsocket(workspaceId: string, documentId: string, connection: Connection, kept?: KeptGuest): ConnectionHandler
+  /** A connection of a stock y-websocket client, with the token or ticket that it came with; or with `kept`. */
+  yWebsocket(
+    workspaceId: string,
+    documentId: string,
+    connection: Connection,
+    token?: string,
+    kept?: KeptGuest,
+  ): ConnectionHandler
   /** Keeps a workspace open until the returned function is called. Raises `stopping`, `overloaded`, `invalid-id`, `storage-failed`. */
   use(workspaceId: string): () => void
+  /** Workspaces in use, and those that were a moment ago. */
+  readonly workspaces: number
   /** Connections that are open. */
   readonly connections: number
   /** Time has passed; call it every `TICK_EVERY_MS`. */
@@ -51,8 +65,12 @@ export interface RelayCoreOptions {
   limits: RelayLimits
   /** The epoch that the log of the only workspace was in, where that goes on after a runtime forgot it. */
   continued?: LogEpoch
+  /** Who comes in and may do what; everybody and everything without it. */
+  gate?: Gate
   /** Milliseconds after its last edit at which a document is deleted; `undefined`: never. */
   ttlMs?: (workspaceId: string, documentId: string) => number | undefined
+  /** Is told of every group of updates that was to become durable, in any workspace. */
+  watch?: CommitWatch
   /** A workspace was opened: gives it the other relays that hold it. */
   attach?: (workspaceId: string, workspace: RelayWorkspace) => Replicas
   /** Runs a commit when the current turn of the event loop has taken all it brings. */
@@ -68,8 +86,9 @@ const WORKSPACE_IDLE_MS = 60_000
 /** Workspaces open at once: each is three files and some megabytes of caches. */
 const WORKSPACES_OPEN_MAX = 1024
 
-/** What both kinds of connection have. */
-type Conversation = ConnectionHandler & { end(code: ErrorCode, detail: string): void }
+/** Those who were here when a relay stops are told to come back within a time that gives each of them so long, and no longer. */
+const BACK_MS_EACH = 2
+const BACK_WITHIN_MS_MAX = 30_000
 
 interface OpenWorkspace {
   id: string
@@ -94,7 +113,7 @@ const NOBODY: ConnectionHandler = {
 }
 
 export function createRelayCore(options: RelayCoreOptions): RelayCore {
-  const { environment, limits, soon, report, noted } = options
+  const { environment, gate, limits, soon, report, noted } = options
   const logs = createJoinedLogCache(limits.joinedLogBytesMax)
   const background = createBackground(environment, report)
   const open = new Map<string, OpenWorkspace>()
@@ -117,6 +136,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       soon,
       background,
       report,
+      watch: options.watch,
     })
     const awareness = createAwarenessRooms(environment.now)
     const yRooms = createYRooms({
@@ -151,27 +171,28 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
     noted('workspace closed', workspace.id)
   }
 
-  /** Lets a connection in, or tells it why not. */
+  /** Lets a connection in, or tells it why not. `converse` may ask for a workspace, once. */
   function host(
-    workspaceId: string,
     connection: Connection,
-    converse: (workspace: OpenWorkspace) => Conversation,
-    refuse: (code: ErrorCode, detail: string) => void,
+    refuse: (error: RejoinError) => void,
+    converse: (visit: (workspaceId: string) => OpenWorkspace) => Conversation,
   ): ConnectionHandler {
+    let visited: OpenWorkspace | undefined
     try {
-      const workspace = enter(workspaceId)
-      const conversation = converse(workspace)
-      const handler = guarded(conversation, connection, workspace.workspace.ownEpoch, () => {
-        if (conversations.delete(conversation)) leave(workspace)
+      const conversation = converse((workspaceId) => {
+        visited = enter(workspaceId)
+        visited.users++
+        return visited
+      })
+      const epoch = () => visited?.workspace.ownEpoch()
+      const handler = guarded(conversation, connection, epoch, () => {
+        if (conversations.delete(conversation) && visited !== undefined) leave(visited)
       })
       conversations.set(conversation, handler)
-      workspace.users++
       return handler
     } catch (error) {
-      if (!(error instanceof RejoinError) || error.code === 'storage-failed') report(error)
-      const { code, detail } = toRejoinError(error, 'storage-failed', 'the workspace does not open')
-      attempt(() => refuse(code, detail))
-      connection.close(closeCode(code), detail)
+      if (visited !== undefined) visited.users--
+      refuse(toRejoinError(error, 'storage-failed', 'the workspace does not open'))
       return NOBODY
     }
   }
@@ -179,6 +200,30 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
   function leave(workspace: OpenWorkspace): void {
     workspace.users--
     workspace.idleSince = environment.now()
+  }
+
+  const permit = (access: Access, where: Omit<Credentials, 'token'>): Permission =>
+    gate === undefined ? OPEN_PERMISSION : createPermission(gate, access, environment.now, where)
+
+  /** Who was let in before the runtime forgot it. Raises `token-expired` and `unauthenticated` where that has ended. */
+  function stillIn(gate: Gate, principal: Principal): Access {
+    const access = createAccess(principal)
+    createPermission(gate, access, environment.now, { workspace: '' }).check()
+    return access
+  }
+
+  /** Tells why it is not let in, or not any longer, and closes. */
+  function refusing(
+    connection: Connection,
+    toClose: typeof closeCode,
+    tell?: (code: ErrorCode, detail: string) => void,
+  ) {
+    return (error: RejoinError): void => {
+      const { code, detail } = error
+      if (code === 'storage-failed') report(error)
+      attempt(() => tell?.(code, detail))
+      connection.close(toClose(code), detail)
+    }
   }
 
   /** An error that a conversation did not see coming ends it alone. */
@@ -226,18 +271,36 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
 
   return {
     sync(workspaceId, connection, kept) {
-      const converse = ({ workspace, awareness, replicas }: OpenWorkspace) =>
-        createSubscriber({ workspace, awareness, replicas, connection, environment, report, kept })
-      return host(workspaceId, connection, converse, (code, detail) => {
+      const refuse = refusing(connection, closeCode, (code, detail) => {
         connection.send(encodeFrame([encodeMessage({ type: 'failure', code, detail, retryAfterMs: 0 })]))
       })
+      return host(connection, refuse, (visit) => {
+        const converse = (access: Access): Conversation => {
+          const { workspace, awareness, replicas } = visit(workspaceId)
+          const permission = permit(access, { workspace: workspaceId })
+          const shared = { workspace, awareness, replicas, connection, environment, report }
+          return createSubscriber({ ...shared, permission, kept })
+        }
+        if (gate === undefined) return converse(OPEN_ACCESS)
+        if (kept?.principal !== undefined) return converse(stillIn(gate, kept.principal))
+        const admission = (token: string) => gate.admit({ token, workspace: workspaceId })
+        return createDoor({ connection, now: environment.now, admission, enter: converse, refuse, since: kept?.since })
+      })
     },
-    yWebsocket(workspaceId, documentId, connection, kept) {
-      const converse = ({ yRooms }: OpenWorkspace) => {
-        checkDocumentId(documentId)
-        return yRooms.enter(documentId, connection, kept)
-      }
-      return host(workspaceId, connection, converse, () => {})
+    yWebsocket(workspaceId, document, connection, token = '', kept) {
+      const refuse = refusing(connection, stockCloseCode)
+      return host(connection, refuse, (visit) => {
+        const converse = (access: Access): Conversation => {
+          checkDocumentId(document)
+          access.demand('read', document)
+          const permission = permit(access, { workspace: workspaceId, document })
+          return visit(workspaceId).yRooms.enter(document, connection, permission, kept)
+        }
+        if (gate === undefined) return converse(OPEN_ACCESS)
+        if (kept?.principal !== undefined) return converse(stillIn(gate, kept.principal))
+        const admission = gate.admit({ token, workspace: workspaceId, document })
+        return createDoor({ connection, now: environment.now, admission, enter: converse, refuse })
+      })
     },
     use(workspaceId) {
       const workspace = enter(workspaceId)
@@ -247,6 +310,9 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
         if (!left) leave(workspace)
         left = true
       }
+    },
+    get workspaces() {
+      return open.size
     },
     get connections() {
       return conversations.size
@@ -268,7 +334,12 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
     close() {
       if (closed) return
       closed = true
-      for (const conversation of conversations.keys()) attempt(() => conversation.end('stopping', 'the relay stops'))
+      // So that they do not all come back at once.
+      const spreadMs = Math.min(BACK_WITHIN_MS_MAX, conversations.size * BACK_MS_EACH)
+      for (const conversation of conversations.keys()) {
+        const retryAfterMs = Math.floor(randomFraction(environment) * spreadMs)
+        attempt(() => conversation.end('stopping', 'the relay stops', retryAfterMs))
+      }
       for (const workspace of open.values()) shut(workspace)
       background.close()
     },

@@ -4,7 +4,7 @@
  * committed without a look at it.
  */
 import { RejoinError } from '../../shared/errors.ts'
-import type { DocumentId, ReplicaId } from '../../shared/ids.ts'
+import type { DocumentId, LogEpoch, ReplicaId } from '../../shared/ids.ts'
 import { PIECE_BYTES_TARGET, SEND_BUFFER_BYTES_HIGH } from '../../shared/limits.ts'
 import type { Message } from '../../shared/wire/messages.ts'
 import type { AnyEntry, LogEntry, RestoredEntry, TombstoneEntry } from '../storage/store.ts'
@@ -38,13 +38,19 @@ export interface LogReader {
   /** Whether it reads all documents; otherwise those in `opened`. */
   all: boolean
   opened: { has(document: DocumentId): boolean }
+  /** Whether it may read all of them, and which. */
+  readsAll: boolean
+  reads(document: DocumentId): boolean
+  /** The epoch of the log as this reader knows it. */
+  masked(epoch: LogEpoch): LogEpoch
   outgoing: Outgoing
   send(frame: Uint8Array): void
 }
 
 /** `from`: the offset up to which the reader holds the log. */
 export function createLogStream(workspace: RelayWorkspace, reader: LogReader, from: number): LogStream {
-  const { subscriber, peer, all, opened, outgoing } = reader
+  const { subscriber, peer, all, opened, readsAll, outgoing } = reader
+  const follows = (id: DocumentId): boolean => (all || opened.has(id)) && (readsAll || reader.reads(id))
   /** The checkpoint from outside that the log has come to. */
   let restoring:
     | { offset: number; through: number; document: DocumentId; pieces: Iterator<Message, boolean> }
@@ -71,7 +77,7 @@ export function createLogStream(workspace: RelayWorkspace, reader: LogReader, fr
     if (owing !== undefined) return owing
     const { origin, seq, chain } = entry.record
     if (origin === peer) return { type: 'ack', ...refOf(entry.where), through: entry.offset, origin, seq, chain }
-    return all || opened.has(entry.where.document) ? undefined : 'skip'
+    return follows(entry.where.document) ? undefined : 'skip'
   }
 
   function owedAt(offset: number): Message | undefined {
@@ -83,7 +89,7 @@ export function createLogStream(workspace: RelayWorkspace, reader: LogReader, fr
   /** Whoever brought the tombstone is told as everybody is: that is its receipt. */
   function bury({ offset, where }: TombstoneEntry): void {
     const isOwing = owed.delete(offset)
-    if (isOwing || all || opened.has(where.document)) put({ type: 'tombstone', ...where, through: offset })
+    if (isOwing || follows(where.document)) put({ type: 'tombstone', ...where, through: offset })
     sent = offset
   }
 
@@ -92,7 +98,7 @@ export function createLogStream(workspace: RelayWorkspace, reader: LogReader, fr
     const owing = owedAt(offset)
     if (owing !== undefined) put(owing)
     const { document } = where
-    const isNoNews = owing !== undefined || !(all || opened.has(document)) || passed({ offset, where })
+    const isNoNews = owing !== undefined || !follows(document) || passed({ offset, where })
     const checkpoint = isNoNews ? undefined : workspace.checkpoint(where)
     if (checkpoint === undefined) sent = offset
     else {
@@ -142,12 +148,14 @@ export function createLogStream(workspace: RelayWorkspace, reader: LogReader, fr
       const fits = records.length === entries.length && bytesOf(records) <= SEND_BUFFER_BYTES_HIGH
       const feeding = ready && caughtUp && fits
       const apart = group.accepted.some((accepted) => accepted.from === subscriber || accepted.dot.origin === peer)
-      if (feeding && all && !apart && outgoing.length === 0) {
+      if (feeding && all && readsAll && !apart && outgoing.length === 0) {
         for (const frame of sharedFrames(group)) reader.send(frame)
         sent = entries.at(-1)?.offset ?? sent
         return
       }
-      if (group.epoch !== undefined) put({ type: 'epoch', ...group.epoch })
+      if (group.epoch !== undefined) {
+        put({ type: 'epoch', epoch: reader.masked(group.epoch.epoch), start: group.epoch.start })
+      }
       for (const accepted of group.accepted) {
         if (accepted.from !== subscriber || isOnItsWay(accepted)) continue
         const last = accepted.entries.at(-1)

@@ -9,18 +9,22 @@ import type { Environment } from '../../shared/environment.ts'
 import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import { SEND_BUFFER_BYTES_HIGH } from '../../shared/limits.ts'
+import type { Role } from '../../shared/roles.ts'
 import { type Action, createSession } from '../../shared/sync/session.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { inspectStateVector } from '../../shared/update/state-vector.ts'
 import { decodeFrame } from '../../shared/wire/codec.ts'
-import type { Confirm, Content, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
+import type { Confirm, Content, Entries, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
+import type { Access } from '../auth/principal.ts'
 import type { AwarenessRooms, Member } from './awareness.ts'
 import type { CommitGroup, Refusal, Subscriber } from './commits.ts'
-import type { Connection, ConnectionHandler, KeptSync } from './connection.ts'
+import type { Connection, Conversation, KeptSync } from './connection.ts'
 import { refOf } from './documents.ts'
 import { createOutgoing } from './fan-out.ts'
 import { answer, catalog, type Feed } from './feeds.ts'
-import { CATALOG_MAX, FEED_MS_MAX, OPEN_DOCUMENTS_MAX, STALLED_MS_MAX } from './limits.ts'
+import { FEED_MS_MAX, OPEN_DOCUMENTS_MAX, STALLED_MS_MAX } from './limits.ts'
+import type { Author } from './ownership.ts'
+import { authorOf, type Permission } from './permission.ts'
 import { ALONE, type Replicas } from './replicas.ts'
 import { createLogStream, type LogStream } from './stream.ts'
 import type { RelayWorkspace } from './workspace.ts'
@@ -33,14 +37,13 @@ export interface SubscriberOptions {
   connection: Connection
   environment: Environment
   report: (error: unknown) => void
+  permission: Permission
   /** The conversation goes on from there: the runtime kept its socket while it forgot the rest. */
   kept?: KeptSync
 }
 
-export function createSubscriber(
-  options: SubscriberOptions,
-): ConnectionHandler & { end(code: ErrorCode, detail: string): void } {
-  const { workspace, awareness, connection, environment, report, replicas = ALONE, kept } = options
+export function createSubscriber(options: SubscriberOptions): Conversation {
+  const { workspace, awareness, connection, environment, report, permission, replicas = ALONE, kept } = options
   const since = kept?.since ?? environment.now()
   const isGreeted = kept?.greeted !== undefined
   const session = createSession({ role: 'listener', replica: workspace.replica, now: since, greeted: isGreeted })
@@ -58,14 +61,22 @@ export function createSubscriber(
   let cancelCheck = (): void => {}
   let peer = ''
   let all = false
+  let author: Author | undefined
   /** Something was taken that is not committed yet. */
   let unsettled = false
   let changes = 0
   let over = false
+  let renewing = false
   let movedAt = environment.now()
   let cancelPump: (() => void) | undefined
 
-  const subscriber: Subscriber = { committed, refused }
+  const subscriber: Subscriber = {
+    get author() {
+      return author
+    },
+    committed,
+    refused,
+  }
   const member: Member = { send: deliver }
   let unsubscribe = (): void => {}
 
@@ -77,6 +88,7 @@ export function createSubscriber(
         if (data === 'ping') connection.sendText('pong')
         return
       }
+      permission.check()
       for (const message of decodeFrame(data)) perform(session.receive(message, environment.now()))
     } catch (error) {
       fail(error)
@@ -94,7 +106,7 @@ export function createSubscriber(
           greet(action.hello)
           break
         case 'open':
-          open(action.open)
+          if (isAllowed('read', action.open)) open(action.open)
           break
         case 'close':
           opened.delete(action.ref.document)
@@ -105,36 +117,43 @@ export function createSubscriber(
           break
         case 'store':
           unsettled = true
-          for (const run of action.entries.runs) workspace.accept(subscriber, action.entries, run)
+          store(action.entries)
           break
-        case 'piece':
+        case 'piece': {
+          const { piece } = action
           unsettled = true
-          workspace.restore(subscriber, action.piece, peer)
+          if (isAllowed('write', piece, { origin: peer, seq: piece.index })) workspace.restore(subscriber, piece, peer)
           break
+        }
         case 'deleted':
           unsettled = true
-          workspace.bury(subscriber, action.ref)
+          if (isAllowed('write', action.ref)) workspace.bury(subscriber, action.ref)
+          break
+        case 'token':
+          renew(action.token)
           break
         case 'digest':
           compare(action.bytes)
           break
         case 'submit': {
           const { submit } = action
+          if (!isAllowed('write', submit, { request: submit.request })) break
           unsettled = true
           workspace.submit(subscriber, submit, submit, submit.request, submit.document === mending)
           break
         }
         case 'content':
-          check(action.content)
+          if (isAllowed('read', action.content)) check(action.content)
           break
         case 'serve':
-          serve(action.vector)
+          if (isAllowed('read', action.vector)) serve(action.vector)
           break
         case 'confirm':
-          confirm(action.confirm)
+          if (isAllowed('read', action.confirm)) confirm(action.confirm)
           break
         case 'awareness':
-          awareness.update(action.awareness, action.awareness.bytes, member)
+          // Who only reads is shown to nobody: its client says where it is all the same, so nothing is said of that.
+          if (access().may('comment')) awareness.update(action.awareness, action.awareness.bytes, member)
           changes++
           break
         case 'end':
@@ -146,23 +165,76 @@ export function createSubscriber(
     }
   }
 
+  const access = (): Access => permission.access
+
+  /** Whether something may be done to a document; if not, its sender is told. */
+  function isAllowed(
+    role: Role,
+    where: DocumentRef,
+    refusal: Partial<Pick<Refusal, 'origin' | 'seq' | 'request'>> = {},
+  ) {
+    try {
+      access().demand(role, where.document)
+      return true
+    } catch (error) {
+      const { code, detail } = toRejoinError(error, 'forbidden', 'not for you')
+      const { origin = peer, seq = 0, request = 0 } = refusal
+      refused({ where, origin, seq, request, code, held: 0, detail })
+      return false
+    }
+  }
+
+  function store(entries: Entries): void {
+    for (const run of entries.runs) {
+      if (isAllowed('write', entries, { origin: run.origin, seq: run.first }))
+        workspace.accept(subscriber, entries, run)
+    }
+  }
+
+  /** A newer token, before the old one ends. */
+  function renew(token: string): void {
+    if (renewing) return end('protocol', 'a token while another is looked at')
+    renewing = true
+    permission
+      .renew(token)
+      .then(tellAccess, fail)
+      .finally(() => {
+        renewing = false
+      })
+  }
+
+  function tellAccess(): void {
+    changes++
+    if (!over) deliver({ type: 'access', role: access().principal.role, expiresInMs: permission.expiresInMs() })
+  }
+
   function greet(hello: Hello): void {
     all = hello.scope === 'all'
-    const resumed = all && hello.place !== undefined && workspace.isPlaceValid(hello.place)
+    const { masked, readsAll, reads } = access()
+    const place = hello.place && { epoch: masked(hello.place.epoch), offset: hello.place.offset }
+    const resumed = all && place !== undefined && workspace.isPlaceValid(place)
     const head = workspace.head()
     peer = hello.replica
-    follow(resumed && hello.place ? hello.place.offset : head)
+    follow(resumed && place ? place.offset : head)
     changes++
-    perform(session.welcome({ replica: workspace.replica, epoch: workspace.epoch(), head, resumed }))
+    perform(session.welcome({ replica: workspace.replica, epoch: masked(workspace.epoch()), head, resumed }))
+    if (permission.isAsked) tellAccess()
     if (!all || resumed) return
-    if (workspace.documentCount() <= CATALOG_MAX) return void feeds.push(catalog(workspace))
-    digest = workspace.digest()
+    const scope = readsAll ? undefined : reads
+    if (workspace.isFew(scope)) return void feeds.push(catalog(workspace, scope))
+    digest = workspace.digest(scope)
     perform(session.digest(digest.start()))
   }
 
   /** Reads the log from there. */
   function follow(from: number): void {
-    stream = createLogStream(workspace, { subscriber, peer, all, opened, outgoing, send }, from)
+    author = authorOf(permission, { replica: peer, begins: () => true })
+    const { readsAll, reads, masked } = access()
+    stream = createLogStream(
+      workspace,
+      { subscriber, peer, all, opened, outgoing, send, readsAll, reads, masked },
+      from,
+    )
     unsubscribe = workspace.subscribe(subscriber)
   }
 
@@ -264,7 +336,7 @@ export function createSubscriber(
   }
 
   function refused(refusal: Refusal): void {
-    unsettled = false
+    unsettled = workspace.waits()
     const { where, ...rest } = refusal
     // What it is told of is not what the document was, but what it is.
     if (rest.code === 'wrong-epoch') return deliver({ type: 'tombstone', ...refOf(where), through: 0 })
@@ -328,8 +400,8 @@ export function createSubscriber(
     end(code, detail)
   }
 
-  function end(code: ErrorCode, detail: string): void {
-    perform(session.end(code, detail))
+  function end(code: ErrorCode, detail: string, retryAfterMs = 0): void {
+    perform(session.end(code, detail, retryAfterMs))
   }
 
   function finish(code: ErrorCode, detail: string): void {
@@ -364,15 +436,16 @@ export function createSubscriber(
     get resting() {
       // What was put is sent before the turn of the event loop ends.
       const isOwed = digest !== undefined || feeds.length > 0 || questions.size > 0
-      return !over && !unsettled && !isOwed && stream?.isBehind() !== true
+      return !over && !unsettled && !renewing && !isOwed && stream?.isBehind() !== true
     },
     kept() {
       if (stream === undefined) return { since }
+      const principal = permission.isAsked ? permission.access.principal : undefined
       const documents = Array.from(opened.values(), (ref) => ({
         ...ref,
         awareness: awareness.shown(ref.document, member),
       }))
-      return { since, greeted: { peer, all, opened: documents, mending } }
+      return { since, principal, greeted: { peer, all, opened: documents, mending } }
     },
     drained() {
       movedAt = environment.now()
@@ -383,6 +456,11 @@ export function createSubscriber(
       const now = environment.now()
       if (connection.buffered() < SEND_BUFFER_BYTES_HIGH) movedAt = now
       else if (now - movedAt > STALLED_MS_MAX) return end('slow-reader', `nothing was taken for ${now - movedAt} ms`)
+      try {
+        permission.check()
+      } catch (error) {
+        return fail(error)
+      }
       perform(session.tick(now))
     },
   }

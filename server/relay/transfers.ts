@@ -16,7 +16,8 @@ import type { Fold, RelayStore, TransferPiece } from '../storage/store.ts'
 import type { Commits, Subscriber } from './commits.ts'
 import { copyIndex, type LiveDocument, type LiveTransfer } from './documents.ts'
 import { foldSteps } from './folding.ts'
-import type { Judge } from './judge.ts'
+import type { Judge, Permit } from './judge.ts'
+import type { Ownership } from './ownership.ts'
 
 export interface Transfers {
   /**
@@ -32,6 +33,7 @@ export interface TransfersOptions {
   store: RelayStore
   judge: Judge
   commits: Commits
+  ownership: Ownership
   environment: Environment
   /** Commits what waits. Raises `storage-failed`. */
   commitFirst: () => void
@@ -44,7 +46,8 @@ export const TRANSFER_KEPT_MS = 24 * 60 * 60_000
 /** Transfers under way in a workspace: each holds its pieces in the store, and an index in memory. */
 export const TRANSFERS_MAX = 64
 
-export function createTransfers({ store, judge, commits, environment, commitFirst }: TransfersOptions): Transfers {
+export function createTransfers(options: TransfersOptions): Transfers {
+  const { store, judge, commits, ownership, environment, commitFirst } = options
   drop([...store.transfers()].filter(({ at }) => environment.now() - at > TRANSFER_KEPT_MS))
 
   function drop(transfers: readonly { where: { document: string } }[]): void {
@@ -62,7 +65,7 @@ export function createTransfers({ store, judge, commits, environment, commitFirs
     if (piece.count === 1) return takeOnly(from, document, piece, peer)
     const transfer = place(document, piece, peer)
     if (transfer === undefined) return
-    judge.takePiece(document, transfer, piece)
+    judge.takePiece(document, transfer, piece, permit(from, document, piece))
     Object.assign(transfer, grown(transfer, piece), { at: environment.now(), peer })
     document.transfer = transfer
     const { id, index, size, bytes } = piece
@@ -75,10 +78,22 @@ export function createTransfers({ store, judge, commits, environment, commitFirs
   /** What comes in one piece is not kept before, and is in nobody's way. */
   function takeOnly(from: Subscriber, document: LiveDocument, piece: Piece, peer: OriginId): void {
     const whole = begin(document, piece)
-    const summary = judge.takePiece(document, whole, piece)
+    const summary = judge.takePiece(document, whole, piece, permit(from, document, piece))
     document.transfer?.index.add(summary)
     Object.assign(whole, grown(whole, piece))
     if (piece.vector !== undefined) restore(from, document, whole, undefined, piece.vector, peer, piece)
+  }
+
+  /** With the last piece all of them are looked at together. */
+  function permit({ author }: Subscriber, document: LiveDocument, piece: Piece): Permit | undefined {
+    if (author === undefined) return undefined
+    return (summary) => {
+      ownership.checkPiece(document, author, summary)
+      if (piece.vector === undefined) return
+      commitFirst()
+      const before = piece.count === 1 ? [] : [...store.transferPieces(document.ref.document)]
+      ownership.checkPieces(document, author, piece.vector, () => [...before, piece].map(inflatePiece))
+    }
   }
 
   /** The transfer that a piece goes on; `undefined` where it came before. */

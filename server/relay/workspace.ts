@@ -14,17 +14,18 @@ import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Piece, Place, Run, Vector } from '../../shared/wire/messages.ts'
 import type { AnyEntry, Checkpoint, LogEntry, RelayStore, StoredDocument } from '../storage/store.ts'
 import type { Background } from './background.ts'
-import { createCommits, type Subscriber } from './commits.ts'
+import { type CommitWatch, createCommits, type Subscriber } from './commits.ts'
 import { type ContentChecks, createContentChecks } from './contents.ts'
-import { createWorkspaceDigest, type VersionWatcher, type WorkspaceDigest } from './digests.ts'
+import { createWorkspaceDigest, type Scoped, type VersionWatcher, type WorkspaceDigest } from './digests.ts'
 import { createLiveDocuments } from './documents.ts'
 import { createExpiry } from './expiry.ts'
 import { contentOf } from './folding.ts'
 import { createIdentity } from './identity.ts'
 import { createIntake } from './intake.ts'
 import { createJudge, type UpdateBytes } from './judge.ts'
-import type { RelayLimits } from './limits.ts'
+import { CATALOG_MAX, type RelayLimits } from './limits.ts'
 import { createMaintenance } from './maintenance.ts'
+import { createOwnership } from './ownership.ts'
 import { createRetention } from './retention.ts'
 
 /** The state vector of a document that holds nothing. */
@@ -42,6 +43,8 @@ export interface RelayWorkspace {
   /** The highest offset that was trimmed. */
   low(): number
   epoch(): LogEpoch
+  /** Something was taken that is not committed yet. */
+  waits(): boolean
   /** The one that was opened since this started. */
   ownEpoch(): LogEpoch | undefined
   isPlaceValid(place: Place): boolean
@@ -53,12 +56,16 @@ export interface RelayWorkspace {
    * request 0 wants none.
    */
   submit(from: Subscriber, where: DocumentRef, update: UpdateBytes, request: number, mends?: boolean): void
+  /** Whether an update holds anything that its document does not. Raises `too-big` and `invalid-update`. */
+  adds(where: DocumentRef, update: UpdateBytes): boolean
   /** Holds content against that of others. */
   readonly contents: ContentChecks
   /** Begins a greater epoch of a document. Whoever is in that one already, or in an older one, is refused with `wrong-epoch`. */
   bury(from: Subscriber, where: DocumentRef): void
-  /** A digest session with somebody, about all that is durable here. */
-  digest(): ReturnType<WorkspaceDigest['respond']>
+  /** A digest session with somebody, about all that is durable here, or some of it. */
+  digest(scope?: Scoped): ReturnType<WorkspaceDigest['respond']>
+  /** Whether a catalog of all documents, or of some, takes fewer bytes than a digest. */
+  isFew(scope?: Scoped): boolean
   /** Every document that is durable here with its version, as digests compare them. */
   versions(): Iterable<DigestElement>
   /** Tells of every change of a version; the returned function ends that. */
@@ -118,6 +125,8 @@ export interface WorkspaceOptions {
   background: Background
   /** What went wrong without a peer to tell. */
   report: (error: unknown) => void
+  /** Is told of every group of updates that was to become durable. */
+  watch?: CommitWatch
 }
 
 export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace {
@@ -127,8 +136,10 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
   const judge = createJudge(store, live, limits)
   const retention = createRetention(store, limits)
   const digest = createWorkspaceDigest(store, environment.randomBytes, report)
+  const ownership = createOwnership({ store, now: environment.now, commitFirst: () => intake.commitFirst() })
   const commits = createCommits({
     store,
+    ownership,
     live,
     identity,
     retention,
@@ -136,10 +147,11 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     environment,
     soon,
     report,
+    watch: options.watch,
     settle: judge.settle,
     withdraw: (group, error) => intake.withdraw(group, error),
   })
-  const intake = createIntake({ store, live, judge, identity, commits, environment })
+  const intake = createIntake({ store, live, judge, identity, commits, ownership, environment })
   const maintenance = createMaintenance({
     store,
     live,
@@ -173,12 +185,17 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     head: () => commits.head,
     low: () => store.low(),
     epoch: () => identity.epoch(),
+    waits: () => commits.waits,
     ownEpoch: () => identity.own(),
     // What was trimmed after it would be missing.
     isPlaceValid: (place) => place.offset >= store.low() && identity.isPlaceValid(place, commits.head),
     subscribe: (subscriber) => commits.subscribe(subscriber),
     accept: intake.accept,
     submit: intake.submit,
+    adds(where, update) {
+      const document = live.get(where.document)
+      return document === undefined || judge.adds(document, update)
+    },
     contents,
     restore: intake.restore,
     seen: intake.seen,
@@ -191,7 +208,13 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     read: (offset) => store.read(offset),
     trims: () => maintenance.trims + intake.burials,
     bury: intake.bury,
-    digest: () => digest.respond(),
+    digest: (scope) => digest.respond(scope),
+    isFew(scope) {
+      if (scope === undefined || judge.documents <= CATALOG_MAX) return judge.documents <= CATALOG_MAX
+      let count = 0
+      for (const { document } of store.documents()) if (scope(document) && ++count > CATALOG_MAX) return false
+      return true
+    },
     versions: () => digest.elements(),
     watchVersions: (watcher) => digest.watch(watcher),
     flush: () => commits.commit(),
@@ -209,6 +232,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     },
     tick() {
       maintenance.tick()
+      ownership.tick()
       digest.keep(SUMMARY_EVERY)
       expiry.tick()
     },

@@ -11,9 +11,10 @@ import { SEND_BUFFER_BYTES_HIGH, SEND_BUFFER_BYTES_MAX } from '../../shared/limi
 import { splitUpdate } from '../../shared/update/split.ts'
 import type { AwarenessRooms, Member } from './awareness.ts'
 import type { Refusal, Subscriber } from './commits.ts'
-import type { Connection, ConnectionHandler, KeptGuest } from './connection.ts'
+import type { Connection, Conversation, KeptGuest } from './connection.ts'
 import { refOf } from './documents.ts'
 import type { JoinedLogs } from './joined-logs.ts'
+import { authorOf, type Permission } from './permission.ts'
 import type { RelayWorkspace } from './workspace.ts'
 import { decodeYMessage, encodeAwareness, encodeStep1, encodeStep2, type YMessage } from './y-protocol.ts'
 
@@ -21,15 +22,13 @@ import { decodeYMessage, encodeAwareness, encodeStep1, encodeStep2, type YMessag
 export interface YGuest {
   /** As whom it submits. */
   subscriber: Subscriber
-  session: YSession
+  session: Conversation
   /** What it submitted was committed. */
   settled(): void
   /** Asks it for what is missing here and shows it who is there. */
   greet(): void
   send(frame: Uint8Array): void
 }
-
-export type YSession = ConnectionHandler & { end(code: ErrorCode, detail: string): void }
 
 export interface YGuestOptions {
   workspace: RelayWorkspace
@@ -49,7 +48,11 @@ const FINAL_CLOSE: Readonly<Partial<Record<ErrorCode, number>>> = {
   'wrong-epoch': 4410,
   'too-big': 4413,
   'invalid-update': 4422,
+  'token-expired': 4401,
 }
+
+/** The code with which a stock client is closed. */
+export const stockCloseCode = (code: ErrorCode): number => FINAL_CLOSE[code] ?? closeCode(code)
 
 /** A stock client takes a relay that says nothing for 30 s for dead, and does not see pings. */
 const QUIET_MS_MAX = 15_000
@@ -65,6 +68,7 @@ export function createYGuest(
   options: YGuestOptions,
   document: DocumentId,
   connection: Connection,
+  permission: Permission,
   leave: () => void,
   kept?: KeptGuest,
 ): YGuest {
@@ -74,7 +78,9 @@ export function createYGuest(
   // It would bring back all that it has of the time before.
   if (stored?.deleted !== undefined) throw new RejoinError('deleted', `${JSON.stringify(document)} was deleted`)
   const where = refOf(stored ?? { document, epoch: FIRST_EPOCH, gc: true })
-  const subscriber: Subscriber = { committed() {}, refused }
+  // It hands on what it has of others too; its own is the client id that it shows itself with.
+  const author = authorOf(permission, { begins: (client) => awareness.isOf(document, client, member) })
+  const subscriber: Subscriber = { author, committed() {}, refused }
   const member: Member = {
     renews: true,
     send({ bytes }) {
@@ -114,7 +120,7 @@ export function createYGuest(
         submit(message.update)
         break
       case 'awareness':
-        awareness.update(where, message.bytes, member)
+        if (permission.access.may('comment')) awareness.update(where, message.bytes, member)
         changes++
         // It renews its awareness about as often as it has to hear something.
         if (environment.now() - sentAt >= QUIET_MS_MAX / 2) send(NOBODY)
@@ -130,6 +136,7 @@ export function createYGuest(
   function submit(update: Uint8Array): boolean {
     // Nothing, which every new client sends, would make a document of every room that somebody looks into.
     if (update.length === 2 && update[0] === 0 && update[1] === 0) return true
+    if (!permission.access.may('write')) return submitNothing(update)
     refusedNow = false
     for (const bytes of splitUpdate(update, options.updateBytesMax)) {
       unsettled = true
@@ -139,10 +146,16 @@ export function createYGuest(
     return true
   }
 
+  /** Who may not write may send what is here already, as every stock client does when it comes. Raises `forbidden`. */
+  function submitNothing(update: Uint8Array): boolean {
+    if (workspace.adds(where, { kind: 'yjs-v1', bytes: update })) permission.access.demand('write', document)
+    return true
+  }
+
   /** What an update builds on was made offline, and comes with the answer to a step 1; if that is under way, so is this. */
   function refused({ code, detail }: Refusal): void {
     refusedNow = true
-    unsettled = false
+    unsettled = workspace.waits()
     if (code !== 'dependency' || (mending && !asked)) {
       end(code, detail)
     } else if (!asked) {
@@ -191,9 +204,8 @@ export function createYGuest(
   function end(code: ErrorCode, detail: string): void {
     if (over) return
     closed()
-    const final = FINAL_CLOSE[code]
-    if (final !== undefined) options.turnedAway(document, code, detail)
-    connection.close(final ?? closeCode(code), detail)
+    if (FINAL_CLOSE[code] !== undefined) options.turnedAway(document, code, detail)
+    connection.close(stockCloseCode(code), detail)
   }
 
   function closed(): void {
@@ -203,10 +215,11 @@ export function createYGuest(
     awareness.leave(document, member)
   }
 
-  const session: YSession = {
+  const session: Conversation = {
     received(data) {
       if (over) return
       attempt(() => {
+        permission.check()
         if (typeof data === 'string') throw new RejoinError('protocol', 'a text message')
         take(decodeYMessage(data))
       })
@@ -216,8 +229,11 @@ export function createYGuest(
       attempt(answer)
     },
     tick() {
-      answersLeft = Math.min(ANSWERS_AT_ONCE, answersLeft + ANSWERS_PER_TICK)
-      attempt(answer)
+      attempt(() => {
+        permission.check()
+        answersLeft = Math.min(ANSWERS_AT_ONCE, answersLeft + ANSWERS_PER_TICK)
+        answer()
+      })
       if (environment.now() - sentAt >= QUIET_MS_MAX) send(NOBODY)
     },
     heard() {},
@@ -230,7 +246,11 @@ export function createYGuest(
     get resting() {
       return !over && !unsettled && wanted === undefined
     },
-    kept: () => ({ where, awareness: awareness.shown(document, member) }),
+    kept: () => ({
+      where,
+      principal: permission.isAsked ? permission.access.principal : undefined,
+      awareness: awareness.shown(document, member),
+    }),
   }
   return {
     subscriber,
@@ -240,7 +260,8 @@ export function createYGuest(
     },
     greet: () =>
       attempt(() => {
-        ask()
+        // What one may not write need not be asked for.
+        if (permission.access.may('write')) ask()
         awareness.enter(where, member)
       }),
     send,

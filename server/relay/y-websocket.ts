@@ -7,15 +7,16 @@ import { joinUpdates } from '../../shared/update/join.ts'
 import { inflatePiece } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Accepted, CommitGroup, Subscriber } from './commits.ts'
-import type { Connection, KeptGuest } from './connection.ts'
+import type { Connection, Conversation, KeptGuest } from './connection.ts'
 import { isRecord } from './fan-out.ts'
-import { createYGuest, type YGuest, type YGuestOptions, type YSession } from './y-guest.ts'
+import type { Permission } from './permission.ts'
+import { createYGuest, type YGuest, type YGuestOptions } from './y-guest.ts'
 import { encodeUpdate } from './y-protocol.ts'
 
 /** The stock clients of one workspace. */
 export interface YRooms {
   /** Lets a connection into a document and asks it for what is missing here; with `kept` it was there before. Raises `storage-failed`. */
-  enter(document: DocumentId, connection: Connection, kept?: KeptGuest): YSession
+  enter(document: DocumentId, connection: Connection, permission: Permission, kept?: KeptGuest): Conversation
 }
 
 export function createYRooms(options: YGuestOptions): YRooms {
@@ -62,14 +63,14 @@ export function createYRooms(options: YGuestOptions): YRooms {
 
   workspace.subscribe({ committed, refused() {} })
   return {
-    enter(document, connection, kept) {
+    enter(document, connection, permission, kept) {
       const leave = (): void => {
         const room = roomOf(document)
         room.delete(guest)
         guests.delete(guest.subscriber)
         if (room.size === 0) rooms.delete(document)
       }
-      const guest = createYGuest(options, document, connection, leave, kept)
+      const guest = createYGuest(options, document, connection, permission, leave, kept)
       roomOf(document).add(guest)
       guests.set(guest.subscriber, guest)
       if (kept === undefined) guest.greet()

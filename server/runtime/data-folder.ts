@@ -2,10 +2,11 @@
  * The folder where a Node relay keeps its workspaces, one SQLite file each. One relay at a time uses it: the lock is held
  * by an open transaction on a small database, so the system drops it with the process, however that ends.
  */
-import { mkdirSync, readdirSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { RejoinError } from '../../shared/errors.ts'
+import { RejoinError, toRejoinError } from '../../shared/errors.ts'
+import type { Revocations } from '../auth/gate.ts'
 import type { RootStore } from '../mesh/roots.ts'
 import { openSqliteStore } from '../storage/sqlite-file.ts'
 import type { RelayStore } from '../storage/store.ts'
@@ -14,6 +15,10 @@ import { openRootStore } from './root-store.ts'
 export interface DataFolder {
   /** Opens or creates the store of a workspace. Raises `storage-failed`. */
   openStore(workspaceId: string): RelayStore
+  /** Whose tokens count no more, as they were kept. Raises `storage-failed`. */
+  revocations(): Revocations
+  /** Raises `storage-failed`. */
+  keepRevocations(revocations: Revocations): void
   /** Where roots of workspaces are kept. Raises `storage-failed`. */
   openRoots(): RootStore
   /** The workspaces that are there, with the file of each. */
@@ -41,6 +46,8 @@ export function openDataFolder(path: string): DataFolder {
   let roots: ReturnType<typeof openRootStore> | undefined
   return {
     openStore: (workspaceId) => openSqliteStore(join(workspaces, workspaceFileName(workspaceId))),
+    revocations: () => readRevocations(join(path, REVOCATIONS)),
+    keepRevocations: (revocations) => writeRevocations(join(path, REVOCATIONS), revocations),
     openRoots() {
       roots ??= openRootStore(join(path, 'mesh.sqlite'))
       return roots
@@ -54,6 +61,35 @@ export function openDataFolder(path: string): DataFolder {
     },
   }
 }
+
+const REVOCATIONS = 'revoked.json'
+
+/** Without it nobody was revoked; one that cannot be read is not taken for that. */
+function readRevocations(file: string): Revocations {
+  try {
+    const entries = Object.entries(JSON.parse(readFileSync(file, 'utf8')))
+    return new Map(entries.map(([subject, at]) => [subject, Number(at)]))
+  } catch (error) {
+    if (isMissing(error)) return new Map()
+    throw toRejoinError(error, 'storage-failed', `the revocations in ${file} cannot be read`)
+  }
+}
+
+/** The old file or the new one is there, whenever the machine stops. */
+function writeRevocations(file: string, revocations: Revocations): void {
+  const written = `${file}.new`
+  try {
+    const descriptor = openSync(written, 'w', 0o600)
+    writeSync(descriptor, JSON.stringify(Object.fromEntries(revocations)))
+    fsyncSync(descriptor)
+    closeSync(descriptor)
+    renameSync(written, file)
+  } catch (error) {
+    throw toRejoinError(error, 'storage-failed', `the revocations cannot be kept in ${file}`)
+  }
+}
+
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
 /**
  * The file of a workspace: a to z, digits, `-` and `_` as they are, every other byte of its UTF-8 as % and two digits. So

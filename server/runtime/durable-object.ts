@@ -7,14 +7,15 @@ import { DurableObject } from 'cloudflare:workers'
 import { type Environment, systemEnvironment } from '../../shared/environment.ts'
 import { FRAME_BYTES_MAX } from '../../shared/limits.ts'
 import { errorBody } from '../app.ts'
+import { type Authenticate, createGate } from '../auth/gate.ts'
 import { atMostOften, createLog, errorFields } from '../log.ts'
 import { TICK_EVERY_MS } from '../relay/limits.ts'
 import { createRelayCore, type RelayCore } from '../relay/relay.ts'
 import { Y_HEAD_BYTES } from '../relay/y-protocol.ts'
 import { hasObjectStore, openObjectStore } from '../storage/sqlite-object.ts'
-import { parseTarget } from '../target.ts'
+import { parseTarget, SUBPROTOCOL, shownToken } from '../target.ts'
 import { createObjectMesh, type ObjectMesh } from './object-mesh.ts'
-import { namespaceOf, OBJECT_LIMITS, objectOptions, regionsOf } from './object-options.ts'
+import { authenticateOf, namespaceOf, OBJECT_LIMITS, objectOptions, regionsOf } from './object-options.ts'
 import { closeSocket, createObjectSockets, keptEpoch, type ObjectSockets } from './object-sockets.ts'
 import { objectName, parseObjectName, type Region } from './regions.ts'
 
@@ -31,6 +32,17 @@ const COMPARE_AGAIN_MS = 60_000
 const UNUSED = 'unused regions'
 
 const log = createLog({ write: (line) => console.error(line), human: false, now: Date.now })
+
+/** Whoever is let in is so in a turn of the object. */
+function inTurn(authenticate: Authenticate, environment: Environment): Authenticate {
+  return async (credentials) => {
+    try {
+      return await authenticate(credentials)
+    } finally {
+      environment.setTimer(() => {}, 0)
+    }
+  }
+}
 
 /** Export it from your Worker, and bind it in `wrangler.toml` with `new_sqlite_classes`. */
 export class RelayObject extends DurableObject<unknown> {
@@ -75,7 +87,9 @@ export class RelayObject extends DurableObject<unknown> {
       trouble: (peer, { code, detail }) => flooding('info', 'peer trouble', { workspace, peer, code, message: detail }),
       report,
     })
+    const asked = authenticateOf(options, env as Record<string, unknown>, environment.now)
     this.#core = createRelayCore({
+      gate: asked && createGate({ ...environment, ...asked, authenticate: inTurn(asked.authenticate, environment) }),
       openStore: () => openObjectStore(ctx.storage, environment),
       environment,
       limits,
@@ -98,7 +112,8 @@ export class RelayObject extends DurableObject<unknown> {
 
   /** Takes a WebSocket; the Worker has looked at everything else. */
   override fetch(request: Request): Response {
-    const target = parseTarget(new URL(request.url).pathname)
+    const { pathname, search } = new URL(request.url)
+    const target = parseTarget(pathname)
     if (target?.workspace !== this.#workspace || request.headers.get('Upgrade') !== 'websocket') {
       return Response.json(errorBody('not-found', 'there is no such path for WebSockets'), { status: 404 })
     }
@@ -110,9 +125,13 @@ export class RelayObject extends DurableObject<unknown> {
     }
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket]
     this.ctx.acceptWebSocket(server)
-    this.#turn(() => this.#sockets.accept(server, target))
+    const offered = request.headers.get('Sec-WebSocket-Protocol')
+    this.#turn(() => this.#sockets.accept(server, target, shownToken(pathname + search, offered)))
     if (this.#isNew) this.ctx.waitUntil(this.#compare())
-    return new Response(null, { status: 101, webSocket: client })
+    // A token among them is not given back.
+    const isNamed = offered?.split(',').some((name) => name.trim() === SUBPROTOCOL)
+    const headers = isNamed ? { 'Sec-WebSocket-Protocol': SUBPROTOCOL } : undefined
+    return new Response(null, { status: 101, webSocket: client, headers })
   }
 
   override webSocketMessage(webSocket: WebSocket, data: string | ArrayBuffer): void {

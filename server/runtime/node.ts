@@ -1,5 +1,5 @@
 /**
- * A relay on Node: HTTP and WebSockets of one core. Loopback only, as there are no permissions yet. It starts and stops
+ * A relay on Node: HTTP and WebSockets of one core. Loopback only where no permissions are asked for. It starts and stops
  * without losing what was taken: a stop refuses what is new, tells those who are there, commits, and drains.
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http'
@@ -29,6 +29,8 @@ export interface NodeHostOptions {
   core: RelayCore
   limits: RelayLimits
   allowedOrigins: ReadonlySet<string>
+  /** Permissions are asked for: it may be reached from anywhere. */
+  guarded: boolean
   fetch: (request: Request) => Response | Promise<Response>
   now: () => number
   /** For what strangers can cause as often as they like. */
@@ -57,7 +59,8 @@ interface Denial {
 
 const NO_SUCH_PATH: Denial = { status: 404, code: 'not-found', message: 'there is no such path for WebSockets' }
 
-export function createNodeHost({ core, limits, allowedOrigins, fetch, now, log }: NodeHostOptions): NodeHost {
+export function createNodeHost(options: NodeHostOptions): NodeHost {
+  const { core, limits, allowedOrigins, guarded, fetch, now, log } = options
   const broken = (error: Error) => log('info', 'broken connection', { message: error.message })
   const sockets = createSockets({ core, limits, now, broken })
   const own = new Set<Server>()
@@ -86,10 +89,10 @@ export function createNodeHost({ core, limits, allowedOrigins, fetch, now, log }
 
   /** Why a request for a WebSocket is not granted. */
   function denial(request: IncomingMessage): Denial | undefined {
-    if (!isLoopbackName(localAddress(request))) {
+    if (!guarded && !isLoopbackName(localAddress(request))) {
       return { status: 403, code: 'forbidden', message: 'without permissions this relay serves loopback only' }
     }
-    const refused = refusal({ host: request.headers.host, origin: request.headers.origin }, allowedOrigins)
+    const refused = refusal({ host: request.headers.host, origin: request.headers.origin }, allowedOrigins, guarded)
     if (refused !== undefined) return { status: 403, code: refused.code, message: refused.message }
     if (stopping !== undefined) return { status: 503, code: 'stopping', message: 'the relay stops' }
     if (sockets.size < limits.connectionsMax) return undefined
@@ -126,11 +129,11 @@ export function createNodeHost({ core, limits, allowedOrigins, fetch, now, log }
       return detach
     },
     async listen(port, host) {
-      if (!isLoopbackName(host)) {
+      if (!guarded && !isLoopbackName(host)) {
         throw new RejoinError(
           'bad-option',
-          `listening on ${host} would open every document to whoever reaches it, as this relay knows no permissions yet: ` +
-            'listen on 127.0.0.1, and put a server that checks its users in front of it',
+          `listening on ${host} would open every document to whoever reaches it: ` +
+            'give the relay a secret or public keys to check tokens with, or listen on 127.0.0.1',
         )
       }
       if (stopping !== undefined) throw new RejoinError('stopping', 'the relay is closed')

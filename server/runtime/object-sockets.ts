@@ -11,7 +11,8 @@ import type { Target } from '../target.ts'
 
 export interface ObjectSockets {
   readonly size: number
-  accept(webSocket: WebSocket, target: Target): void
+  /** `token`: what it shows where it has no other way to. */
+  accept(webSocket: WebSocket, target: Target, token: string): void
   /** Goes on with sockets that were there before. */
   restore(webSockets: readonly WebSocket[]): void
   received(webSocket: WebSocket, data: string | ArrayBuffer): void
@@ -69,14 +70,14 @@ export function createObjectSockets(options: ObjectSocketsOptions): ObjectSocket
   /** Those that were sent so much that others are to have their turn. */
   const full = new Set<Socket>()
 
-  function open(webSocket: WebSocket, target: Target, kept?: Kept): void {
+  function open(webSocket: WebSocket, target: Target, token: string, kept?: Kept): void {
     const socket: Socket = { webSocket, target, attached: UNDER_WAY, sentBytes: 0 }
     sockets.set(webSocket, socket)
     const connection = connect(socket)
     socket.handler =
       target.protocol === 'sync'
         ? core.sync(target.workspace, connection, kept as KeptSync | undefined)
-        : core.yWebsocket(target.workspace, target.document, connection, kept as KeptGuest | undefined)
+        : core.yWebsocket(target.workspace, target.document, connection, token, kept as KeptGuest | undefined)
     if (kept !== undefined) socket.attached = versionOf(socket.handler)
   }
 
@@ -128,15 +129,15 @@ export function createObjectSockets(options: ObjectSocketsOptions): ObjectSocket
     get size() {
       return sockets.size
     },
-    accept(webSocket, target) {
+    accept(webSocket, target, token) {
       webSocket.serializeAttachment({ target } satisfies Attachment)
-      open(webSocket, target)
+      open(webSocket, target, token)
     },
     restore(webSockets) {
       for (const webSocket of webSockets) {
         const attachment = webSocket.deserializeAttachment() as Attachment | null
         if (attachment?.kept === undefined) closeSocket(webSocket, CLOSE_RESTART, 'the relay restarts')
-        else open(webSocket, attachment.target, heardLast(attachment.kept, answeredAt(webSocket)))
+        else open(webSocket, attachment.target, '', heardLast(attachment.kept, answeredAt(webSocket)))
       }
     },
     received(webSocket, data) {

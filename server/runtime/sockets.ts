@@ -11,7 +11,7 @@ import type { Connection, ConnectionHandler } from '../relay/connection.ts'
 import type { RelayLimits } from '../relay/limits.ts'
 import type { RelayCore } from '../relay/relay.ts'
 import { Y_HEAD_BYTES } from '../relay/y-protocol.ts'
-import type { Target } from '../target.ts'
+import { SUBPROTOCOL, shownToken, type Target } from '../target.ts'
 
 export interface Sockets {
   readonly size: number
@@ -72,7 +72,7 @@ export function createSockets({ core, limits, now, broken }: SocketsOptions): So
   let emptied = (): void => {}
   let pingedAt = now()
 
-  function converse(webSocket: WebSocket, stream: Duplex, target: Target): void {
+  function converse(webSocket: WebSocket, stream: Duplex, target: Target, token: string): void {
     const isStock = target.protocol === 'y-websocket'
     const socket: Socket = { webSocket, pings: isStock, pingsMissed: 0, unfinishedBytes: 0 }
     sockets.add(socket)
@@ -80,7 +80,7 @@ export function createSockets({ core, limits, now, broken }: SocketsOptions): So
     if (isStock) stream.prependListener('data', (data: Buffer) => unfinished(socket, data.length))
     webSocket.on('error', broken)
     const connection = createConnection(webSocket)
-    const handler = open(core, target, connection)
+    const handler = open(core, target, connection, token)
     webSocket.on('message', (data, isBinary) => {
       socket.pingsMissed = 0
       finished(socket)
@@ -128,7 +128,9 @@ export function createSockets({ core, limits, now, broken }: SocketsOptions): So
     },
     accept(request, stream, head, target) {
       const server = target.protocol === 'sync' ? sync : yWebsocket
-      server.handleUpgrade(request, stream, head, (webSocket) => converse(webSocket, stream, target))
+      const token =
+        target.protocol === 'sync' ? '' : shownToken(request.url ?? '', request.headers['sec-websocket-protocol'])
+      server.handleUpgrade(request, stream, head, (webSocket) => converse(webSocket, stream, target, token))
     },
     tick() {
       if (now() - pingedAt < PING_EVERY_MS) return
@@ -168,15 +170,17 @@ function createServer(maxPayload: number, socketClass: typeof WebSocket): WebSoc
     maxFragments: PARTS_MIN + Math.ceil(maxPayload / FRAGMENT_BYTES_MIN),
     maxBufferedChunks: PARTS_MIN + Math.ceil(maxPayload / CHUNK_BYTES_MIN),
     WebSocket: socketClass,
+    // A token among them is not given back.
+    handleProtocols: (offered: ReadonlySet<string>) => offered.has(SUBPROTOCOL) && SUBPROTOCOL,
     closeTimeout: CLOSE_WITHIN_MS,
   }
   return new WebSocketServer(options)
 }
 
-function open(core: RelayCore, target: Target, connection: Connection): ConnectionHandler {
+function open(core: RelayCore, target: Target, connection: Connection, token: string): ConnectionHandler {
   return target.protocol === 'sync'
     ? core.sync(target.workspace, connection)
-    : core.yWebsocket(target.workspace, target.document, connection)
+    : core.yWebsocket(target.workspace, target.document, connection, token)
 }
 
 function createConnection(webSocket: WebSocket): Connection {

@@ -10,7 +10,7 @@ import { createApp, errorBody, type HttpCode } from '../app.ts'
 import { atMostOften, createLog, errorFields } from '../log.ts'
 import { parseTarget } from '../target.ts'
 import { VERSION } from '../version.ts'
-import { namespaceOf, type ObjectOptions, regionsOf, setObjectOptions } from './object-options.ts'
+import { authenticateOf, namespaceOf, type ObjectOptions, regionsOf, setObjectOptions } from './object-options.ts'
 import { nearestRegion, objectName, type Region, type VisitorPlace } from './regions.ts'
 
 export interface RelayWorkerOptions extends ObjectOptions {
@@ -37,12 +37,17 @@ export function createRelayWorker(options: RelayWorkerOptions = {}): RelayWorker
     systemEnvironment.now,
   )
   const report = (error: unknown) => log('error', 'internal error', errorFields(error))
-  const app = createApp({ version: VERSION, allowedOrigins, ready: () => true, report })
+  const apps = [false, true].map((guarded) =>
+    createApp({ version: VERSION, allowedOrigins, guarded, ready: () => true, report }),
+  )
+  const isGuarded = (environment: RelayEnvironment): boolean =>
+    authenticateOf(options, environment, systemEnvironment.now) !== undefined
 
   /** Hands a WebSocket to the object of its workspace; to that of another region, where the nearest cannot be reached. */
   async function connect(request: Request, environment: RelayEnvironment): Promise<Response> {
     const { pathname, host } = new URL(request.url)
-    const refused = refusal({ host, origin: request.headers.get('Origin') ?? undefined }, allowedOrigins)
+    const origin = request.headers.get('Origin') ?? undefined
+    const refused = refusal({ host, origin }, allowedOrigins, isGuarded(environment))
     if (refused !== undefined) return deny(403, refused.code, refused.detail)
     const target = parseTarget(pathname)
     if (target === undefined) return deny(404, 'not-found', 'there is no such path for WebSockets')
@@ -67,7 +72,9 @@ export function createRelayWorker(options: RelayWorkerOptions = {}): RelayWorker
 
   return {
     async fetch(request, environment) {
-      if (request.headers.get('Upgrade')?.toLowerCase() !== 'websocket') return app.fetch(request)
+      if (request.headers.get('Upgrade')?.toLowerCase() !== 'websocket') {
+        return apps[isGuarded(environment) ? 1 : 0]?.fetch(request) ?? deny(404, 'not-found', 'there is no such path')
+      }
       try {
         return await connect(request, environment)
       } catch (error) {

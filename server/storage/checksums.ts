@@ -1,6 +1,6 @@
 /** Checksums of what a store keeps beside records, so that what was flipped, cut or moved is seen when it is read. */
 import { RejoinError } from '../../shared/errors.ts'
-import { type Hash64, hash64 } from '../../shared/hash.ts'
+import { fromHex, type Hash64, hash64, toHex } from '../../shared/hash.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { encodeVector } from '../../shared/wire/codec.ts'
@@ -32,6 +32,17 @@ export function checkpointChecksum(where: DocumentRef, checkpoint: Checkpoint): 
 /** Raises `corrupt`. */
 export function verifyCheckpoint(where: DocumentRef, checkpoint: Checkpoint, checksum: Hash64): void {
   if (checkpointChecksum(where, checkpoint) !== checksum) fail(where, 'the checkpoint')
+}
+
+/** What a row says that has nothing but numbers and names: its kind, and then its columns. */
+export type RowName = readonly (string | number)[]
+
+export const rowChecksum = (name: RowName): Uint8Array => fromHex(hashOf(JSON.stringify(name), new Uint8Array()))
+
+/** Raises `corrupt`. */
+export function verifyRow(name: RowName, checksum: unknown): void {
+  const isSound = checksum instanceof Uint8Array && toHex(checksum) === toHex(rowChecksum(name))
+  if (!isSound) throw new RejoinError('corrupt', `a row does not match its checksum: ${JSON.stringify(name)}`)
 }
 
 function hashOf(head: string, bytes: Uint8Array): Hash64 {

@@ -1,7 +1,7 @@
 /** A relay's store in memory: the reference that the contract suite holds the others against. */
 import { type Environment, systemEnvironment } from '../../shared/environment.ts'
 import { assert, RejoinError } from '../../shared/errors.ts'
-import { type DocumentId, randomId } from '../../shared/ids.ts'
+import { type DocumentId, type OriginId, randomId } from '../../shared/ids.ts'
 import { EPOCHS_KEPT_MAX, type EpochStart } from '../../shared/sync/places.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import { verify } from '../../shared/update/record.ts'
@@ -12,11 +12,13 @@ import type {
   Identity,
   LogEntry,
   Mark,
+  OriginOwner,
   RelayStore,
   StoredDocument,
   StoredSummary,
   Transfer,
   TransferPiece,
+  Writer,
 } from './store.ts'
 
 type Entry = AnyEntry
@@ -40,6 +42,8 @@ export function createMemoryStore(environment: Environment = systemEnvironment):
   let low = 0
   let summary: StoredSummary | undefined
   const documents = new Map<DocumentId, Row>()
+  const writers = new Map<DocumentId, Map<number, Writer>>()
+  const owners = new Map<OriginId, OriginOwner>()
   const transfers = new Map<DocumentId, { transfer: Transfer; pieces: PieceBytes[] }>()
 
   const head = (): number => log.at(-1)?.offset ?? 0
@@ -56,6 +60,7 @@ export function createMemoryStore(environment: Environment = systemEnvironment):
     log = log.filter(({ where }) => where.document !== id)
     if (row !== undefined) documents.set(id, { stored: row.stored, entries: [], dots: new Map(), pieces: [] })
     transfers.delete(id)
+    writers.delete(id)
   }
 
   function append(entry: Entry): void {
@@ -116,6 +121,11 @@ export function createMemoryStore(environment: Environment = systemEnvironment):
       for (const piece of batch.transfers ?? []) keep(piece)
       for (const each of batch.folds ?? []) fold(each)
       summary = batch.summary ?? summary
+      for (const writer of batch.writers ?? []) {
+        const { document } = writer.where
+        writers.set(document, (writers.get(document) ?? new Map()).set(writer.client, writer))
+      }
+      for (const owner of batch.owners ?? []) owners.set(owner.origin, owner)
     },
     summary: () => summary,
     untouched: (since, count) => idsOf(({ touched = 0, deleted }) => touched < since && deleted === undefined, count),
@@ -160,6 +170,14 @@ export function createMemoryStore(environment: Environment = systemEnvironment):
     transfer: (id) => transfers.get(id)?.transfer,
     transfers: () => [...transfers.values()].map(({ transfer }) => transfer),
     transferPieces: (id) => transfers.get(id)?.pieces ?? [],
+    writers: (where) => [...(writers.get(where.document)?.values() ?? [])],
+    owner: (origin) => owners.get(origin),
+    forgetOwners(since) {
+      for (const [origin, { used }] of owners) if (used < since) owners.delete(origin)
+      for (const those of writers.values()) {
+        for (const [client, { used }] of those) if (used < since) those.delete(client)
+      }
+    },
     marks: () => marks,
     trim(through, count) {
       const bytes = new Map<DocumentId, number>()

@@ -5,9 +5,16 @@ import { fromHex, toHex } from '../../shared/hash.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import { type DocumentRef, UPDATE_KINDS, type UpdateRecord, verify } from '../../shared/update/record.ts'
 import { decodeVector, encodeVector } from '../../shared/wire/codec.ts'
-import { checkpointChecksum, pieceChecksum, verifyCheckpoint, verifyPiece } from './checksums.ts'
+import {
+  checkpointChecksum,
+  pieceChecksum,
+  rowChecksum,
+  verifyCheckpoint,
+  verifyPiece,
+  verifyRow,
+} from './checksums.ts'
 import { RESTORED_KIND, TOMBSTONE_KIND } from './schema.ts'
-import type { AnyEntry, Checkpoint, StoredDocument, Transfer } from './store.ts'
+import type { AnyEntry, Checkpoint, OriginOwner, StoredDocument, Transfer, Writer } from './store.ts'
 
 export type Row = Record<string, unknown>
 
@@ -106,3 +113,40 @@ export function toTransfer(row: Row): Transfer {
     at: Number(row.at),
   }
 }
+
+/** Raises `corrupt`. */
+export function toWriter(where: DocumentRef, row: Row): Writer {
+  const writer = { where, client: Number(row.client), owner: toHex(row.owner as Uint8Array), used: Number(row.used) }
+  verifyRow(writerName(writer), row.checksum)
+  return writer
+}
+
+/** The columns of a writer from `client` on. */
+export function fromWriter(writer: Writer): (number | Uint8Array)[] {
+  return [writer.client, fromHex(writer.owner), writer.used, rowChecksum(writerName(writer))]
+}
+
+/** Raises `corrupt`. */
+export function toOwner(row: Row): OriginOwner {
+  const owner = {
+    origin: toHex(row.origin as Uint8Array),
+    owner: toHex(row.owner as Uint8Array),
+    used: Number(row.used),
+  }
+  verifyRow(ownerName(owner), row.checksum)
+  return owner
+}
+
+export function fromOwner(owner: OriginOwner): (number | Uint8Array)[] {
+  return [fromHex(owner.origin), fromHex(owner.owner), owner.used, rowChecksum(ownerName(owner))]
+}
+
+const writerName = ({ where, client, owner, used }: Writer) => [
+  'writer',
+  where.epoch,
+  where.document,
+  client,
+  owner,
+  used,
+]
+const ownerName = ({ origin, owner, used }: OriginOwner) => ['owner', origin, owner, used]

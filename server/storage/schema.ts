@@ -44,6 +44,13 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE documents SET touched = unixepoch() * 1000;
   CREATE INDEX documents_deleted ON documents (deleted) WHERE deleted > 0;
   CREATE TABLE summary (head INTEGER NOT NULL, bytes BLOB NOT NULL);`,
+
+  // Whose names are.
+  `CREATE TABLE writers (
+    document INTEGER NOT NULL, client INTEGER NOT NULL, owner BLOB NOT NULL, used INTEGER NOT NULL, checksum BLOB NOT NULL,
+    PRIMARY KEY (document, client)) WITHOUT ROWID;
+  CREATE TABLE owners (
+    origin BLOB PRIMARY KEY, owner BLOB NOT NULL, used INTEGER NOT NULL, checksum BLOB NOT NULL) WITHOUT ROWID;`,
 ]
 
 export const SCHEMA_VERSION = MIGRATIONS.length
@@ -111,6 +118,16 @@ export const STATEMENTS = {
   putTransferPiece: 'INSERT INTO transfer_pieces VALUES (?, ?, ?, ?, ?)',
   dropTransferPieces: 'DELETE FROM transfer_pieces WHERE transfer = (SELECT number FROM transfers WHERE document = ?)',
   dropTransfer: 'DELETE FROM transfers WHERE document = ?',
+
+  writers: 'SELECT client, owner, used, checksum FROM writers WHERE document = ?',
+  putWriter: 'INSERT OR REPLACE INTO writers VALUES (?, ?, ?, ?, ?)',
+  clearWriters: 'DELETE FROM writers WHERE document = ?',
+  owner: 'SELECT * FROM owners WHERE origin = ?',
+  putOwner: 'INSERT OR REPLACE INTO owners VALUES (?, ?, ?, ?)',
+  lapsedWriters: 'SELECT document, client FROM writers WHERE used < ? LIMIT ?',
+  forgetWriter: 'DELETE FROM writers WHERE document = ? AND client = ?',
+  lapsedOwners: 'SELECT origin FROM owners WHERE used < ? LIMIT ?',
+  forgetOwner: 'DELETE FROM owners WHERE origin = ?',
 
   marks: 'SELECT "offset", "at", bytes FROM marks ORDER BY "offset"',
   addMark: 'INSERT OR REPLACE INTO marks VALUES (?, ?, ?)',

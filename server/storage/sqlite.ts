@@ -75,6 +75,15 @@ export function createSqliteStore(database: Database): RelayStore {
     for (const id of batch.dropped ?? []) drop(id)
     for (const piece of batch.transfers ?? []) keep(piece)
     for (const each of batch.folds ?? []) fold(each)
+    for (const writer of batch.writers ?? []) sql.putWriter.run(numberIn(writer.where), ...rows.fromWriter(writer))
+    for (const owner of batch.owners ?? []) sql.putOwner.run(...rows.fromOwner(owner))
+  }
+
+  function forgetOwners(since: number, count: number): void {
+    for (const { document, client } of sql.lapsedWriters.all(since, count)) {
+      sql.forgetWriter.run(Number(document), Number(client))
+    }
+    for (const { origin } of sql.lapsedOwners.all(since, count)) sql.forgetOwner.run(origin as Uint8Array)
   }
 
   function clear(where: DocumentRef): void {
@@ -82,6 +91,7 @@ export function createSqliteStore(database: Database): RelayStore {
     sql.clearLog.run(number)
     sql.clearCheckpoint.run(number)
     sql.cutPieces.run(number, 0)
+    sql.clearWriters.run(number)
     drop(where.document)
   }
 
@@ -222,6 +232,15 @@ export function createSqliteStore(database: Database): RelayStore {
       const row = sql.transfer.get(id)
       if (row !== undefined) yield* piecesOf(sql.transferPiece, rows.toTransfer(row).where, Number(row.number), 0)
     },
+    *writers(where) {
+      const number = numberOf(where.document)
+      if (number !== undefined) for (const row of sql.writers.all(number)) yield rows.toWriter(where, row)
+    },
+    owner(origin) {
+      const row = sql.owner.get(fromHex(origin))
+      return row && rows.toOwner(row)
+    },
+    forgetOwners: (since, count) => transact(() => forgetOwners(since, count)),
     marks: () =>
       sql.marks.all().map((row) => ({ offset: Number(row.offset), at: Number(row.at), bytes: Number(row.bytes) })),
     trim: (through, count) => transact(() => trim(through, count)),

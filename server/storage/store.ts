@@ -121,6 +121,23 @@ export interface Mark {
   bytes: number
 }
 
+/** A Yjs client id of a document that is somebody's. */
+export interface Writer {
+  where: DocumentRef
+  client: number
+  /** Whose: a hash of the subject. */
+  owner: Hash64
+  /** Milliseconds. */
+  used: number
+}
+
+/** An origin that is somebody's. */
+export interface OriginOwner {
+  origin: OriginId
+  owner: Hash64
+  used: number
+}
+
 export interface CommitBatch {
   /** Opens a new epoch of the log, before the entries. */
   epoch?: EpochStart
@@ -137,6 +154,9 @@ export interface CommitBatch {
   mark?: Mark
   /** The digest summary of all documents, as of this head of the log. */
   summary?: StoredSummary
+  /** After the documents. */
+  writers?: readonly Writer[]
+  owners?: readonly OriginOwner[]
 }
 
 export interface StoredSummary {
@@ -191,6 +211,12 @@ export interface RelayStore {
   transfers(): Iterable<Transfer>
   /** The pieces of a transfer. Raises `corrupt` where a checksum fails. */
   transferPieces(id: DocumentId): Iterable<PieceBytes>
+  /** Whose the Yjs client ids of a document are, as far as that is known. Raises `corrupt` where a checksum fails. */
+  writers(where: DocumentRef): Iterable<Writer>
+  /** Raises `corrupt` where its checksum fails. */
+  owner(origin: OriginId): OriginOwner | undefined
+  /** Forgets owners of names that were not used since, `count` of each kind at most. Raises as `commit` does. */
+  forgetOwners(since: number, count: number): void
   /** In the order of the log. */
   marks(): Mark[]
   /**

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../errors.ts'
 import type { DocumentId } from '../ids.ts'
 import type { DocumentRef } from '../update/record.ts'
 import type {
+  Access,
   Ack,
   AwarenessMessage,
   Catalog,
@@ -64,6 +65,10 @@ export type Action =
   | { do: 'close'; ref: DocumentRef }
   | { do: 'submit'; submit: Submit }
   | { do: 'awareness'; awareness: AwarenessMessage }
+  /** Listener: whether this is a permission of the same one; answer with `access`. */
+  | { do: 'token'; token: string }
+  /** Dialer: what may be done there, and for how long. */
+  | { do: 'access'; access: Access }
   /** The conversation is over; `told` where the other side said so. */
   | { do: 'end'; code: ErrorCode; detail: string; told: boolean; retryAfterMs: number }
 

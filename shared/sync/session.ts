@@ -42,8 +42,8 @@ export interface Session {
   differ(documents: readonly Compared[], last?: boolean): Action[]
   /** Dialer: whether a document is being fetched, so that records that do not connect yet will follow. */
   fetching(document: DocumentId): boolean
-  /** Ends the conversation from this side and says why. */
-  end(code: ErrorCode, detail: string): Action[]
+  /** Ends the conversation from this side and says why, and when to come back. */
+  end(code: ErrorCode, detail: string, retryAfterMs?: number): Action[]
 }
 
 export type { Action, Compared } from './action.ts'
@@ -156,6 +156,8 @@ export function createSession(options: SessionOptions): Session {
         return [{ do: 'awareness', awareness: message }]
       case 'content':
         return [{ do: 'content', content: message }]
+      case 'access':
+        return [{ do: 'access', access: message }]
       case 'confirmed':
         return [{ do: 'confirmed', confirmed: message }]
       case 'harvest':
@@ -196,6 +198,8 @@ export function createSession(options: SessionOptions): Session {
         return [{ do: 'awareness', awareness: message }]
       case 'content':
         return [{ do: 'content', content: message }]
+      case 'token':
+        return [{ do: 'token', token: message.token }]
       case 'confirm':
         return [{ do: 'confirm', confirm: message }]
       default:
@@ -274,11 +278,11 @@ export function createSession(options: SessionOptions): Session {
     return end('protocol', `${message.type} has no place here (${role}, ${phase})`)
   }
 
-  function end(code: ErrorCode, detail: string): Action[] {
+  function end(code: ErrorCode, detail: string, retryAfterMs = 0): Action[] {
     if (phase === 'ended') return []
     phase = 'ended'
     return [
-      send({ type: 'failure', code, detail, retryAfterMs: 0 }),
+      send({ type: 'failure', code, detail, retryAfterMs }),
       { do: 'end', code, detail, told: false, retryAfterMs: 0 },
     ]
   }

@@ -30,6 +30,8 @@ export interface IntervalIndex {
   add(summary: UpdateSummary): void
   /** The clock below which everything of `client` is known; 0 for an unknown client. */
   clock(client: number): number
+  /** How many clocks are held, and how many of them deleted, added up. */
+  clocks(): number
   /** `clock` of every client as a Yjs v1 state vector, in Yjs's own order. */
   stateVector(): Uint8Array
   /** Number of intervals: 16 bytes of memory each, and about 100 a client. */
@@ -66,6 +68,15 @@ function wrap(clients: Map<number, Intervals>): IntervalIndex {
       join(clients, 'deletes', deletes)
     },
     clock: (client) => knownBelow(clients, client),
+    clocks() {
+      let clocks = 0
+      for (const { structs, deletes } of clients.values()) {
+        for (const ranges of [...structs, ...deletes]) {
+          for (let at = 0; at < ranges.length; at += 2) clocks += (ranges[at + 1] as number) - (ranges[at] as number)
+        }
+      }
+      return clocks
+    },
     stateVector: () => encodeStateVector(clients),
     get size() {
       let size = 0

@@ -7,6 +7,7 @@ import { errorNumber } from '../errors.ts'
 import * as limits from '../limits.ts'
 import * as reading from '../reader.ts'
 import { malformed, type Reader } from '../reader.ts'
+import { ROLES } from '../roles.ts'
 import { STATE_VECTOR_BYTES_MAX } from '../update/limits.ts'
 import * as fields from './fields.ts'
 import type { Message } from './messages.ts'
@@ -220,6 +221,22 @@ const FORMATS: { [T in Message['type']]: Format<Extract<Message, { type: T }>> }
       code: fields.readCode(reader),
       retryAfterMs: reading.readVarint(reader),
       detail: reading.readText(reader, limits.DETAIL_BYTES_MAX),
+    }),
+  },
+  token: {
+    number: 25,
+    write: (writer, message) => encoding.writeVarString(writer, message.token),
+    read: (reader) => ({ token: reading.readText(reader, limits.TOKEN_BYTES_MAX) }),
+  },
+  access: {
+    number: 26,
+    write(writer, message) {
+      encoding.writeUint8(writer, ROLES.indexOf(message.role))
+      encoding.writeVarUint(writer, message.expiresInMs)
+    },
+    read: (reader) => ({
+      role: ROLES[reading.readByte(reader)] ?? malformed('there is no such role'),
+      expiresInMs: reading.readVarint(reader),
     }),
   },
   // 15 is a frame's messages deflated: see codec.ts.

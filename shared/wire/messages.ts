@@ -7,6 +7,7 @@ import type { Dot, VersionVector } from '../causality/version-vector.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Hash64 } from '../hash.ts'
 import type { LogEpoch, RelayId, ReplicaId } from '../ids.ts'
+import type { Role } from '../roles.ts'
 import type { DocumentRef, UpdateKind } from '../update/record.ts'
 
 /** A place in the log of the replica that the connection leads to. */
@@ -202,6 +203,20 @@ export interface AwarenessMessage extends DocumentRef {
   bytes: Uint8Array
 }
 
+/** A newer permission of the one who said hello, before the old one ends. The receiver answers with `access`. */
+export interface Token {
+  type: 'token'
+  token: string
+}
+
+/** What the receiver may do here; sent where tokens are asked for, behind `welcome` and after each `token`. */
+export interface Access {
+  type: 'access'
+  role: Role
+  /** The token ends in so long: then the connection does, unless a newer one was sent. 0: it does not end. */
+  expiresInMs: number
+}
+
 /** The connection ends. */
 export interface Failure {
   type: 'failure'
@@ -284,4 +299,6 @@ export type Message =
   | Stamped
   | Refused
   | AwarenessMessage
+  | Token
+  | Access
   | Failure

@@ -393,6 +393,36 @@ export function testRelayStore(
       })
     })
 
+    test('keeps whose names are, until they are not used or their document is deleted', () => {
+      const { store, reopen } = open()
+      createScribe(store).write([refTo('note'), ALICE, bytesOf(1)], [refTo('gone'), ALICE, bytesOf(2)])
+      const only = (batch: Partial<CommitBatch>): CommitBatch => ({ documents: [], entries: [], ...batch })
+      const [first, second] = ['0'.repeat(16), 'f'.repeat(16)]
+      const writers = [
+        { where: refTo('note'), client: 2 ** 52, owner: first, used: 1_000 },
+        { where: refTo('note'), client: 7, owner: second, used: 2_000 },
+        { where: refTo('gone'), client: 7, owner: first, used: 2_000 },
+      ]
+      store.commit(only({ writers, owners: [{ origin: ALICE, owner: first, used: 1_000 }] }))
+      store.commit(only({ owners: [{ origin: BOB, owner: first, used: 1 }] }))
+      store.commit(only({ owners: [{ origin: BOB, owner: second, used: 2_000 }] }))
+      const again = reopen()
+      const clientsOf = (document: string) => [...again.writers(refTo(document))].map(({ client }) => client).sort()
+      expect([...again.writers(refTo('note'))]).toContainEqual(writers[0])
+      expect(clientsOf('note')).toEqual([7, 2 ** 52].sort())
+      expect([...again.writers(refTo('nobody'))]).toEqual([])
+      expect(again.owner(BOB)).toEqual({ origin: BOB, owner: second, used: 2_000 })
+      expect(again.owner('c'.repeat(16))).toBeUndefined()
+      const [where, offset] = [refTo('gone'), again.head() + 1]
+      again.commit(
+        only({ documents: [{ ...where, vector: new Map(), bytes: 0 }], entries: [{ offset, where, tombstone: true }] }),
+      )
+      expect(clientsOf('gone')).toEqual([])
+      again.forgetOwners(1_500, 100)
+      expect(clientsOf('note')).toEqual([7])
+      expect([again.owner(ALICE), again.owner(BOB)?.used]).toEqual([undefined, 2_000])
+    })
+
     test('closes twice', () => {
       const { store } = open()
       store.close()

@@ -1,145 +1,255 @@
-/** The demo as people use it: keyboards, cursors of others, and the line that tells how safe the last edit is. */
-import { fileURLToPath } from 'node:url'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
+/** The demo as people use it: notes and boards together with others, and what it says of how safe they are. */
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { DocumentHandle } from '../../client/index.ts'
 import { launchBrowser } from '../support/browser.ts'
-import { cleanUp, until } from '../support/lifetime.ts'
-import { buildPages } from '../support/pages.ts'
+import {
+  buildDemo,
+  createBoard,
+  createNote,
+  newProfile,
+  openByTitle,
+  openNotebookPage,
+  rowOf,
+  shows,
+  showsCards,
+  statusOf,
+  tells,
+  titlesIn,
+  type,
+} from '../support/fieldnotes.ts'
+import { until } from '../support/lifetime.ts'
 import { startRelayProcess } from '../support/relay-process.ts'
-
-declare global {
-  interface Window {
-    /** What the demo puts there. */
-    rejoin?: { handle(): DocumentHandle | undefined }
-  }
-}
 
 let browser: Browser
 let demo: string
 beforeAll(async () => {
   browser = await launchBrowser()
-  demo = await buildPages(fileURLToPath(new URL('../../demo', import.meta.url)))
+  demo = await buildDemo()
 })
 afterAll(() => browser.close())
 
-describe('the demo', () => {
-  test('[P1] two people type into one document and see the text, name and cursor of each other', async () => {
+describe('a note', () => {
+  test('[P1] two people type into one note and see the text, name and cursor of each other', async () => {
     const relay = await startRelayProcess({ pages: demo })
     const [alice, bob] = [await open(relay.url, 'Alice'), await open(relay.url, 'Bob')]
-    await type(alice, 'Hello from Alice. ')
+    await createNote(alice, 'Plans', 'Hello from Alice. ')
+    await openByTitle(bob, 'Plans')
     await shows(bob, 'Hello from Alice. ')
     await type(bob, 'And from Bob.')
     await shows(alice, 'Hello from Alice. And from Bob.')
     await showsCursorOf(alice, 'Bob')
     await showsCursorOf(bob, 'Alice')
+    await alice.getByTestId('people').locator('.avatar[title=Bob]').waitFor()
 
     // Both at once, at the two ends.
     await alice.keyboard.press('Control+Home')
     await Promise.all([alice.keyboard.type('1 '), bob.keyboard.type(' 2')])
     for (const page of [alice, bob]) await shows(page, '1 Hello from Alice. And from Bob. 2')
+
+    await alice.keyboard.press('Control+z')
+    for (const page of [alice, bob]) await shows(page, 'Hello from Alice. And from Bob. 2')
     await bob.close()
     await until('his cursor is gone', async () => !(await cursors(alice)).includes('Bob'))
   })
 
-  test('[P2][P5] the status tells relay, device while the relay is away, and relay again', async () => {
+  test('[P2][P5] the indicator tells relay, device while the relay is away, and relay again', async () => {
     const relay = await startRelayProcess({ pages: demo })
     const [alice, bob] = [await open(relay.url, 'Alice'), await open(relay.url, 'Bob')]
-    await type(alice, 'one ')
-    await tells(alice, { receipt: 'relay', connection: 'synced', unacknowledged: '0' })
+    await createNote(alice, 'Safe', 'one ')
+    await tells(alice, { receipt: 'relay', connection: 'synced', unacknowledged: '0', label: 'At the relay' })
+    await openByTitle(bob, 'Safe')
     await relay.kill()
     await type(alice, 'two ')
-    await tells(alice, { receipt: 'device' })
-    expect(Number((await status(alice)).unacknowledged)).toBeGreaterThan(0)
-    expect((await status(alice)).connection).not.toBe('synced')
+    await tells(alice, { receipt: 'device', tone: 'kept' })
+    await until('it says what waits', async () =>
+      /^On this device · \d+ waiting$/.test((await statusOf(alice)).label ?? ''),
+    )
+    expect(Number((await statusOf(alice)).unacknowledged)).toBeGreaterThan(0)
+    await alice.getByTestId('status').click()
+    await alice.getByText('will be sent when a relay can be reached').first().waitFor()
+    await alice.keyboard.press('Escape')
     await relay.start()
-    await tells(alice, { receipt: 'relay', connection: 'synced', unacknowledged: '0' })
+    await tells(alice, { receipt: 'relay', connection: 'synced', unacknowledged: '0', label: 'At the relay' })
     await shows(bob, 'one two ')
-    await tells(bob, { receipt: 'relay', connection: 'synced', unacknowledged: '0' })
   })
 
-  test('[P2] a new document is in the list of the other, and a reload keeps text and place', async () => {
+  test('[P4] reading a note is no edit', async () => {
     const relay = await startRelayProcess({ pages: demo })
-    const [alice, bob] = [await open(relay.url, 'Alice'), await open(relay.url, 'Bob')]
-    await alice.getByTestId('new-document').fill('plans/summer')
-    await alice.getByTestId('new-document').press('Enter')
-    await until('it is open', async () => (await openDocument(alice)) === 'plans/summer')
-    await type(alice, 'To the sea.')
-    const link = bob.getByTestId('documents').getByText('plans/summer')
-    await link.click()
-    await shows(bob, 'To the sea.')
-    await tells(alice, { receipt: 'relay' })
-    await relay.kill()
-    await type(alice, ' Or not.')
-    await tells(alice, { receipt: 'device' })
-    await relay.start()
-    await alice.reload()
-    await shows(alice, 'To the sea. Or not.')
-    expect(await openDocument(alice)).toBe('plans/summer')
-    await shows(bob, 'To the sea. Or not.')
+    const alice = await open(relay.url, 'Alice')
+    await createNote(alice, 'Empty')
+    await createNote(alice, 'Full', '## Heading\n')
+    await tells(alice, { receipt: 'relay', unacknowledged: '0' })
+    const bob = await open(relay.url, 'Bob')
+    await bob.evaluate(() => window.rejoin?.workspace.disconnect())
+    for (const title of ['Empty', 'Full']) {
+      await openByTitle(bob, title)
+      await bob.getByTestId('editor').click()
+      await bob.keyboard.press('Control+End')
+      expect(await statusOf(bob)).toMatchObject({ connection: 'offline', unacknowledged: '0' })
+    }
+  })
+
+  test('headings, check lists and links come out of what is typed, and the card counts what is done', async () => {
+    const relay = await startRelayProcess({ pages: demo })
+    const alice = await open(relay.url, 'Alice')
+    await createNote(alice, 'List', '# Top\n- [ ] first\nsecond\n\nSee https://example.com now')
+    const editor = alice.getByTestId('editor')
+    await editor.locator('h1', { hasText: 'Top' }).waitFor()
+    expect(await editor.locator('a').getAttribute('href')).toBe('https://example.com')
+    expect(await editor.getByRole('checkbox').count()).toBe(2)
+    await editor.getByRole('checkbox').first().check()
+    await rowOf(alice, 'List').locator('.tasks', { hasText: '1/2' }).waitFor()
+    await alice.getByTestId('tool-undo').click()
+    await until('the check is undone', async () => !(await editor.getByRole('checkbox').first().isChecked()))
   })
 })
 
-async function open(url: string, name: string): Promise<Page> {
-  const profile: BrowserContext = await browser.newContext()
-  cleanUp(() => profile.close())
-  const page = await profile.newPage()
-  const errors: string[] = []
-  page.on('pageerror', (error) => errors.push(String(error)))
-  cleanUp(() => expect(errors, `errors in the page of ${name}`).toEqual([]))
-  await page.goto(url)
-  await page.getByTestId('name').fill(name)
-  await page.getByTestId('editor').waitFor()
-  return page
+describe('the list', () => {
+  test('[P1] creates, renames and deletes notes with undo, and the other sees it', async () => {
+    const relay = await startRelayProcess({ pages: demo })
+    const [alice, bob] = [await open(relay.url, 'Alice'), await open(relay.url, 'Bob')]
+    await createNote(alice, 'First')
+    await createNote(alice, 'Second')
+    await lists(bob, ['Second', 'First'])
+    await rowOf(bob, 'First').getByRole('button').click()
+    await bob.getByRole('menuitem', { name: 'Rename' }).click()
+    await bob.getByTestId('rename').fill('Renamed')
+    await bob.getByTestId('rename').press('Enter')
+    await lists(alice, ['Renamed', 'Second'])
+    await rowOf(alice, 'Second').locator('a').focus()
+    await alice.keyboard.press('Delete')
+    await lists(bob, ['Renamed'])
+    await alice.getByRole('button', { name: 'Undo' }).last().click()
+    await lists(bob, ['Renamed', 'Second'])
+  })
+
+  test('[P2] a deleted note can be restored from the bin, and is gone everywhere once deleted for ever', async () => {
+    const relay = await startRelayProcess({ pages: demo })
+    const [alice, bob] = [await open(relay.url, 'Alice'), await open(relay.url, 'Bob')]
+    await createNote(alice, 'Draft', 'words')
+    await openByTitle(bob, 'Draft')
+    await rowOf(alice, 'Draft').locator('a').press('Delete')
+    await alice.getByTestId('settings-button').click()
+    await alice.getByRole('button', { name: 'Delete “Draft” for ever' }).click()
+    await alice.getByRole('button', { name: 'Delete for ever, everywhere' }).click()
+    await alice.getByText('The bin is empty.').waitFor()
+    await lists(bob, [])
+    await bob.getByText('was deleted elsewhere').waitFor()
+  })
+
+  test('finds notes by what is in them', async () => {
+    const relay = await startRelayProcess({ pages: demo })
+    const alice = await open(relay.url, 'Alice')
+    const filler = 'much is said before the word that counts. '.repeat(8)
+    await createNote(alice, 'Birds', `${filler}\nan avocet`)
+    await createNote(alice, 'Bread', 'flour and water')
+    await lists(alice, ['Bread', 'Birds'])
+    await alice.keyboard.press('Control+k')
+    await alice.keyboard.type('AVOCET')
+    await lists(alice, ['Birds'])
+    await alice.getByTestId('search').fill('nowhere')
+    await alice.getByText('Nothing says “nowhere”.').waitFor()
+  })
+
+  test('a shared link opens the note, and who is there is seen in the list', async () => {
+    const relay = await startRelayProcess({ pages: demo })
+    const alice = await open(relay.url, 'Alice')
+    await createNote(alice, 'Shared', 'hello')
+    await tells(alice, { receipt: 'relay' })
+    const bob = await openNotebookPage(await newProfile(browser), alice.url())
+    await shows(bob, 'hello')
+    await rowOf(bob, 'Shared').locator('.avatar').waitFor()
+  })
+})
+
+describe('a board', () => {
+  test('[P1] cards move by mouse and keyboard, and both see the same', async () => {
+    const relay = await startRelayProcess({ pages: demo })
+    const [alice, bob] = [await open(relay.url, 'Alice'), await open(relay.url, 'Bob')]
+    await createBoard(alice, 'Work')
+    await alice.getByTestId('add-card').first().click()
+    await alice.keyboard.type('one\ntwo\nthree\n')
+    await alice.keyboard.press('Escape')
+    await openByTitle(bob, 'Work')
+    await showsCards(bob, ['one, two, three', '', ''])
+
+    await drag(alice, 'one', 1)
+    await showsCards(bob, ['two, three', 'one', ''])
+    await card(bob, 'three').focus()
+    for (const key of ['Space', 'ArrowUp', 'ArrowRight', 'Space']) await bob.keyboard.press(key)
+    await showsCards(alice, ['two', 'three, one', ''])
+    await bob.keyboard.press('Control+z')
+    await showsCards(alice, ['three, two', 'one', ''])
+  })
+
+  test('[P1] a card that two people move at once is there once', async () => {
+    const relay = await startRelayProcess({ pages: demo })
+    const [alice, bob] = [await open(relay.url, 'Alice'), await open(relay.url, 'Bob')]
+    await createBoard(alice, 'Work')
+    await alice.getByTestId('add-card').first().click()
+    await alice.keyboard.type('one\n')
+    await openByTitle(bob, 'Work')
+    await showsCards(bob, ['one', '', ''])
+    await relay.kill()
+    await drag(alice, 'one', 1)
+    await drag(bob, 'one', 2)
+    await relay.start()
+    const same = async (): Promise<boolean> => (await columnsOf(alice)) === (await columnsOf(bob))
+    await until('both see the same', same)
+    expect((await columnsOf(alice)).replaceAll(',', '')).toBe('one')
+  })
+
+  test('a finger that holds drags a card', async () => {
+    const relay = await startRelayProcess({ pages: demo })
+    const phone = { hasTouch: true, isMobile: true, viewport: { width: 390, height: 844 } }
+    const alice = await openNotebookPage(await newProfile(browser, phone), relay.url)
+    await createBoard(alice, 'Work')
+    await alice.getByTestId('add-card').first().tap()
+    await alice.keyboard.type('one\ntwo\n')
+    await alice.keyboard.press('Escape')
+    const [from, to] = [await card(alice, 'two').boundingBox(), await card(alice, 'one').boundingBox()]
+    if (from === null || to === null) throw new Error('no cards')
+    const touches = await alice.context().newCDPSession(alice)
+    const at = (x: number, y: number) => ({ touchPoints: [{ x, y }] })
+    await touches.send('Input.dispatchTouchEvent', { type: 'touchStart', ...at(from.x + 20, from.y + 20) })
+    await alice.locator('.ghost').waitFor()
+    await touches.send('Input.dispatchTouchEvent', { type: 'touchMove', ...at(to.x + 24, to.y + 4) })
+    await touches.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] })
+    await showsCards(alice, ['two, one', '', ''])
+  })
+})
+
+const open = async (url: string, name: string): Promise<Page> => openNotebookPage(await newProfile(browser), url, name)
+
+const card = (page: Page, text: string) => page.getByTestId('card').filter({ hasText: new RegExp(`^${text}$`) })
+
+const columnsOf = async (page: Page): Promise<string> =>
+  (await page.locator('.cards').evaluateAll((lists) => lists.map((list) => list.textContent))).join(',')
+
+/** To the top of a column. */
+async function drag(page: Page, text: string, column: number): Promise<void> {
+  const from = await card(page, text).boundingBox()
+  const to = await page.getByTestId('column').nth(column).locator('.cards').boundingBox()
+  if (from === null || to === null) throw new Error('nothing to drag')
+  await page.mouse.move(from.x + 20, from.y + 15)
+  await page.mouse.down()
+  await page.mouse.move(from.x + 40, from.y + 20)
+  await page.mouse.move(to.x + 60, to.y + 2, { steps: 4 })
+  await page.mouse.up()
 }
 
-/** At the end of the text, by the keyboard. */
-async function type(page: Page, text: string): Promise<void> {
-  await page.getByTestId('editor').click()
-  await page.keyboard.press('Control+End')
-  await page.keyboard.type(text, { delay: 5 })
-}
-
-/** What is to be read in the editor, without the cursors of others, and what the document holds. */
-async function shows(page: Page, expected: string): Promise<void> {
-  const seen = () =>
-    page.evaluate(() => {
-      const editor = document.querySelector('[data-testid=editor]')?.cloneNode(true) as Element | undefined
-      for (const cursor of editor?.querySelectorAll('.cm-ySelectionCaret') ?? []) cursor.remove()
-      const visible = [...(editor?.querySelectorAll('.cm-line') ?? [])].map((line) => line.textContent).join('\n')
-      return { visible, held: window.rejoin?.handle()?.doc.getText('text').toString() }
-    })
+async function lists(page: Page, expected: readonly string[]): Promise<void> {
   await until(
-    `it shows ${JSON.stringify(expected)}`,
-    async () => {
-      const { visible, held } = await seen()
-      return visible === expected && held === expected
-    },
-    { seen },
+    `the list is ${expected}`,
+    async () => JSON.stringify(await titlesIn(page)) === JSON.stringify(expected),
+    { seen: () => titlesIn(page) },
   )
 }
 
-const cursors = (page: Page): Promise<string[]> => page.locator('.cm-ySelectionInfo').allTextContents()
+const cursors = (page: Page): Promise<string[]> => page.locator('.cursor-name').allTextContents()
 
 async function showsCursorOf(page: Page, name: string): Promise<void> {
   await until(`there is the cursor of ${name}`, async () => (await cursors(page)).includes(name), {
     seen: () => cursors(page),
   })
 }
-
-/** The plain values on the status line. */
-const status = (page: Page): Promise<Record<string, string | undefined>> =>
-  page.getByTestId('status').evaluate((line) => ({ ...line.dataset }))
-
-async function tells(page: Page, expected: Readonly<Record<string, string>>): Promise<void> {
-  await until(
-    `the status tells ${JSON.stringify(expected)}`,
-    async () => {
-      const told = await status(page)
-      return Object.entries(expected).every(([key, value]) => told[key] === value)
-    },
-    { seen: () => status(page) },
-  )
-}
-
-const openDocument = (page: Page): Promise<string | undefined> => page.evaluate(() => window.rejoin?.handle()?.id)

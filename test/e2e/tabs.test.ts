@@ -9,8 +9,10 @@ import { openPerson } from '../support/person.ts'
 import { seeded } from '../support/random.ts'
 import { type RelayProcess, startRelayProcess } from '../support/relay-process.ts'
 import { seedOfTest } from '../support/seed.ts'
+import { leadersAreEnded } from '../support/tab-leaders.ts'
 
 const TABS = 3
+const ENDED = 8
 
 let browser: Browser
 let pages: string
@@ -93,6 +95,36 @@ describe(`${TABS} tabs of one profile`, () => {
     await until('the other tab shows it', async () => (await tokensOf(stays)).includes('last'))
     await expectAtRelay(relay, [stays])
     expect(await tokensOf(stays)).toEqual(['first', 'last'])
+  })
+})
+
+describe('a leader that hangs', () => {
+  test('[P6] and keeps its lock and its socket, is relieved while it hangs, and follows afterwards', async () => {
+    const { relay, tabs } = await start(3)
+    const [leader, ...others] = tabs
+    await until('the first one leads', async () => (await leader?.evaluate(() => window.sockets())) === 1)
+    const begun = performance.now()
+    const hanging = leader?.evaluate(() => window.hang(20_000))
+    const sockets = () => Promise.all(others.map((tab) => tab.evaluate(() => window.sockets())))
+    await until('another one has the connection', async () => (await sockets()).includes(1), { withinMs: 15_000 })
+    console.log(`relieved after ${Math.round(performance.now() - begun)} ms`)
+    await others[0]?.evaluate(() => window.me.write('while it hangs'))
+    await others[0]?.evaluate(() => window.me.saved('relay'))
+    await hanging
+    await until('it has let go', async () => (await leader?.evaluate(() => window.sockets())) === 0)
+    await leader?.evaluate(() => window.me.write('afterwards'))
+    await expectAtRelay(relay, tabs)
+    expect(await tokensOf(tabs[2] as Page)).toEqual(['while it hangs', 'afterwards'])
+  })
+})
+
+describe('five tabs that all write', () => {
+  test(`[P2][P11] lose nothing and have one connection while their leader is ended ${ENDED} times`, async () => {
+    const endings = ['close', 'crash', 'freeze', 'hang'] as const
+    const { takenOverMs, sockets, told } = await leadersAreEnded(browser, pages, seedOfTest(), ENDED, endings)
+    const times = [...takenOverMs].map(([ending, ms]) => `${ending} ${Math.round(ms)} ms`)
+    console.log(`${told} edits told as saved; taken over at the latest after ${times.join(', ')}`)
+    expect(sockets).toBe(1)
   })
 })
 

@@ -25,6 +25,8 @@ export interface RelayProcessOptions {
   port?: number
   /** A folder to serve at `/`. */
   pages?: string
+  /** More arguments. */
+  args?: readonly string[]
 }
 
 export async function startRelayProcess(options: RelayProcessOptions = {}): Promise<RelayProcess> {
@@ -33,6 +35,7 @@ export async function startRelayProcess(options: RelayProcessOptions = {}): Prom
   const url = `http://127.0.0.1:${port}`
   // Its own pages come to it through the network of the test too, which has another port.
   const args = ['relay', '--port', String(port), '--data', data, '--allowed-origin', url]
+  args.push(...(options.args ?? []))
   if (options.pages !== undefined) args.push('--demo', options.pages)
   let child: ChildProcess | undefined
   let gone: Promise<void> = Promise.resolve()

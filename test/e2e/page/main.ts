@@ -15,12 +15,39 @@ declare global {
     gaps: { page: number; yjs: number }
     /** Given by the test: takes note outside of the browser. */
     told?: (token: string) => void
+    /** How many sockets the page has that are open or being opened. */
+    sockets(): number
+    /** Keeps the page from doing anything for so long. */
+    hang(ms: number): void
+    /** The same, as a browser does it that freezes the page. */
+    freeze(ms: number): void
     /** Given by a test that makes `me` write. */
     stopWriting?: () => void
   }
 }
 
 window.errors = []
+
+const opened = new Set<WebSocket>()
+window.WebSocket = class extends WebSocket {
+  constructor(url: string | URL, protocols?: string | string[]) {
+    super(url, protocols)
+    opened.add(this)
+  }
+}
+window.sockets = () => [...opened].filter(({ readyState }) => readyState <= WebSocket.OPEN).length
+window.hang = (ms) => {
+  const until = performance.now() + ms
+  while (performance.now() < until);
+}
+window.freeze = (ms) => {
+  document.dispatchEvent(new Event('freeze'))
+  setTimeout(() => {
+    window.hang(ms)
+    document.dispatchEvent(new Event('resume'))
+  })
+}
+
 window.begin = async (options) => {
   window.me = await openPerson(options)
   window.me.workspace.on('error', (error) => window.errors.push(String(error)))

@@ -43,9 +43,9 @@ export function openAgain(world: World, replica: SimReplica): void {
   if (replica.tabs.length === 0) world.openTab(replica)
 }
 
-/** Dots may have two contents until they meet, and a side may lack what nobody near it has. */
+/** Dots may have two contents until they meet, and a side may lack what nobody near it has, or what only its owner may bring. */
 export function identitiesAreCopied(world: World): void {
-  explain(world, 'dependency', 'gap')
+  explain(world, 'dependency', 'gap', 'fork', 'foreign')
   world.checkers.allowed.forks = true
   world.checkers.allowed.regress = true
 }

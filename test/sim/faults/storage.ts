@@ -49,6 +49,7 @@ export const STORAGE_FAULTS = {
     identitiesAreCopied(world)
     const copy = await replica.disk.copy()
     const clone = world.addReplica(true)
+    clone.person = replica.person
     clone.disk.restore(copy)
     world.checkers.clientRestored(clone.name, toWrites(copy))
     world.openTab(clone)

@@ -28,8 +28,8 @@ export async function becomeQuiet(world: World): Promise<void> {
     if (!failed() && !isSynced(world)) return world.fail(`[P10] not synced in round ${round}: ${whoIsNot(world)}`)
     await clock.run(clock.now() + STAY_MS, failed)
   }
-  checkSockets(world)
   if (world.mesh) await becomeEqual(world)
+  checkSockets(world)
   await checkReceipts(world)
   await checkSilence(world)
 }

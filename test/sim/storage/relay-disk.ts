@@ -102,7 +102,11 @@ export function createRelayDisk({ environment, committed = () => {} }: RelayDisk
     },
     batches: () => journal.flatMap((change) => (change.type === 'commit' ? [change.batch] : [])),
     copy: () => [...journal],
-    restore: replay,
+    restore(copy) {
+      replay(copy)
+      // Whoever puts an older store back says so: others than the owners bring what is gone.
+      store.forgetOwners(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+    },
     loseCommits(count) {
       const before = journal.length
       let kept = before

@@ -44,7 +44,7 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
         if (durable) checkers.clientCommitted(name, writes)
       },
     })
-    const replica: SimReplica = { name, disk, tabs: [] }
+    const replica: SimReplica = { name, disk, tabs: [], person: name }
     replicas.push(replica)
     return replica
   }
@@ -73,6 +73,7 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
         id: 'world',
         user: replica.name,
         relays,
+        token: bend.authenticate && (async () => replica.person),
         storage: bend.replicaStore ? bend.replicaStore(store) : store,
         environment: process.environment,
         dial,

@@ -1,8 +1,10 @@
 /** The relays of a world: disks that stay, and processes with the real relay core that come and go. */
+import { createGate, type Gate } from '../../../server/auth/gate.ts'
 import { createMesh, type Mesh, type MeshTransport } from '../../../server/mesh/mesh.ts'
 import { createMemoryRootStore } from '../../../server/mesh/roots.ts'
 import { RELAY_LIMITS, TICK_EVERY_MS } from '../../../server/relay/limits.ts'
 import { createRelayCore, type RelayCore } from '../../../server/relay/relay.ts'
+import type { Environment } from '../../../shared/environment.ts'
 import type { Network } from '../network/types.ts'
 import { createRelayDisk } from '../storage/relay-disk.ts'
 import type { Process } from '../time/process.ts'
@@ -10,6 +12,9 @@ import type { Ground, SimRelay } from './types.ts'
 
 /** How long a relay that was told to stop still runs. */
 const STOPPED_WITHIN_MS = 100
+
+/** Nobody is revoked there. */
+const TOKENS_LIVE_MS = 3_600_000
 
 export interface Relays {
   readonly relays: readonly SimRelay[]
@@ -26,6 +31,7 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
     const store = relay.disk.open(() => process.kill())
     relay.process = process
     const core = createRelayCore({
+      gate: gateOf(process.environment),
       openStore: () => (bend.relayStore ? bend.relayStore(store, clock) : store),
       environment: process.environment,
       limits: RELAY_LIMITS,
@@ -46,6 +52,17 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
     })
     mesh?.start()
     every(process, TICK_EVERY_MS, () => core.tick())
+  }
+
+  function gateOf({ now, randomBytes }: Environment): Gate | undefined {
+    const { authenticate } = bend
+    if (authenticate === undefined) return undefined
+    return createGate({
+      authenticate: ({ token }) => authenticate.call(bend, token, now()),
+      now,
+      randomBytes,
+      lifetimeMsMax: TOKENS_LIVE_MS,
+    })
   }
 
   /** Every relay knows the first one, which introduces the others. */

@@ -3,6 +3,7 @@ import type { Dial } from '../../../client/connection/socket.ts'
 import type { DocumentHandle } from '../../../client/document.ts'
 import type { ReplicaStore } from '../../../client/replica/store.ts'
 import type { Workspace } from '../../../client/workspace.ts'
+import type { Principal } from '../../../server/auth/principal.ts'
 import type { Mesh, MeshTransport } from '../../../server/mesh/mesh.ts'
 import type { RelayCore } from '../../../server/relay/relay.ts'
 import type { RelayStore } from '../../../server/storage/store.ts'
@@ -44,6 +45,8 @@ export interface Bend {
   dial?(dial: Dial, chance: Chance): Dial
   transport?(transport: MeshTransport, chance: Chance): MeshTransport
   clientId?(chance: Chance): number
+  /** Relays ask for tokens, which are names of people. */
+  authenticate?(person: string, now: number): Principal
 }
 
 /** A document that is open in a tab. */
@@ -63,6 +66,8 @@ export interface SimReplica {
   readonly name: string
   readonly disk: ClientDisk
   readonly tabs: SimTab[]
+  /** Whose it is: a copied profile is the same one's. */
+  person: string
 }
 
 export interface SimRelay {

@@ -147,8 +147,9 @@ export function docsOf(world: World, document: string): { name: string; doc: Y.D
   )
 }
 
-/** A frame with a content check and nothing else: those go on when all is quiet. */
-const isCheck = (data: Uint8Array): boolean => data.length < CHECK_BYTES_MAX && data[CHECKSUM_BYTES] === CONTENT_NUMBER
+/** A frame with a content check, a token or the answer to one, and nothing else: those go on when all is quiet. */
+const isCheck = (data: Uint8Array): boolean =>
+  data.length < CHECK_BYTES_MAX && CHECK_NUMBERS.has(data[CHECKSUM_BYTES] ?? 0)
 const CHECK_BYTES_MAX = 64
 const CHECKSUM_BYTES = 4
-const CONTENT_NUMBER = 19
+const CHECK_NUMBERS: ReadonlySet<number> = new Set([19, 25, 26])

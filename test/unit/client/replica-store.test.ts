@@ -123,7 +123,7 @@ describe('IndexedDB', () => {
     expect(await offsets(store)).toEqual([2])
     const newer = await settled(indexedDB.open(name, 99))
     // This version does not know what the newer one made of it, and says so.
-    await expect(put(store, 3)).rejects.toMatchObject({ code: 'storage-failed' })
+    await expect(put(store, 3)).rejects.toMatchObject({ code: 'outdated' })
     newer.close()
     store.close()
   })

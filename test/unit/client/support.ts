@@ -29,6 +29,9 @@ export const impatient: Environment = {
   randomBytes: (length) => (length === 4 ? new Uint8Array(4) : systemEnvironment.randomBytes(length)),
 }
 
+/** Options of a workspace over a network of its own, that tries again without a pause. */
+export const impatientNetwork = () => ({ dial: createNetwork().dial, environment: impatient })
+
 export interface Client {
   workspace: Workspace
   network: Network
@@ -55,7 +58,7 @@ export async function startRelayAt(url: string, options: RelayOptions & { data: 
   const relay = createRelay({ log, ...options })
   cleanUp(() => relay.close())
   await relay.listen(Number(new URL(url).port))
-  return { relay, url, socketUrl: url.replace('http', 'ws'), data: options.data, errors }
+  return { relay, url, socketUrl: url.replace('http', 'ws'), data: options.data, errors, told: [] }
 }
 
 let people = 0

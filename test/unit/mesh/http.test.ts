@@ -113,4 +113,24 @@ describe('a mesh over HTTP', () => {
     expect(again.relay.mesh()?.root).toBe(root)
     expect(opened).not.toContain('workspace opened')
   })
+
+  it('[P5] tells Prometheus of peers, of what they are owed, and of what was mended', async () => {
+    const [a, b] = await startMesh(2)
+    if (a === undefined || b === undefined) throw new Error('there are two')
+    const metric = async (name: string): Promise<string[]> => {
+      const text = await (await fetch(`${a.url}/metrics`)).text()
+      return text.split('\n').filter((line) => line.startsWith(name))
+    }
+    const client = stockClient(`${a.socketUrl}/y/team`, 'note')
+    client.type('hello')
+    await until('it is there', () => client.provider.synced)
+    await until('b was sent it', async () => (await metric('rejoin_mesh_pushed_records_total '))[0] !== undefined)
+    expect(await metric('rejoin_peer_up')).toEqual([`rejoin_peer_up{peer="${b.url}"} 1`])
+    await until('b is owed nothing', async () => (await metric('rejoin_peer_hint_bytes'))[0]?.endsWith(' 0') === true)
+    expect(await metric('rejoin_connections ')).toEqual(['rejoin_connections 1'])
+    expect(Number((await metric('rejoin_accept_seconds_count'))[0]?.split(' ')[1])).toBeGreaterThan(0)
+    await b.relay.close()
+    client.type('for the absent')
+    await until('b is owed something', async () => !(await metric('rejoin_peer_hint_bytes'))[0]?.endsWith(' 0'))
+  })
 })

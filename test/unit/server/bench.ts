@@ -1,9 +1,11 @@
 /** A relay without sockets and without time: both are the test's. */
+import { type Authenticate, createGate } from '../../../server/auth/gate.ts'
 import type { Connection, ConnectionHandler, KeptGuest, KeptSync } from '../../../server/relay/connection.ts'
 import { RELAY_LIMITS, type RelayLimits } from '../../../server/relay/limits.ts'
 import { createRelayCore, type RelayCoreOptions } from '../../../server/relay/relay.ts'
 import { createMemoryStore } from '../../../server/storage/memory.ts'
 import type { RelayStore } from '../../../server/storage/store.ts'
+import type { Environment } from '../../../shared/environment.ts'
 
 export interface Bench {
   core: ReturnType<typeof createRelayCore>
@@ -46,6 +48,7 @@ export function createBench(
   openStore: (workspace: string) => RelayStore = memoryStores(),
   limits: Partial<RelayLimits> = {},
   ttlMs?: RelayCoreOptions['ttlMs'],
+  auth?: { authenticate: Authenticate },
   continued?: RelayCoreOptions['continued'],
 ): Bench {
   // Not 0, which stands for a time that is not known.
@@ -55,16 +58,18 @@ export function createBench(
   const timers = new Set<() => void>()
   const reported: unknown[] = []
   const noted: string[] = []
+  const environment: Environment = {
+    now: () => now,
+    randomBytes: (length) => Uint8Array.from({ length }, () => seed++ % 256),
+    setTimer(callback) {
+      timers.add(callback)
+      return () => timers.delete(callback)
+    },
+  }
   const core = createRelayCore({
     openStore,
-    environment: {
-      now: () => now,
-      randomBytes: (length) => Uint8Array.from({ length }, () => seed++ % 256),
-      setTimer(callback) {
-        timers.add(callback)
-        return () => timers.delete(callback)
-      },
-    },
+    environment,
+    gate: auth && createGate({ ...auth, ...environment, lifetimeMsMax: 3_600_000 }),
     limits: { ...RELAY_LIMITS, ...limits },
     ttlMs,
     continued,
@@ -103,7 +108,7 @@ export function createBench(
     timers: () => timers.size,
     sync: (workspace, kept) => createSocket((connection) => core.sync(workspace, connection, kept)),
     yWebsocket: (workspace, document, kept) =>
-      createSocket((connection) => core.yWebsocket(workspace, document, connection, kept)),
+      createSocket((connection) => core.yWebsocket(workspace, document, connection, '', kept)),
   }
 }
 

@@ -159,7 +159,7 @@ describe('HTTP', () => {
   test.each(['0.0.0.0', '::', 'example.com', '192.168.1.1'])('refuses to listen on %s, and says why', async (host) => {
     const relay = createRelay()
     cleanUp(() => relay.close())
-    await expect(relay.listen(0, host)).rejects.toThrow(/knows no permissions.*bad-option/)
+    await expect(relay.listen(0, host)).rejects.toThrow(/would open every document.*bad-option/)
   })
 
   test('[P5] says which port is taken, and which data folder', async () => {

@@ -46,7 +46,7 @@ describe('a relay that forgets all but its sockets', () => {
     const { store, alice, bob, others } = start()
     const keptByAlice = keptOf<KeptSync>(alice.socket)
     const keptByBob = keptOf<KeptSync>(bob.socket)
-    const bench = createBench(() => store, {}, undefined, keptByBob.epoch)
+    const bench = createBench(() => store, {}, undefined, undefined, keptByBob.epoch)
     const again = rejoinClient(bench, WORKSPACE, ALICE, keptByAlice)
     const reader = rejoinClient(bench, WORKSPACE, BOB, keptByBob)
     again.entries(NOTE, others)
@@ -85,7 +85,7 @@ describe('a relay that forgets all but its sockets', () => {
     stock.handler.received(encodeAwareness(new Uint8Array([1, 8, 1, 2, 0x7b, 0x7d])))
     const kept = [keptOf<KeptSync>(alice.socket), keptOf<KeptSync>(bob.socket)]
     const keptByStock = keptOf<KeptGuest>(stock)
-    const next = createBench(() => store, {}, undefined, kept[0]?.epoch)
+    const next = createBench(() => store, {}, undefined, undefined, kept[0]?.epoch)
     const [again, reader] = kept.map((each, i) => rejoinClient(next, WORKSPACE, i === 0 ? ALICE : BOB, each))
     const guest = next.yWebsocket(WORKSPACE, NOTE.document, keptByStock)
     if (again === undefined || reader === undefined) throw new Error('nobody is there')

@@ -9,7 +9,7 @@ import type { Bench, Socket } from './bench.ts'
 
 export interface RejoinClient {
   socket: Socket
-  hello(place?: Place, scope?: Scope): void
+  hello(place?: Place, scope?: Scope, token?: string): void
   send(...messages: readonly Message[]): void
   entries(where: DocumentRef, records: readonly UpdateRecord[]): void
   /** All that it was told, in order; of one type, if given. */
@@ -32,9 +32,9 @@ export function rejoinClient(bench: Bench, workspace: string, replica: string, k
 
   return {
     socket,
-    hello(place, scope = 'all') {
+    hello(place, scope = 'all', token = '') {
       const [oldestVersion, newestVersion] = [PROTOCOL_VERSION, PROTOCOL_VERSION]
-      send({ type: 'hello', oldestVersion, newestVersion, replica, scope, place, token: '' })
+      send({ type: 'hello', oldestVersion, newestVersion, replica, scope, place, token })
     },
     send,
     entries: (where, records) => send(toEntries(where, records, 0)),

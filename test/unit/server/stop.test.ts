@@ -182,7 +182,7 @@ describe('the command', () => {
   })
 
   test.each([
-    [['relay', '--host', '0.0.0.0'], /knows no permissions/],
+    [['relay', '--host', '0.0.0.0'], /would open every document/],
     [['relay', '--limit', 'typo=1'], /no limit typo/],
     [['relay', '--data', '/dev/null/data'], /data folder \/dev\/null\/data cannot be used/],
   ] as const)('fails with %j, says what to do, and ends with 1', async (args, said) => {

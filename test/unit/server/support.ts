@@ -37,19 +37,23 @@ export interface RunningRelay {
   data: string
   /** Events told at level error. */
   errors: unknown[]
+  /** Everything told. */
+  told: unknown[]
 }
 
 /** A relay with SQLite in a folder of its own, unless told otherwise. */
 export async function startRelay(options: RelayOptions = {}): Promise<RunningRelay> {
   const errors: unknown[] = []
+  const told: unknown[] = []
   const log: RelayOptions['log'] = (level, event, fields) => {
+    told.push({ level, event, ...fields })
     if (level === 'error') errors.push({ event, ...fields })
   }
   const data = options.data ?? temporaryFolder()
   const relay = createRelay({ log, ...options, data })
   cleanUp(() => relay.close())
   const { url } = await relay.listen(0)
-  return { relay, url, socketUrl: url.replace('http', 'ws'), data, errors }
+  return { relay, url, socketUrl: url.replace('http', 'ws'), data, errors, told }
 }
 
 export interface StockClient {

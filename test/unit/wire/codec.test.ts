@@ -4,6 +4,7 @@ import { RejoinError } from '../../../shared/errors.ts'
 import { siphash } from '../../../shared/hash.ts'
 import { FIRST_EPOCH } from '../../../shared/ids.ts'
 import { FRAME_BYTES_MAX } from '../../../shared/limits.ts'
+import { ROLES } from '../../../shared/roles.ts'
 import { decodeFrame, decodeVector, encodeFrame, encodeMessage, encodeVector } from '../../../shared/wire/codec.ts'
 import type { Message } from '../../../shared/wire/messages.ts'
 import { commonVersion, PROTOCOL_VERSION } from '../../../shared/wire/version.ts'
@@ -100,6 +101,8 @@ const messages: fc.Arbitrary<Message>[] = [
     detail,
   }),
   of('awareness', { bytes }),
+  of('token', { token: fc.string() }, false),
+  of('access', { role: fc.constantFrom(...ROLES), expiresInMs: count }, false),
   of(
     'exchange',
     {
@@ -138,6 +141,22 @@ function codeOf(decode: () => unknown): string {
 }
 
 describe('the codec', () => {
+  it('writes permissions as it ever did', () => {
+    const pinned = [
+      [
+        '191a65794a68624763692e4a57542e7369676e6174757265202dc3a9',
+        { type: 'token', token: 'eyJhbGci.JWT.signature -é' },
+      ],
+      ['1a0000', { type: 'access', role: 'read', expiresInMs: 0 }],
+      ['1a02c0cf24', { type: 'access', role: 'write', expiresInMs: 600_000 }],
+    ] as const
+    for (const [hex, message] of pinned) {
+      expect(Buffer.from(encodeMessage(message)).toString('hex')).toBe(hex)
+      expect(decodeFrame(frameOf(Buffer.from(hex, 'hex')))).toEqual([message])
+    }
+    expect(codeOf(() => decodeFrame(frameOf(new Uint8Array([26, 4, 0]))))).toBe('bad-frame')
+  })
+
   it('reads every message back as it was written, alone and in company', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(...messages), { minLength: 1, maxLength: 8 }), (sent) => {

@@ -50,6 +50,7 @@ export const RELAY_BUGS: Readonly<Record<string, PlantedBug>> = {
   'epoch not opened': {
     what: 'a restarted relay goes on in the epoch of before, also over an older store',
     faults: ['relay restore', 'break'],
+    world: { relays: 1 },
     bend: {
       relayStore: (store) =>
         withCommit(store, (batch, _count) => (store.epochs().length > 0 ? { ...batch, epoch: undefined } : batch)),

@@ -1,0 +1,69 @@
+/** One note in the list. */
+import { noteLink } from '../address.ts'
+import { type Card, titleOf } from '../notebook/card.ts'
+import { make, makeButton } from '../parts/dom.ts'
+import { makeIcon } from '../parts/icons.ts'
+import { makeAvatar } from '../people/avatar.ts'
+import type { Person } from '../people/person.ts'
+import { shortTime } from './rows.ts'
+
+export interface RowState {
+  selected: boolean
+  /** Tab reaches it. */
+  reached: boolean
+  people: readonly Person[]
+  now: Date
+}
+
+const FACES_MAX = 3
+/** What a row was last drawn from: most draws change nothing. */
+const drawn = new WeakMap<HTMLLIElement, string>()
+
+export function makeRow(card: Card, menu: (anchor: HTMLElement) => void): HTMLLIElement {
+  const link = make('a', { href: noteLink(card.id), class: 'row-link' })
+  const more = makeButton({ label: 'More', icon: 'more', class: 'quiet more', act: () => menu(more) })
+  const row = make('li', { class: 'row', 'data-id': card.id, 'data-testid': 'row' }, link, more)
+  row.addEventListener('contextmenu', (event) => {
+    event.preventDefault()
+    menu(more)
+  })
+  return row
+}
+
+export function updateRow(row: HTMLLIElement, card: Card, { selected, reached, people, now }: RowState): void {
+  const title = titleOf(card)
+  const time = shortTime(card.editedAt, now)
+  const state = JSON.stringify([title, card.excerpt, card.tasks, card.pinned, time, selected, reached, people])
+  if (drawn.get(row) === state) return
+  drawn.set(row, state)
+  const [link, more] = [row.querySelector('a'), row.querySelector('button')]
+  if (link === null || more === null) return
+  link.tabIndex = reached ? 0 : -1
+  more.tabIndex = reached ? 0 : -1
+  more.ariaLabel = `More for ${title}`
+  if (selected) link.setAttribute('aria-current', 'page')
+  else link.removeAttribute('aria-current')
+  const head = make('span', { class: 'row-head' }, make('span', { class: 'row-title' }, title))
+  if (card.kind === 'board') head.prepend(makeIcon('board'))
+  const faces = make('span', { class: 'faces' }, ...people.slice(0, FACES_MAX).map(makeAvatar))
+  if (people.length > 0) {
+    faces.append(make('span', { class: 'unseen' }, `, here now: ${people.map(({ name }) => name).join(', ')}`))
+    head.append(faces)
+  }
+  const detail = make(
+    'span',
+    { class: 'row-detail' },
+    make('time', {}, time),
+    make('span', { class: 'excerpt' }, card.excerpt || 'Nothing in it yet'),
+  )
+  const parts = [head, detail]
+  if (card.tasks !== undefined) detail.insertBefore(makeTasks(card.tasks), detail.lastChild)
+  link.replaceChildren(...parts)
+}
+
+function makeTasks({ done, total }: { done: number; total: number }): HTMLElement {
+  const tasks = make('span', { class: 'tasks' }, makeIcon('check'), `${done}/${total}`)
+  tasks.classList.toggle('all', done === total)
+  tasks.append(make('span', { class: 'unseen' }, ' done'))
+  return tasks
+}

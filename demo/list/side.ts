@@ -1,0 +1,129 @@
+/** The side of the page: what can be begun, the search, the list, and oneself. */
+import type { Workspace } from '../../client/index.ts'
+import { type Card, titleOf } from '../notebook/card.ts'
+import type { NoteKind } from '../notebook/ids.ts'
+import type { Notebook } from '../notebook/notebook.ts'
+import { find, make, makeButton } from '../parts/dom.ts'
+import { openMenu } from '../parts/menu.ts'
+import { makeAvatar, paintAvatar } from '../people/avatar.ts'
+import type { Lobby } from '../people/lobby.ts'
+import type { OwnPerson } from '../people/person.ts'
+import { createIndicator } from '../trust/indicator.ts'
+import { createNoteList } from './list.ts'
+import { renameInPlace } from './rename.ts'
+import { createSearch } from './search.ts'
+
+export interface SideOptions {
+  workspace: Workspace
+  notebook: Notebook
+  self: OwnPerson
+  lobby: Lobby
+  create(kind: NoteKind, title?: string): void
+  menu(card: Card, anchor: HTMLElement): void
+  trash(card: Card): void
+  trust(): void
+  settings(): void
+}
+
+export interface Side {
+  select(id: string | undefined): void
+  focus(): void
+  search(): void
+  rename(id: string): void
+}
+
+export function createSide(options: SideOptions): Side {
+  const { workspace, notebook, self, lobby, create } = options
+  const field = find('search', HTMLInputElement)
+  const search = createSearch(workspace)
+  const list = createNoteList({ peopleIn: lobby.peopleIn, menu: options.menu, trash: options.trash })
+
+  const more = makeButton({
+    label: 'New board or note',
+    icon: 'plus',
+    class: 'primary round',
+    testid: 'new',
+    act: () =>
+      openMenu(more, 'New', [
+        { label: 'Note', icon: 'note', act: () => create('note') },
+        { label: 'Board', icon: 'board', act: () => create('board') },
+      ]),
+  })
+  find('side-actions', HTMLElement).append(more)
+
+  function show(): void {
+    const cards = notebook.cards.get()
+    const query = field.value.trim()
+    if (query === '') {
+      search.find('', [], () => {})
+      list.show(cards, true, makeEmpty())
+    } else search.find(query, cards, (found) => list.show(found, false, makeNotFound(query)))
+  }
+
+  function makeEmpty(): Node {
+    return make('p', { class: 'none' }, 'No notes yet. Begin one with the plus above.')
+  }
+
+  function makeNotFound(query: string): Node {
+    return make(
+      'div',
+      { class: 'none' },
+      make('p', {}, `Nothing says “${query}”.`),
+      makeButton({
+        label: 'Begin a note with it',
+        class: 'wide',
+        act() {
+          field.value = ''
+          show()
+          create('note', query)
+        },
+      }),
+    )
+  }
+
+  field.addEventListener('input', show)
+  field.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && field.value !== '') {
+      event.preventDefault()
+      field.value = ''
+      show()
+    }
+    if (event.key === 'ArrowDown' || event.key === 'Enter') {
+      event.preventDefault()
+      list.focus()
+    }
+  })
+
+  const avatar = makeAvatar(self.get())
+  const me = make(
+    'button',
+    { type: 'button', class: 'me', 'data-testid': 'settings-button', title: 'You and this notebook' },
+    avatar,
+  )
+  self.subscribe((person) => {
+    paintAvatar(avatar, person)
+    me.ariaLabel = `${person.name}: you and this notebook`
+  })
+  me.addEventListener('click', options.settings)
+  find('side-foot', HTMLElement).append(
+    createIndicator(workspace, undefined, options.trust).element,
+    make('span', { class: 'spacer' }),
+    me,
+  )
+
+  notebook.cards.subscribe(show)
+  lobby.observe(list.refresh)
+  return {
+    select: list.select,
+    focus: list.focus,
+    search() {
+      field.focus()
+      field.select()
+    },
+    rename(id) {
+      const card = notebook.get(id)
+      const row = document.querySelector<HTMLElement>(`.row[data-id="${CSS.escape(id)}"]`)
+      if (card !== undefined && row !== null) renameInPlace(row, titleOf(card), (title) => notebook.rename(id, title))
+    },
+  }
+}

@@ -1,0 +1,97 @@
+/** How safe edits are, in words: a few for the indicator, a sentence for the panel. Pure: statuses in, words out. */
+import type { DocumentStatus, WorkspaceStatus } from '../../client/index.ts'
+import { count } from '../parts/dom.ts'
+
+export interface Words {
+  /** As short as an indicator is. */
+  label: string
+  sentence: string
+  /** How it looks: `safe` (at a relay), `kept` (on this device), `risk` (may be lost), `bad`, `quiet` (nothing to tell). */
+  tone: Tone
+  /** True of a moment while all is well: not worth showing unless it lasts. */
+  passing: boolean
+}
+
+export type Tone = 'safe' | 'kept' | 'risk' | 'bad' | 'quiet'
+
+const SAFE: Words = {
+  label: 'At the relay',
+  sentence: 'Everything you wrote is on this device, and a relay has it on its disk.',
+  tone: 'safe',
+  passing: false,
+}
+
+/** What became of the edits of one note. */
+export function wordsOfNote(note: DocumentStatus, workspace: WorkspaceStatus): Words {
+  if (note.error !== undefined) {
+    const sentence = 'The relay refused what was written here. It is kept on this device; see “Refused” below.'
+    return { label: 'Refused', sentence, tone: 'bad', passing: false }
+  }
+  const common = wordsOfStorage(note)
+  if (common !== undefined) return common
+  if (note.unacknowledged > 0) return wordsOfWaiting(note.unacknowledged, note.receipt === 'memory', workspace)
+  if (note.receipt === 'relay') {
+    const sentence = 'All of this note is on this device, and a relay has it on its disk.'
+    return { ...SAFE, sentence }
+  }
+  return {
+    label: 'On this device',
+    sentence: 'What is here is kept on this device. Nothing of it waits to be sent.',
+    tone: 'quiet',
+    passing: isConnected(workspace),
+  }
+}
+
+/** The same for all notes together. */
+export function wordsOfAll(workspace: WorkspaceStatus): Words {
+  const { connection, unacknowledged, error } = workspace
+  if (error !== undefined) {
+    const sentence = `The relay does not take this device: ${error.detail}. Everything stays on this device.`
+    return { label: 'Not connected', sentence, tone: 'bad', passing: false }
+  }
+  const common = wordsOfStorage(workspace)
+  if (common !== undefined) return common
+  if (unacknowledged > 0) return wordsOfWaiting(unacknowledged, false, workspace)
+  if (connection === 'synced') return SAFE
+  if (connection === 'offline' || connection === 'connecting') {
+    const sentence = 'No relay can be reached. All notes are on this device, and you can go on writing.'
+    return { label: 'On this device', sentence, tone: 'kept', passing: connection === 'connecting' }
+  }
+  return { label: 'Catching up', sentence: 'The relay is being asked for what is new.', tone: 'quiet', passing: true }
+}
+
+function wordsOfWaiting(edits: number, unwritten: boolean, workspace: WorkspaceStatus): Words {
+  const connected = isConnected(workspace)
+  const label = `On this device · ${edits.toLocaleString('en')} waiting`
+  const sentence = connected
+    ? `${count(edits, 'edit')} ${edits === 1 ? 'is' : 'are'} on the way to the relay. Until it answers, this device has them.`
+    : `${count(edits, 'edit')} ${edits === 1 ? 'is' : 'are'} kept on this device, and will be sent when a relay can be reached.`
+  return { label, sentence, tone: 'kept', passing: connected || unwritten }
+}
+
+function wordsOfStorage({
+  storage,
+  unacknowledged,
+  trouble,
+}: Pick<WorkspaceStatus, 'storage' | 'unacknowledged' | 'trouble'>): Words | undefined {
+  if (storage === 'ok') return undefined
+  const are = unacknowledged === 1 ? 'is' : 'are'
+  const only = unacknowledged > 0 ? ` ${count(unacknowledged, 'edit')} ${are} only in this page: keep it open.` : ''
+  if (storage === 'degraded') {
+    const remedy = trouble === undefined ? '' : ` ${trouble.remedy.charAt(0).toUpperCase()}${trouble.remedy.slice(1)}.`
+    const sentence = `This browser cannot store what is written.${remedy.replace(/\.\.$/, '.')}${only}`
+    return { label: 'Not stored', sentence, tone: 'bad', passing: false }
+  }
+  if (unacknowledged === 0) {
+    const sentence = 'This browser keeps nothing for this page. What you see is at the relay.'
+    return { label: 'At the relay only', sentence, tone: 'risk', passing: false }
+  }
+  return {
+    label: 'Only in this page',
+    sentence: `This browser keeps nothing for this page.${only}`,
+    tone: 'risk',
+    passing: false,
+  }
+}
+
+const isConnected = ({ connection }: WorkspaceStatus): boolean => connection === 'syncing' || connection === 'synced'

@@ -1,0 +1,34 @@
+/** Worlds in which relays ask who somebody is: nothing honest is refused, whatever fails, and tokens that end are renewed. */
+import { describe, expect, test } from 'vitest'
+import { FAULT_KINDS, type SimulateOptions, simulate, UNSETTLED } from '../../sim/index.ts'
+
+/** Everybody is somebody else, for some seconds at a time. */
+const bend: SimulateOptions['bend'] = {
+  authenticate: (person, now) => ({ subject: person, role: 'write', expiresAt: now + 7_000 }),
+}
+
+/**
+ * All but relays that have lost what was durable: what its owner does not bring again waits until nobody owns it, and a device that
+ * could not store for a while brings what others wrote among its own (docs/decisions/0021).
+ */
+const LOSING: ReadonlySet<string> = new Set(['relay lost write', 'relay restore'])
+const faults = FAULT_KINDS.filter((kind) => !UNSETTLED.has(kind) && !LOSING.has(kind))
+
+describe('relays that ask for tokens', () => {
+  test.each([
+    ['4 replicas, 1 relay', { replicas: 4, relays: 1 }],
+    ['2 replicas, 1 relay, one document', { replicas: 2, relays: 1, documents: 1 }],
+    ['3 replicas, 1 relay, 12 documents', { replicas: 3, relays: 1, documents: 12, durationMs: 30_000 }],
+  ])('[P1][P2][P6][P8][P10] %s: 30 seeds', async (_name, options) => {
+    const { failures, runs } = await simulate({
+      ...options,
+      seeds: 30,
+      firstSeed: 20_000,
+      shrinkRunsMax: 0,
+      faults,
+      bend,
+    })
+    expect(failures.map(({ seed, failure }) => `seed ${seed}: ${failure}`)).toEqual([])
+    expect(runs).toBe(30)
+  })
+})
