@@ -18,6 +18,7 @@ import { printReconnect } from './rows/reconnect.ts'
 import { printTrace } from './rows/trace.ts'
 import { printWorkers } from './rows/workers.ts'
 
+const BROWSER = fileURLToPath(new URL('./browser/main.ts', import.meta.url))
 const DIGEST = fileURLToPath(new URL('./digest.ts', import.meta.url))
 /** Documents of the largest digest where all rows are printed; more take a minute. */
 const DIGEST_DOCUMENTS = '100000'
@@ -30,6 +31,10 @@ const rows: Record<string, (args: readonly string[]) => Promise<void> | void> = 
   kill: printKill,
   reconnect: printReconnect,
   workers: printWorkers,
+  browser: () => {
+    const { status } = spawnSync(process.execPath, [BROWSER], { stdio: 'inherit' })
+    if (status !== 0) process.exitCode = 1
+  },
   digest: ([documents = DIGEST_DOCUMENTS]) => {
     console.log('\ndigests of many documents')
     const { status } = spawnSync(process.execPath, [DIGEST, documents], { stdio: 'inherit' })

@@ -24,7 +24,7 @@ export const atLeast = (bound: number): Goal => ({
 })
 
 export const atMostTimesPeer = (factor: number): Goal => ({
-  text: `at most ${factor} x peer`,
+  text: `at most ${format(factor)} x peer`,
   isReached: (rejoin, peer) => peer !== undefined && rejoin <= factor * peer,
 })
 

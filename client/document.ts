@@ -15,11 +15,16 @@ import { createReading, STORED } from './reading.ts'
 import { createReceipts, type SavedLevel } from './receipts.ts'
 import type { BranchRow, Waiting } from './replica/store.ts'
 import type { Arrived, ArrivedPieces, HeldDocument, UpdateLog } from './replica/update-log.ts'
+import { seedUpdate } from './seeding.ts'
 import { createStatus, type DocumentStatus, type Readable, type Receipt, toTrouble, type Writable } from './status.ts'
 import type { Confirmation } from './tabs/channel.ts'
 import { createWriting, type Unstored } from './writing.ts'
 
 export { STORED } from './reading.ts'
+
+/** Origin of transactions in which a document gets its first content. */
+const SEEDED = Symbol('rejoin seed')
+
 export type { SavedLevel } from './receipts.ts'
 
 /** A document that is open here. */
@@ -39,6 +44,12 @@ export interface DocumentHandle {
    * refusal, with `storage-unavailable` where this replica has no durable storage, with `closed`, or with the signal's reason.
    */
   saved(level: SavedLevel, options?: { signal?: AbortSignal }): Promise<void>
+  /**
+   * Gives a document without content its first content, when it is loaded: any number of clients that do so with the same `seedId`
+   * and a `fill` that does the same make the same content, once. `fill` is given an empty Y.Doc of its own. Where this device
+   * holds something of the document already, nothing happens. Rejects where it does not load, and with what `fill` throws.
+   */
+  init(seedId: string, fill: (doc: Y.Doc) => void): Promise<void>
   /** Ends this handle; edits that are not saved yet still are. Idempotent. */
   close(): void
 }
@@ -75,6 +86,7 @@ export interface OpenDocument {
   readonly whenLoaded: Promise<void>
   readonly whenSynced: Promise<void>
   saved(level: SavedLevel, signal?: AbortSignal): Promise<void>
+  init(seedId: string, fill: (doc: Y.Doc) => void): Promise<void>
   arrived(records: readonly Arrived[]): void
   arrivedPieces(pieces: ArrivedPieces): void
   sealed(records: readonly Waiting[]): void
@@ -217,6 +229,11 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       const edits = writing.typed
       await whenLoaded
       await receipts.saved(edits, level, signal)
+    },
+    async init(seedId, fill) {
+      await whenLoaded
+      if (closed || doc.store.clients.size > 0) return
+      Y.applyUpdate(doc, seedUpdate(where.document, seedId, fill), SEEDED)
     },
     arrived: reading.arrived,
     arrivedPieces: reading.arrivedPieces,

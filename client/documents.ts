@@ -83,6 +83,7 @@ function toHandle(id: DocumentId, document: OpenDocument, letGo: () => void): Do
     whenLoaded: document.whenLoaded,
     whenSynced: document.whenSynced,
     saved: (level, { signal } = {}) => document.saved(level, signal),
+    init: document.init,
     close() {
       if (!open) return
       open = false

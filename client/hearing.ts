@@ -147,13 +147,13 @@ export function createHearing({ log, documents, standing, events, team, touched 
     }
   }
 
-  const host: Omit<ConversationHost, 'ended' | 'recount'> = {
+  const host: Omit<ConversationHost, 'ended' | 'recount' | 'spread'> = {
     heard: () => standing.heard(),
     greeted(relay) {
       standing.greet(relay)
       team().stands()
     },
-    permitted: standing.permit,
+    permitted: (role) => standing.permit(role),
     opened: () => team().documents(),
     entered(id) {
       documents.get(id)?.connected()

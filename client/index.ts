@@ -3,6 +3,7 @@ export type { Environment } from '../shared/environment.ts'
 export { type ErrorCode, RejoinError } from '../shared/errors.ts'
 export type { Dial, Socket, SocketHandlers } from './connection/socket.ts'
 export type { DocumentHandle, SavedLevel } from './document.ts'
+export { importYIndexeddb } from './importing.ts'
 export { type ProviderEvents, type ProviderOptions, RejoinProvider } from './provider.ts'
 export { createMemoryReplicaStore } from './replica/memory.ts'
 export type * from './replica/store.ts'
@@ -16,6 +17,7 @@ export type {
   StorageTrouble,
   WorkspaceStatus,
 } from './status.ts'
+export { guardUnload } from './unload.ts'
 export {
   type Branch,
   type OpenOptions,

@@ -93,7 +93,7 @@ export function createReceipts(
   }
 
   async function atRelays(relays: number, signal?: AbortSignal): Promise<void> {
-    const held = await log.held(document)
+    const held = await persistent(() => log.held(document))
     if (held === undefined || held.vector.size === 0) return
     const confirmation = { where: held.ref, vector: held.vector, relays }
     asked.set(confirmation, false)

@@ -6,6 +6,7 @@
 import { systemEnvironment } from '../shared/environment.ts'
 import { type ErrorCode, RejoinError, toRejoinError, withoutRemedy } from '../shared/errors.ts'
 import { checkDocumentId, checkWorkspaceId, type DocumentId, FIRST_EPOCH } from '../shared/ids.ts'
+import { joinUpdates } from '../shared/update/join.ts'
 import { createCompacting } from './compacting.ts'
 import { createConnector, type Ended } from './connection/connector.ts'
 import { createConversation } from './connection/conversation.ts'
@@ -40,6 +41,11 @@ export interface Workspace {
   connect(): void
   /** Ends the connection and stays offline until `connect`. */
   disconnect(): void
+  /**
+   * All that this device holds of a document, as one Yjs update (v1), without opening it: `Y.applyUpdate` and `toJSON` do the rest.
+   * Rejects with `closed` for one that is not known here, and with what storage says.
+   */
+  export(id: DocumentId): Promise<Uint8Array>
   /** Refused edits that this device keeps, of all sessions, until they are dismissed. */
   branches(): Promise<Branch[]>
   /**
@@ -119,7 +125,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
           token,
           renewToken: typeof options.token === 'function' ? () => askToken(options.token) : undefined,
           environment,
-          host: { ...hearing.host, recount, ended: over(ended) },
+          host: { ...hearing.host, recount, spread: (withinMs) => connector.spread(withinMs), ended: over(ended) },
         })
       } catch (problem) {
         report(problem)
@@ -285,6 +291,11 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     },
     connect,
     disconnect: () => team.leave(),
+    async export(id) {
+      checkDocumentId(id)
+      await documents.get(id)?.flush()
+      return joinUpdates((await log.load(id)).updates)
+    },
     branches: async () => (await log.branches()).map(toBranch),
     async delete(id) {
       if (closed) throw new RejoinError('closed', 'the workspace is closed')

@@ -1,5 +1,6 @@
 /** The HTTP routes of a relay, the same on every runtime. WebSockets are the runtime's: they come here only by mistake. */
 import { type Context, Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
 import { type ErrorCode, toRejoinError } from '../shared/errors.ts'
 import { refusal } from './access.ts'
 import { type Gate, toDenial } from './auth/gate.ts'
@@ -26,6 +27,10 @@ export interface AppOptions {
   guarded?: boolean
   /** Answers a request for `/exchange`; absent where this relay talks to no others. */
   exchange?: (workspace: string | undefined, request: Request) => Promise<Response>
+  /** How the mesh looks from here, for `rejoin inspect`; absent where there is none. */
+  mesh?: () => unknown
+  /** Whether somebody with this `Authorization` may see both; everybody on this machine may, where nobody is asked for a token. */
+  isOperator?: (authorization: string | undefined) => boolean
   /** What Prometheus reads; absent where nobody counts. */
   metrics?: { text(): Promise<string>; readonly contentType: string }
   /** The demo, where it is installed. */
@@ -49,6 +54,9 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
+/** Largest body of a request, but of what has a bound of its own. */
+const BODY_BYTES_MAX = 64 * 1024
+
 /** Codes of errors that only HTTP has, beside the closed set of the protocol. */
 export type HttpCode = ErrorCode | 'not-found' | 'upgrade-required'
 
@@ -63,6 +71,8 @@ export function createApp(options: AppOptions): Hono {
     guarded = gate !== undefined,
     assets,
     exchange,
+    mesh,
+    isOperator,
     metrics,
     ready,
     report,
@@ -86,7 +96,16 @@ export function createApp(options: AppOptions): Hono {
   app.get('/readyz', (context) =>
     ready() ? context.json({ status: 'ready', version }) : context.json(errorBody('stopping', 'the relay stops'), 503),
   )
+  const tooBig = (context: Context) => context.json(errorBody('too-big', `the most is ${BODY_BYTES_MAX} bytes`), 413)
+  app.use('/v1/*', bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooBig }))
   if (gate !== undefined) addTickets(app, gate)
+  for (const path of ['/mesh', '/metrics']) {
+    app.use(path, async (context, next) => {
+      if (isOperator?.(context.req.header('authorization')) === false) return notFound(context, assets !== undefined)
+      await next()
+    })
+  }
+  if (mesh !== undefined) app.get('/mesh', (context) => context.json(mesh() as object))
   if (metrics !== undefined) {
     app.get('/metrics', async (context) =>
       context.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }),

@@ -8,7 +8,9 @@ import { isRole, ROLES } from '../shared/roles.ts'
 import { mintToken, type TokenOptions } from './auth/tokens.ts'
 import { createRelay, RELAY_LIMITS, type Relay, type RelayLimits } from './index.ts'
 import { createLog, errorFields, type Log } from './log.ts'
+import { backupFolder, restoreFolder } from './runtime/backup.ts'
 import { compactFolder } from './runtime/compact.ts'
+import { inspectFolder, inspectRelay } from './runtime/inspect.ts'
 import { findPackageRoot } from './runtime/package-root.ts'
 import { verifyFolder } from './runtime/verify.ts'
 
@@ -23,6 +25,10 @@ const HELP = `rejoin: offline-first sync for Yjs
 Usage: rejoin relay [options]     run a relay
        rejoin compact <folder>    make the data of a relay that is stopped as small as it can be
        rejoin verify <folder>     look through the data of a relay, and change nothing
+       rejoin backup <folder> <to>      save the data of a relay, which may be running
+       rejoin restore <from> <folder>   make the data of a relay out of a backup
+       rejoin inspect <url|folder>      how a relay sees its mesh, or what is stored
+       rejoin cat|tail <url> <document> print a document as JSON, or what changes of it; <url> as http://127.0.0.1:8787/acme
        rejoin token [options]     make a token for somebody
        rejoin simulate [options]  run simulated worlds of clients and relays; see rejoin simulate --help
 
@@ -32,6 +38,7 @@ Usage: rejoin relay [options]     run a relay
   --peer <url>              another relay, which introduces the rest   REJOIN_PEER              (comma between)
   --mesh                    let other relays join, without naming one  REJOIN_MESH=1
   --peer-secret-file <file> what relays of the mesh share              REJOIN_PEER_SECRET_FILE  on loopback: none
+  --operator-token-file <file>  shows /metrics, /mesh where tokens are asked for; inspect: sends it  REJOIN_OPERATOR_TOKEN_FILE
   --advertise <url>         where peers reach this relay               REJOIN_ADVERTISE         where it listens
   --demo <folder>           page to serve at /                         REJOIN_DEMO              the demo, if built
   --allowed-origin <url>    page that may connect; repeat for more     REJOIN_ALLOWED_ORIGIN    (comma between)
@@ -50,7 +57,8 @@ ${LIMIT_NAMES}
   --expires <time>          token: its life, 1h by default
 
   --hash                    verify: say the hash of each document's content
-  --json                    verify: say it in lines of JSON
+  --json                    verify, inspect: say it in lines of JSON
+  --trust-proxy             addresses are what X-Forwarded-For says     REJOIN_TRUST_PROXY=1
   --restored                an older copy of the data was put back: let anybody bring what is missing
   --open-hint               say which page to open                     REJOIN_OPEN_HINT=1
   --help, --version
@@ -67,6 +75,7 @@ const OPTIONS = {
   mesh: { type: 'boolean' },
   'peer-secret-file': { type: 'string' },
   advertise: { type: 'string' },
+  'operator-token-file': { type: 'string' },
   demo: { type: 'string' },
   'allowed-origin': { type: 'string', multiple: true },
   limit: { type: 'string', multiple: true },
@@ -81,6 +90,7 @@ const OPTIONS = {
   role: { type: 'string' },
   expires: { type: 'string' },
   restored: { type: 'boolean' },
+  'trust-proxy': { type: 'boolean' },
   'open-hint': { type: 'boolean' },
   hash: { type: 'boolean' },
   json: { type: 'boolean' },
@@ -103,6 +113,9 @@ async function main(argv: readonly string[]): Promise<void> {
   if (values.help) return say(HELP)
   const [command, ...rest] = positionals
   if (command === undefined) throw new UsageError('a command is missing')
+  const named = TWO_ARGUMENTS[command]
+  if (named !== undefined) return named(...two(command, rest))
+  if (command === 'inspect') return inspect(rest, values)
   if (!['relay', 'compact', 'verify', 'token'].includes(command)) throw new UsageError(`there is no command ${command}`)
   const [argument, ...more] = command === 'relay' || command === 'token' ? [undefined, ...rest] : rest
   if (more.length > 0) throw new UsageError(`${more.join(' ')} is one argument too many`)
@@ -113,6 +126,34 @@ async function main(argv: readonly string[]): Promise<void> {
   await relay(values)
 }
 
+const say = (text: string): void => void process.stdout.write(text)
+const sayLine = (line: string): void => say(`${line}\n`)
+
+/** Commands that take two words. */
+const TWO_ARGUMENTS: Readonly<Record<string, (first: string, second: string) => Promise<void> | void>> = {
+  backup: (from, to) => backupFolder(resolve(from), resolve(to), sayLine),
+  restore: (from, to) => restoreFolder(resolve(from), resolve(to), sayLine),
+  cat: async (url, document) => (await views()).catDocument({ url, document, say: sayLine }),
+  tail: async (url, document) => (await views()).tailDocument({ url, document, say: sayLine }),
+}
+
+/** It loads Yjs, which a relay does without. */
+const views = () => import('./runtime/document-view.ts')
+
+function two(command: string, [first, second, ...more]: readonly string[]): [string, string] {
+  if (first === undefined || second === undefined) throw new UsageError(`${command} takes two arguments`)
+  if (more.length > 0) throw new UsageError(`${more.join(' ')} is one argument too many`)
+  return [first, second]
+}
+
+async function inspect([target, ...more]: readonly string[], values: Values): Promise<void> {
+  if (more.length > 0) throw new UsageError(`${more.join(' ')} is one argument too many`)
+  const { json = false } = values
+  const what = target ?? dataFolder(values)
+  if (/^https?:/.test(what)) return inspectRelay(what, operatorToken(values), json, sayLine)
+  inspectFolder(resolve(what), json, sayLine)
+}
+
 /** It has options of its own, and loads a world that nobody else needs. */
 async function simulate(argv: readonly string[]): Promise<void> {
   const { runSimulate } = await import('../test/sim/command.ts')
@@ -120,7 +161,6 @@ async function simulate(argv: readonly string[]): Promise<void> {
 }
 
 function verify(folder: string, { hash = false, json = false }: Values): void {
-  const sayLine = (line: string): void => say(`${line}\n`)
   const findings = verifyFolder(folder, { hash, json, say: sayLine, progress: toStderr, now: Date.now })
   if (findings > 0) process.exitCode = 1
 }
@@ -147,11 +187,13 @@ async function relay(values: Values): Promise<void> {
     demo: values.demo ?? environment.REJOIN_DEMO ?? root.demo,
     auth: toAuth(values),
     restored: values.restored,
+    trustProxy: values['trust-proxy'] ?? environment.REJOIN_TRUST_PROXY === '1',
     allowedOrigins: values['allowed-origin'] ?? toList(environment.REJOIN_ALLOWED_ORIGIN),
     ttlMs: toTtl(values['ttl-days'] ?? environment.REJOIN_TTL_DAYS),
     peers: toPeers(values),
-    peerSecret: toPeerSecret(values['peer-secret-file'] ?? environment.REJOIN_PEER_SECRET_FILE),
+    peerSecret: toPeerSecret(values),
     advertise: values.advertise ?? environment.REJOIN_ADVERTISE,
+    operatorToken: operatorToken(values),
     limits: toLimits(values.limit ?? toList(environment.REJOIN_LIMIT)),
     log,
   })
@@ -226,7 +268,7 @@ function toMs<Otherwise>(time: string | undefined, otherwise: Otherwise): number
   return ms
 }
 
-const dataFolder = ({ data }: Values): string => data ?? process.env.REJOIN_DATA ?? '.rejoin'
+const dataFolder = ({ data }: Pick<Values, 'data'>): string => data ?? process.env.REJOIN_DATA ?? '.rejoin'
 
 function toPort(text: string): number {
   const port = Number(text)
@@ -245,13 +287,14 @@ function toPeers({ peer, mesh }: Values): string[] | undefined {
   return peers.length > 0 || mesh === true || process.env.REJOIN_MESH === '1' ? peers : undefined
 }
 
-function toPeerSecret(file: string | undefined): string | undefined {
-  if (file === undefined) return undefined
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch (error) {
-    throw new UsageError(`the secret ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  }
+function operatorToken(values: Values): string | undefined {
+  const file = values['operator-token-file'] ?? process.env.REJOIN_OPERATOR_TOKEN_FILE
+  return file === undefined ? undefined : readText(file, 'the token of operators').trim()
+}
+
+function toPeerSecret(values: Values): string | undefined {
+  const file = values['peer-secret-file'] ?? process.env.REJOIN_PEER_SECRET_FILE
+  return file === undefined ? undefined : readText(file, 'the secret of peers').trim()
 }
 
 const toList = (text: string | undefined): string[] => text?.split(',').filter((item) => item !== '') ?? []
@@ -289,7 +332,6 @@ function stopOnSignals(relay: Relay, log: Log): void {
   process.on('SIGINT', stop)
 }
 
-const say = (text: string): void => void process.stdout.write(text)
 const toStderr = (line: string): void => void process.stderr.write(`${line}\n`)
 
 try {

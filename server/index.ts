@@ -1,4 +1,5 @@
 /** `rejoin/server`: a relay inside of a Node program. */
+import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Server } from 'node:http'
 import { systemEnvironment } from '../shared/environment.ts'
 import { assert, RejoinError } from '../shared/errors.ts'
@@ -51,6 +52,11 @@ export interface RelayOptions {
    * so at the first start after that, and then no more.
    */
   restored?: boolean
+  /**
+   * A proxy in front of the relay says in `X-Forwarded-For` where connections come from; nobody else may reach the relay then. Bounds per
+   * address count by that.
+   */
+  trustProxy?: boolean
   /** A folder to serve at `/`: the build of the demo, or of a page of your own. */
   demo?: string
   /** Origins of pages that may connect beside the relay's own, as `https://app.example.com`. */
@@ -64,6 +70,11 @@ export interface RelayOptions {
   peerSecret?: string
   /** The address under which peers reach this relay; by default the one it listens on. */
   advertise?: string
+  /**
+   * What operators send as `Authorization: Bearer`, to read `/metrics` and `/mesh` of a relay that asks for tokens; without it those
+   * are not there. Other relays show them to this machine.
+   */
+  operatorToken?: string
   /** Is told of what happens; by default errors go to stderr, a line of JSON each. */
   log?: Log
 }
@@ -123,6 +134,11 @@ export function createRelay(options: RelayOptions = {}): Relay {
     watch: metrics,
     attach: options.peers === undefined ? undefined : (id, workspace) => joined().attach(id, workspace),
   })
+  const { peers, peerSecret } = options
+  const isSigned = peerSecret !== undefined || (peers !== undefined && peers.length > 0 && peers.every(hasSecret))
+  if (gate !== undefined && peers !== undefined && !isSigned) {
+    throw new RejoinError('bad-option', 'a relay that asks for tokens asks its peers for a secret: give one')
+  }
   const mesh =
     options.peers && createNodeMesh({ ...options, peers: options.peers, core, folder, report, log: flooding })
   function joined(): NodeMesh {
@@ -136,6 +152,8 @@ export function createRelay(options: RelayOptions = {}): Relay {
     assets,
     metrics,
     exchange: mesh?.exchange,
+    mesh: mesh?.view,
+    isOperator: gate && isBearerOf(options.operatorToken),
     ready: () => host.ready,
     report,
   })
@@ -146,6 +164,7 @@ export function createRelay(options: RelayOptions = {}): Relay {
     limits,
     allowedOrigins,
     guarded,
+    trustProxy: options.trustProxy ?? false,
     fetch,
     now: systemEnvironment.now,
     log: flooding,
@@ -199,6 +218,14 @@ function checkLimits(changed: Partial<RelayLimits>): RelayLimits {
     throw new RejoinError('bad-option', `updateBytesMax is more than fits a frame, ${UPDATE_BYTES_MAX} bytes`)
   }
   return limits
+}
+
+const hasSecret = (peer: string | { secret: string }): boolean => typeof peer !== 'string'
+
+/** Both are hashed, so that the time it takes tells nothing. */
+function isBearerOf(token: string | undefined): (authorization: string | undefined) => boolean {
+  const hash = (text: string) => createHash('sha256').update(text).digest()
+  return (authorization) => token !== undefined && timingSafeEqual(hash(authorization ?? ''), hash(`Bearer ${token}`))
 }
 
 /** Raises `bad-option`. */

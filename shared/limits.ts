@@ -74,6 +74,9 @@ export const SILENCE_MS_MAX = 45_000
 /** How often a client says that it is still there, and asks whether the relay is. */
 export const PING_EVERY_MS = 20_000
 
+/** Longest time over which clients of a relay come back: a minute for a hundred thousand of them. */
+export const SPREAD_MS_MAX = 60_000
+
 /** A connection that has not said hello by then is closed. */
 export const HELLO_WITHIN_MS = 10_000
 

@@ -76,7 +76,11 @@ const platforms: readonly Platform[] = [
     ],
   },
   { modules: ['cloudflare:*'], identifiers: [], places: ['server/runtime/durable-object.ts'] },
-  { modules: ['idb'], identifiers: ['indexedDB', 'IDBKeyRange'], places: ['client/replica/indexeddb.ts'] },
+  {
+    modules: ['idb'],
+    identifiers: ['indexedDB', 'IDBKeyRange'],
+    places: ['client/replica/indexeddb.ts', 'client/replica/y-indexeddb.ts'],
+  },
 ]
 
 interface House {

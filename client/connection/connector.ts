@@ -26,6 +26,8 @@ export interface Connector {
   /** Does what is due, as timers may not run in a hidden tab. */
   tick(): void
   connect(): void
+  /** So many others would come back too when the relay is lost that they are to do so within this time. */
+  spread(withinMs: number): void
   /** Ends the conversation and stays offline until `connect`. */
   disconnect(): void
 }
@@ -122,6 +124,9 @@ export function createConnector(options: ConnectorOptions): Connector {
       wanted = true
       forgetEvents = listen(hurry, () => attempt?.end('timeout', 'the browser is offline'))
       if (urls.length > 0) dial()
+    },
+    spread(withinMs) {
+      health.spread(withinMs)
     },
     disconnect() {
       wanted = false

@@ -127,6 +127,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       if (action.do === 'send') frames.put(action.message)
       else if (action.do === 'ping') socket.send('ping')
       else if (action.do === 'access') permission.take(action.access)
+      else if (action.do === 'spread') host.spread(action.withinMs)
       else if (action.do === 'end') finish(action)
       else turns.push(action)
     }

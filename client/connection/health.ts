@@ -15,6 +15,8 @@ export interface Health {
   lasted(url: string): void
   /** It does not answer, or a connection ended; it is not to be tried before `retryAfterMs`. */
   ended(url: string, retryAfterMs: number): void
+  /** The relay that is connected has many clients: those who are cut together come back within so many milliseconds. */
+  spread(withinMs: number): void
   /** Something has changed: all may be tried. */
   forgive(): void
 }
@@ -34,6 +36,7 @@ export function createHealth(urls: readonly string[], environment: Environment):
   let dials = 0
   /** No relay is to be dialled before. */
   let notBefore = 0
+  let spreadMs = 0
 
   const relayAt = (url: string): Relay | undefined => relays.find((each) => each.url === url)
 
@@ -64,10 +67,13 @@ export function createHealth(urls: readonly string[], environment: Environment):
     ended(url, retryAfterMs) {
       const relay = relayAt(url)
       if (relay === undefined) return
-      const pauseMs = backoff(environment, relay.failures++, retryAfterMs)
+      const pauseMs = backoff(environment, relay.failures++, retryAfterMs, spreadMs)
       relay.openUntil = environment.now() + pauseMs
       // Those who were cut together do not come to another relay together.
-      notBefore = environment.now() + Math.min(pauseMs, retryAfterMs + TURN_MS_MAX)
+      notBefore = environment.now() + Math.min(pauseMs, retryAfterMs + Math.max(TURN_MS_MAX, spreadMs))
+    },
+    spread(withinMs) {
+      spreadMs = withinMs
     },
     forgive() {
       notBefore = 0

@@ -21,6 +21,8 @@ export interface ConversationHost {
   greeted(relay: ReplicaId): void
   /** What this replica may do there, where the relay says so. */
   permitted(role: Role): void
+  /** When the connection is lost, it is to be dialled again within this time. */
+  spread(withinMs: number): void
   /** Documents that somebody has open. */
   opened(): Iterable<DocumentRef>
   /** The relay knows that this document is open here: people in it may be shown. */

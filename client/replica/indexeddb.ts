@@ -102,6 +102,8 @@ async function open(name: string, lost: () => void): Promise<Database> {
 /** As much of an `idb` transaction as is used here; its own types are tied to one table and one mode. */
 interface Transaction {
   readonly done: Promise<void>
+  /** Why it was ended, if it was not by `abort`. */
+  readonly error: DOMException | null
   abort(): void
   objectStore(name: TableName): IdbStore
 }
@@ -121,8 +123,10 @@ async function runIn<R>(transaction: Transaction, body: (transaction: WriteTrans
   try {
     result = await body(wrap(transaction))
   } catch (error) {
+    // What a full disk has ended fails with other errors afterwards.
+    const cause = isQuota(transaction.error) ? transaction.error : error
     abort(transaction)
-    throw error
+    throw cause
   }
   await transaction.done
   return result

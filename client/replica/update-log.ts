@@ -48,14 +48,17 @@ export async function openUpdateLog(
   lost: (document: DocumentId) => void = () => {},
 ): Promise<UpdateLog> {
   const tab = randomId(environment)
-  const self = await store.write(['meta'], async (transaction) => {
+  const self = (await store.read(['meta'], readSelf)) ?? (await store.write(['meta'], begin))
+
+  /** The first time ever; another tab may be at it too. */
+  async function begin(transaction: WriteTransaction): Promise<ReplicaRow> {
     const known = await transaction.get('meta', ['replica'])
     if (known !== undefined) return known
     const replica = randomId(environment)
     const fresh: ReplicaRow = { replica, origin: replica, head: 0 }
     transaction.put('meta', ['replica'], fresh)
     return fresh
-  })
+  }
   const mover: Mover = { tab, durable: store.durable, environment }
   const fence = createFence(store, tab)
   const rounds = createRounds()

@@ -12,10 +12,19 @@ import { bytesLeft, createReader, malformed, readCount, readText, readVarint } f
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { AwarenessMessage } from '../../shared/wire/messages.ts'
 import { refOf } from './documents.ts'
-import { AWARENESS_CLIENTS_PER_CONNECTION_MAX, AWARENESS_CLIENTS_PER_DOCUMENT_MAX } from './limits.ts'
+import {
+  AWARENESS_CLIENTS_PER_CONNECTION_MAX,
+  AWARENESS_CLIENTS_PER_DOCUMENT_MAX,
+  AWARENESS_DEPTH_MAX,
+} from './limits.ts'
 
 /** A connection, as far as awareness goes. */
 export interface Member {
+  /**
+   * Who it is, where the relay knows: what it shows says so, as `subject`, and nobody else shows under a client id that it has shown
+   * under, for as long as somebody is there.
+   */
+  readonly subject?: string
   send(message: AwarenessMessage): void
   /** A stock client: it says its state again every 15 s, and takes who does not for gone after 30 s. */
   renews?: boolean
@@ -116,7 +125,10 @@ export function createAwarenessRooms(now: () => number): AwarenessRooms {
     update(where, bytes, member) {
       const room = rooms.get(where.document)
       if (room === undefined || !room.members.has(member)) return
-      const states = decodeStates(bytes)
+      const states = decodeStates(bytes, member.subject).filter(({ client }) => {
+        const known = room.states.get(client)
+        return known === undefined || known.owner.subject === member.subject
+      })
       const news = states.filter((state) => state.clock > (room.states.get(state.client)?.clock ?? -1))
       const gone = states.flatMap((state) => (state.json === GONE ? [] : (goneSince(room, state) ?? [])))
       for (const state of news) keep(room, { ...state, owner: member, at: now() })
@@ -136,7 +148,7 @@ export function createAwarenessRooms(now: () => number): AwarenessRooms {
     },
     restore(where, member, shown) {
       const room = join(where, member)
-      const states = shown === undefined ? [] : decodeStates(shown)
+      const states = shown === undefined ? [] : decodeStates(shown, member.subject)
       for (const state of states) keep(room, { ...state, owner: member, at: Number.NEGATIVE_INFINITY })
     },
   }
@@ -178,7 +190,7 @@ function encodeStates(states: readonly State[]): Uint8Array {
   return encoding.toUint8Array(writer)
 }
 
-function decodeStates(bytes: Uint8Array): State[] {
+function decodeStates(bytes: Uint8Array, subject: string | undefined): State[] {
   if (bytes.length > AWARENESS_BYTES_MAX) throw new RejoinError('too-big', `awareness of ${bytes.length} bytes`)
   const reader = createReader(bytes)
   const states: State[] = []
@@ -187,17 +199,30 @@ function decodeStates(bytes: Uint8Array): State[] {
     const client = readVarint(reader)
     // A clock at the end of the range could never be passed by its owner.
     const clock = readVarint(reader, 2 ** 40)
-    const json = readText(reader, AWARENESS_STATE_BYTES_MAX)
-    if (!isJsonObjectOrNull(json)) malformed('an awareness state is no JSON object')
+    const text = readText(reader, AWARENESS_STATE_BYTES_MAX)
+    const state = parseState(text)
+    const json = subject === undefined || state === null ? text : JSON.stringify({ ...state, subject })
     states.push({ client, clock, json })
   }
   return bytesLeft(reader) === 0 ? states : malformed('bytes follow the awareness states')
 }
 
-function isJsonObjectOrNull(text: string): boolean {
+function parseState(text: string): object | null {
+  let state: unknown
   try {
-    return typeof JSON.parse(text) === 'object'
+    state = JSON.parse(text)
   } catch {
-    return false
+    return malformed('an awareness state is no JSON')
   }
+  if (typeof state !== 'object') malformed('an awareness state is no JSON object')
+  checkDepth(state, AWARENESS_DEPTH_MAX)
+  return state
+}
+
+/** Who compares or encodes it recurses; and a key `__proto__` would choose the prototype of what is made of it. */
+function checkDepth(value: unknown, deeper: number): void {
+  if (typeof value !== 'object' || value === null) return
+  if (deeper === 0) malformed('an awareness state is nested too deeply')
+  if (Object.hasOwn(value, '__proto__')) malformed('an awareness state has a key __proto__')
+  for (const inner of Object.values(value)) checkDepth(inner, deeper - 1)
 }

@@ -17,6 +17,7 @@ import type { LiveDocument, LiveDocuments } from './documents.ts'
 import type { WorkspaceIdentity } from './identity.ts'
 import type { Judge, Permit, UpdateBytes } from './judge.ts'
 import type { Author, Ownership } from './ownership.ts'
+import type { Shapes } from './shape.ts'
 import { createTransfers, type Transfers } from './transfers.ts'
 
 export interface Intake {
@@ -49,12 +50,13 @@ export interface IntakeOptions {
   identity: WorkspaceIdentity
   commits: Commits
   ownership: Ownership
+  shapes: Shapes
   environment: Environment
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { store, live, judge, identity, commits, ownership, environment } = options
-  const transfers = createTransfers({ store, judge, commits, ownership, environment, commitFirst })
+  const { store, live, judge, identity, commits, ownership, shapes, environment } = options
+  const transfers = createTransfers({ store, judge, commits, ownership, shapes, environment, commitFirst })
   let closed = false
   let burials = 0
 
@@ -76,7 +78,7 @@ export function createIntake(options: IntakeOptions): Intake {
       if (fresh.length > 0 && author !== undefined) ownership.checkOrigin(document, author, run.origin)
       for (const record of fresh) {
         seq = record.seq
-        judge.take(document, record, author && permit(document, author, record, own))
+        judge.take(document, record, permit(document, author, record, own))
         commits.queue({ from, where: document.ref, dot: record, request: 0 }, { record })
       }
       if (fresh.length > 0) return
@@ -100,15 +102,18 @@ export function createIntake(options: IntakeOptions): Intake {
       }
       const record = seal(document.ref, { origin, seq: previous.seq + 1, ...update }, previous.chain)
       const { author } = from
-      judge.take(document, record, author && permit(document, author, update, !mends))
+      judge.take(document, record, permit(document, author, update, !mends))
       commits.queue({ from, where: document.ref, dot: record, request }, { record })
     } catch (error) {
       refuse(from, where, { origin, seq: 0 }, request, error)
     }
   }
 
-  function permit(document: LiveDocument, author: Author, { bytes }: UpdateBytes, own: boolean): Permit {
-    return (summary) => ownership.checkUpdate(document, author, summary, bytes, own)
+  function permit(document: LiveDocument, author: Author | undefined, { bytes }: UpdateBytes, own: boolean): Permit {
+    return (summary) => {
+      shapes.check(document, summary, () => [bytes])
+      if (author !== undefined) ownership.checkUpdate(document, author, summary, bytes, own)
+    }
   }
 
   function restore(from: Subscriber, piece: Piece, peer: OriginId): void {

@@ -6,12 +6,26 @@ export interface RelayLimits {
   updateBytesMax: number
   /** Largest document, as the sum of its records. */
   documentBytesMax: number
+  /** Most Yjs client ids of a document; each session of somebody who writes is one. */
+  documentClientsMax: number
   /** Largest workspace, as the sum of its records. */
   workspaceBytesMax: number
   /** Most documents of a workspace. */
   documentsMax: number
   /** Most connections of one relay. */
   connectionsMax: number
+  /** Most connections from one address; loopback is not counted. */
+  connectionsPerAddressMax: number
+  /**
+   * What one connection may send a second, where permissions are asked for; of an address all together twenty times that. What is more is
+   * read later.
+   */
+  messagesPerSecondMax: number
+  bytesPerSecondMax: number
+  /** So much of that is saved up. */
+  burstMs: number
+  /** One turn of the event loop in a hundred that comes later than this keeps new connections out. */
+  loopDelayMsMax: number
   /** Largest message of a stock y-websocket client, which sends all that it has as one; it is sealed in several records. */
   yMessageBytesMax: number
   /** Most bytes of messages that have not arrived whole, of all stock clients together. */
@@ -32,11 +46,21 @@ export const RELAY_LIMITS: RelayLimits = {
   updateBytesMax: UPDATE_BYTES_MAX,
   // A document is loaded whole by browsers; past this they struggle.
   documentBytesMax: 256 * MIB,
+  // 90 sessions a day for a year: past this every keystroke of everybody takes milliseconds longer.
+  documentClientsMax: 32_768,
   // What one Durable Object may hold.
   workspaceBytesMax: 10 * 1024 * MIB,
   documentsMax: 1_000_000,
   // A socket costs about 15 KB: 20,000 of them 300 MB.
   connectionsMax: 20_000,
+  // An office behind one address.
+  connectionsPerAddressMax: 2_000,
+  // Somebody who types sends 50, a program that writes some hundreds; a minute of that at once after an absence.
+  messagesPerSecondMax: 1_000,
+  bytesPerSecondMax: 4 * MIB,
+  burstMs: 20_000,
+  // People notice half of that.
+  loopDelayMsMax: 1_000,
   // To be split and sealed it is in memory twice, and takes the relay about a second.
   yMessageBytesMax: 64 * MIB,
   // Eight of the largest: what is past this would be memory for whoever opens enough sockets.
@@ -65,6 +89,13 @@ export const WRITERS_PER_OWNER_MAX = 4_096
 /** Content read between two ticks to compare what is sent again with what is here: some hundred milliseconds of work. */
 export const COMPARED_BYTES_MAX = 32 * 1024 * 1024
 
+/** Types inside of one another: Yjs overflows its stack at some 4,000, and editors stay below 100. */
+export const NESTING_MAX = 512
+/** Root types of a document: 100,000 of them take 86 MB in a browser. */
+export const ROOTS_MAX = 32_768
+/** Documents larger than this are not searched for how deep their types lie: that would take seconds. */
+export const SHAPE_BYTES_MAX = 64 * MIB
+
 /** Yjs client ids that one connection may show awareness of: the tabs and documents of one browser. */
 export const AWARENESS_CLIENTS_PER_CONNECTION_MAX = 256
 
@@ -79,6 +110,9 @@ export const JOINED_READ_MAX = 4_096
 
 /** Documents of a workspace up to which a catalog of all of them takes fewer bytes than a digest. */
 export const CATALOG_MAX = 8
+
+/** Nesting of an awareness state: a cursor takes four. */
+export const AWARENESS_DEPTH_MAX = 16
 
 /** Documents that one connection may have open. */
 export const OPEN_DOCUMENTS_MAX = 100_000

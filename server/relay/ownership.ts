@@ -10,7 +10,7 @@ import type { Hash64 } from '../../shared/hash.ts'
 import type { OriginId } from '../../shared/ids.ts'
 import { CONTENT_CHECK_BYTES_MAX } from '../../shared/limits.ts'
 import { findContradiction } from '../../shared/update/agreement.ts'
-import { inspectUpdate, type UpdateSummary } from '../../shared/update/inspect.ts'
+import type { UpdateSummary } from '../../shared/update/inspect.ts'
 import { UPDATE_LIMITS } from '../../shared/update/limits.ts'
 import type { CommitBatch, OriginOwner, RelayStore, Writer } from '../storage/store.ts'
 import type { LiveDocument } from './documents.ts'
@@ -38,7 +38,7 @@ export interface Ownership {
    */
   checkUpdate(document: LiveDocument, author: Author, summary: UpdateSummary, bytes: Uint8Array, own: boolean): void
   /** As `checkUpdate`, of a checkpoint from outside that is there as a whole. */
-  checkPieces(document: LiveDocument, author: Author, vector: VersionVector, updates: () => readonly Uint8Array[]): void
+  checkPieces(document: LiveDocument, author: Author, vector: VersionVector, updates: readonly Uint8Array[]): void
   /** Of a piece of it. */
   checkPiece(document: LiveDocument, author: Author, summary: UpdateSummary): void
   /** What is to be stored with the next commit. */
@@ -62,9 +62,6 @@ export interface OwnershipOptions {
 const NOTED_EVERY_MS = 24 * 60 * 60_000
 /** Owners of origins in memory. */
 const OWNERS_KEPT_MAX = 10_000
-/** Each record of an origin has at least one clock or deletion; some were sealed twice. */
-const DOTS_PER_CLOCK_MAX = 2
-const DOTS_FREE = 1_000
 /** How long it may take to bring a document back. */
 const RESTORING_MS = 60_000
 /** Names that have lapsed and are forgotten at a time. */
@@ -190,22 +187,14 @@ export function createOwnership({ store, now, commitFirst }: OwnershipOptions): 
     },
     checkPieces(document, author, vector, updates) {
       const lost = isRestoring(document, author)
-      let dots = 0
       for (const [origin, { seq }] of vector) {
-        dots += seq
         if (lost || seq <= headOf(document.vector, origin).seq) continue
         const known = ownerOf(origin)
         if (known !== undefined && known.owner !== author.owner) {
           throw new RejoinError('foreign', `${origin} is somebody else's from ${seq} on`)
         }
       }
-      const all = updates()
-      let clocks = 0
-      for (const each of all) clocks += clocksOf(each)
-      if (dots > DOTS_FREE + DOTS_PER_CLOCK_MAX * (clocks + document.index().clocks())) {
-        throw new RejoinError('invalid-update', `${dots} records, and only ${clocks} clocks in them`)
-      }
-      if (document.vector.size > 0) compare(document, all)
+      if (document.vector.size > 0) compare(document, updates)
     },
     pending: () => ({ writers: newWriters, owners: newOwners }),
     settle() {
@@ -224,12 +213,4 @@ export function createOwnership({ store, now, commitFirst }: OwnershipOptions): 
       store.forgetOwners(now() - OWNED_MS, FORGOTTEN_AT_ONCE)
     },
   }
-}
-
-function clocksOf(update: Uint8Array): number {
-  const { structs, deletes } = inspectUpdate(update)
-  let clocks = 0
-  for (const { length } of structs) clocks += length
-  for (const { length } of deletes) clocks += length
-  return clocks
 }

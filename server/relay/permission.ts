@@ -30,6 +30,10 @@ export function authorOf({ access }: Permission, how: Omit<Author, 'owner'>): Au
   return access.may('admin') ? undefined : { owner: access.owner, ...how }
 }
 
+/** Who it is, where that is known. */
+export const subjectOf = ({ access, isAsked }: Permission): string | undefined =>
+  isAsked ? access.principal.subject : undefined
+
 export function createPermission(
   gate: Gate,
   first: Access,

@@ -6,6 +6,7 @@
 import { type Environment, randomFraction } from '../../shared/environment.ts'
 import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { checkDocumentId, checkWorkspaceId, type LogEpoch } from '../../shared/ids.ts'
+import { SPREAD_MS_MAX } from '../../shared/limits.ts'
 import { encodeFrame, encodeMessage } from '../../shared/wire/codec.ts'
 import type { Credentials, Gate } from '../auth/gate.ts'
 import { type Access, createAccess, OPEN_ACCESS, type Principal } from '../auth/principal.ts'
@@ -85,6 +86,10 @@ export interface RelayCoreOptions {
 const WORKSPACE_IDLE_MS = 60_000
 /** Workspaces open at once: each is three files and some megabytes of caches. */
 const WORKSPACES_OPEN_MAX = 1024
+/** Connections from which on clients are told within what time to come back, that time, and what each adds to it. */
+const SPREAD_FROM = 100
+const SPREAD_MS = 1_000
+const SPREAD_MS_EACH = 0.3
 
 /** Those who were here when a relay stops are told to come back within a time that gives each of them so long, and no longer. */
 const BACK_MS_EACH = 2
@@ -202,6 +207,12 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
     workspace.idleSince = environment.now()
   }
 
+  /** Few come back as they like; of many a few percent in a tenth of a second. */
+  function spreadMs(): number {
+    const { size } = conversations
+    return size < SPREAD_FROM ? 0 : Math.min(SPREAD_MS_MAX, Math.ceil(SPREAD_MS + size * SPREAD_MS_EACH))
+  }
+
   const permit = (access: Access, where: Omit<Credentials, 'token'>): Permission =>
     gate === undefined ? OPEN_PERMISSION : createPermission(gate, access, environment.now, where)
 
@@ -278,8 +289,8 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
         const converse = (access: Access): Conversation => {
           const { workspace, awareness, replicas } = visit(workspaceId)
           const permission = permit(access, { workspace: workspaceId })
-          const shared = { workspace, awareness, replicas, connection, environment, report }
-          return createSubscriber({ ...shared, permission, kept })
+          const told = { report, permission, spreadMs }
+          return createSubscriber({ workspace, awareness, replicas, connection, environment, ...told, kept })
         }
         if (gate === undefined) return converse(OPEN_ACCESS)
         if (kept?.principal !== undefined) return converse(stillIn(gate, kept.principal))

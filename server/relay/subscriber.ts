@@ -24,10 +24,13 @@ import { createOutgoing } from './fan-out.ts'
 import { answer, catalog, type Feed } from './feeds.ts'
 import { FEED_MS_MAX, OPEN_DOCUMENTS_MAX, STALLED_MS_MAX } from './limits.ts'
 import type { Author } from './ownership.ts'
-import { authorOf, type Permission } from './permission.ts'
+import { authorOf, type Permission, subjectOf } from './permission.ts'
 import { ALONE, type Replicas } from './replicas.ts'
 import { createLogStream, type LogStream } from './stream.ts'
 import type { RelayWorkspace } from './workspace.ts'
+
+/** Times by which the spread changes before a client is told again. */
+const SPREAD_TOLD_FROM = 1.5
 
 export interface SubscriberOptions {
   workspace: RelayWorkspace
@@ -40,6 +43,8 @@ export interface SubscriberOptions {
   permission: Permission
   /** The conversation goes on from there: the runtime kept its socket while it forgot the rest. */
   kept?: KeptSync
+  /** Within what time all clients of the relay are to come back when they lose it. */
+  spreadMs: () => number
 }
 
 export function createSubscriber(options: SubscriberOptions): Conversation {
@@ -67,6 +72,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
   let changes = 0
   let over = false
   let renewing = false
+  let toldSpreadMs = 0
   let movedAt = environment.now()
   let cancelPump: (() => void) | undefined
 
@@ -77,7 +83,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     committed,
     refused,
   }
-  const member: Member = { send: deliver }
+  const member: Member = { subject: subjectOf(permission), send: deliver }
   let unsubscribe = (): void => {}
 
   function received(data: Uint8Array | string): void {
@@ -208,6 +214,15 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     if (!over) deliver({ type: 'access', role: access().principal.role, expiresInMs: permission.expiresInMs() })
   }
 
+  /** Where it is another than it was told, by half or more. */
+  function tellSpread(): void {
+    const withinMs = options.spreadMs()
+    if (withinMs < toldSpreadMs * SPREAD_TOLD_FROM && withinMs * SPREAD_TOLD_FROM > toldSpreadMs) return
+    if (withinMs === toldSpreadMs) return
+    toldSpreadMs = withinMs
+    deliver({ type: 'spread', withinMs })
+  }
+
   function greet(hello: Hello): void {
     all = hello.scope === 'all'
     const { masked, readsAll, reads } = access()
@@ -219,6 +234,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     changes++
     perform(session.welcome({ replica: workspace.replica, epoch: masked(workspace.epoch()), head, resumed }))
     if (permission.isAsked) tellAccess()
+    tellSpread()
     if (!all || resumed) return
     const scope = readsAll ? undefined : reads
     if (workspace.isFew(scope)) return void feeds.push(catalog(workspace, scope))
@@ -461,6 +477,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
       } catch (error) {
         return fail(error)
       }
+      if (stream !== undefined) tellSpread()
       perform(session.tick(now))
     },
   }

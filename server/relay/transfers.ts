@@ -18,6 +18,7 @@ import { copyIndex, type LiveDocument, type LiveTransfer } from './documents.ts'
 import { foldSteps } from './folding.ts'
 import type { Judge, Permit } from './judge.ts'
 import type { Ownership } from './ownership.ts'
+import type { Shapes } from './shape.ts'
 
 export interface Transfers {
   /**
@@ -34,6 +35,7 @@ export interface TransfersOptions {
   judge: Judge
   commits: Commits
   ownership: Ownership
+  shapes: Shapes
   environment: Environment
   /** Commits what waits. Raises `storage-failed`. */
   commitFirst: () => void
@@ -47,7 +49,7 @@ export const TRANSFER_KEPT_MS = 24 * 60 * 60_000
 export const TRANSFERS_MAX = 64
 
 export function createTransfers(options: TransfersOptions): Transfers {
-  const { store, judge, commits, ownership, environment, commitFirst } = options
+  const { store, judge, commits, ownership, shapes, environment, commitFirst } = options
   drop([...store.transfers()].filter(({ at }) => environment.now() - at > TRANSFER_KEPT_MS))
 
   function drop(transfers: readonly { where: { document: string } }[]): void {
@@ -85,14 +87,15 @@ export function createTransfers(options: TransfersOptions): Transfers {
   }
 
   /** With the last piece all of them are looked at together. */
-  function permit({ author }: Subscriber, document: LiveDocument, piece: Piece): Permit | undefined {
-    if (author === undefined) return undefined
+  function permit({ author }: Subscriber, document: LiveDocument, piece: Piece): Permit {
     return (summary) => {
-      ownership.checkPiece(document, author, summary)
+      if (author !== undefined) ownership.checkPiece(document, author, summary)
       if (piece.vector === undefined) return
       commitFirst()
       const before = piece.count === 1 ? [] : [...store.transferPieces(document.ref.document)]
-      ownership.checkPieces(document, author, piece.vector, () => [...before, piece].map(inflatePiece))
+      const updates = [...before, piece].map(inflatePiece)
+      shapes.checkPieces(document, piece.vector, updates)
+      if (author !== undefined) ownership.checkPieces(document, author, piece.vector, updates)
     }
   }
 

@@ -27,6 +27,7 @@ import { CATALOG_MAX, type RelayLimits } from './limits.ts'
 import { createMaintenance } from './maintenance.ts'
 import { createOwnership } from './ownership.ts'
 import { createRetention } from './retention.ts'
+import { createShapes } from './shape.ts'
 
 /** The state vector of a document that holds nothing. */
 const NOTHING = new Uint8Array([0])
@@ -72,8 +73,6 @@ export interface RelayWorkspace {
   watchVersions(watcher: VersionWatcher): () => void
   /** Commits what waits, now. False where that failed: its senders were told. */
   flush(): boolean
-  /** How many documents there are. */
-  documentCount(): number
   /** A piece of a checkpoint, or of joined records. Answers come to `from`, which likes to be told of the origin `peer`. */
   restore(from: Subscriber, piece: Piece, peer: OriginId): void
   /**
@@ -137,6 +136,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
   const retention = createRetention(store, limits)
   const digest = createWorkspaceDigest(store, environment.randomBytes, report)
   const ownership = createOwnership({ store, now: environment.now, commitFirst: () => intake.commitFirst() })
+  const shapes = createShapes({ store, limits, now: environment.now, commitFirst: () => intake.commitFirst() })
   const commits = createCommits({
     store,
     ownership,
@@ -151,7 +151,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     settle: judge.settle,
     withdraw: (group, error) => intake.withdraw(group, error),
   })
-  const intake = createIntake({ store, live, judge, identity, commits, ownership, environment })
+  const intake = createIntake({ store, live, judge, identity, commits, ownership, shapes, environment })
   const maintenance = createMaintenance({
     store,
     live,
@@ -218,7 +218,6 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     versions: () => digest.elements(),
     watchVersions: (watcher) => digest.watch(watcher),
     flush: () => commits.commit(),
-    documentCount: () => judge.documents,
     checkpoint: (where) => store.checkpoint(where),
     pieces: (where, from) => store.pieces(where, from),
     content: (where) => contentOf(store, where),

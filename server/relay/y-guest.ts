@@ -14,7 +14,7 @@ import type { Refusal, Subscriber } from './commits.ts'
 import type { Connection, Conversation, KeptGuest } from './connection.ts'
 import { refOf } from './documents.ts'
 import type { JoinedLogs } from './joined-logs.ts'
-import { authorOf, type Permission } from './permission.ts'
+import { authorOf, type Permission, subjectOf } from './permission.ts'
 import type { RelayWorkspace } from './workspace.ts'
 import { decodeYMessage, encodeAwareness, encodeStep1, encodeStep2, type YMessage } from './y-protocol.ts'
 
@@ -82,6 +82,7 @@ export function createYGuest(
   const author = authorOf(permission, { begins: (client) => awareness.isOf(document, client, member) })
   const subscriber: Subscriber = { author, committed() {}, refused }
   const member: Member = {
+    subject: subjectOf(permission),
     renews: true,
     send({ bytes }) {
       // Awareness is renewed every few seconds: a reader that is behind does without, instead of falling back further.

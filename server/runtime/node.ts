@@ -14,6 +14,8 @@ import type { Log } from '../log.ts'
 import { type RelayLimits, TICK_EVERY_MS } from '../relay/limits.ts'
 import type { RelayCore } from '../relay/relay.ts'
 import { parseTarget } from '../target.ts'
+import { createAddresses, type Visitor } from './addresses.ts'
+import { watchLoad } from './load.ts'
 import { createSockets } from './sockets.ts'
 import { answerPlain, localAddress } from './upgrade.ts'
 
@@ -31,6 +33,8 @@ export interface NodeHostOptions {
   allowedOrigins: ReadonlySet<string>
   /** Permissions are asked for: it may be reached from anywhere. */
   guarded: boolean
+  /** A proxy in front says where requests come from. */
+  trustProxy: boolean
   fetch: (request: Request) => Response | Promise<Response>
   now: () => number
   /** For what strangers can cause as often as they like. */
@@ -57,10 +61,14 @@ interface Denial {
   message: string
 }
 
+const UNBOUNDED: Visitor = { spend: () => 0, leave() {} }
+
 const NO_SUCH_PATH: Denial = { status: 404, code: 'not-found', message: 'there is no such path for WebSockets' }
 
 export function createNodeHost(options: NodeHostOptions): NodeHost {
-  const { core, limits, allowedOrigins, guarded, fetch, now, log } = options
+  const { core, limits, allowedOrigins, guarded, trustProxy, fetch, now, log } = options
+  const addresses = createAddresses(limits, trustProxy, now)
+  const load = watchLoad(limits.loopDelayMsMax)
   const broken = (error: Error) => log('info', 'broken connection', { message: error.message })
   const sockets = createSockets({ core, limits, now, broken })
   const own = new Set<Server>()
@@ -69,6 +77,7 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
   const timer = setInterval(() => {
     core.tick()
     sockets.tick()
+    load.tick()
   }, TICK_EVERY_MS)
   timer.unref()
 
@@ -83,7 +92,9 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
       const headers = denied.status === 503 ? { 'Retry-After': RETRY_AFTER_SECONDS } : undefined
       answerPlain(socket, denied.status, errorBody(denied.code, denied.message), headers)
     } else if (target !== undefined) {
-      sockets.accept(request, socket, head, target)
+      // Without permissions it is this machine's own programs that send.
+      const visitor = guarded ? addresses.enter(addresses.of(request)) : UNBOUNDED
+      sockets.accept(request, socket, head, target, visitor)
     }
   }
 
@@ -95,12 +106,21 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
     const refused = refusal({ host: request.headers.host, origin: request.headers.origin }, allowedOrigins, guarded)
     if (refused !== undefined) return { status: 403, code: refused.code, message: refused.message }
     if (stopping !== undefined) return { status: 503, code: 'stopping', message: 'the relay stops' }
-    if (sockets.size < limits.connectionsMax) return undefined
-    return { status: 503, code: 'overloaded', message: `${sockets.size} connections are open, the most allowed` }
+    const full = fullness(request)
+    return full === undefined ? undefined : { status: 503, code: 'overloaded', message: full }
+  }
+
+  function fullness(request: IncomingMessage): string | undefined {
+    if (sockets.size >= limits.connectionsMax) return `${sockets.size} connections are open, the most allowed`
+    if (guarded && !addresses.hasRoom(addresses.of(request))) {
+      return `${limits.connectionsPerAddressMax} connections from one address are open, the most allowed`
+    }
+    return load.excess()
   }
 
   async function stop(): Promise<void> {
     clearInterval(timer)
+    load.close()
     const closed = [...own].map(closeServer)
     // What was read until now is committed and acknowledged when this turn of the event loop ends.
     sockets.pause()

@@ -12,11 +12,12 @@ import type { RelayLimits } from '../relay/limits.ts'
 import type { RelayCore } from '../relay/relay.ts'
 import { Y_HEAD_BYTES } from '../relay/y-protocol.ts'
 import { SUBPROTOCOL, shownToken, type Target } from '../target.ts'
+import type { Visitor } from './addresses.ts'
 
 export interface Sockets {
   readonly size: number
   /** Takes over an upgrade request that was found good. */
-  accept(request: IncomingMessage, socket: Duplex, head: Buffer, target: Target): void
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, target: Target, visitor: Visitor): void
   /** Time has passed: pings stock clients, and cuts those that do not answer. */
   tick(): void
   /** Reads nothing more, so that what was read can be dealt with; `drain` reads on. */
@@ -69,10 +70,11 @@ export function createSockets({ core, limits, now, broken }: SocketsOptions): So
   const yWebsocket = createServer(limits.yMessageBytesMax + Y_HEAD_BYTES, StockSocket)
   const sockets = new Set<Socket>()
   let unfinishedBytes = 0
+  let draining = false
   let emptied = (): void => {}
   let pingedAt = now()
 
-  function converse(webSocket: WebSocket, stream: Duplex, target: Target, token: string): void {
+  function converse(webSocket: WebSocket, stream: Duplex, target: Target, token: string, visitor: Visitor): void {
     const isStock = target.protocol === 'y-websocket'
     const socket: Socket = { webSocket, pings: isStock, pingsMissed: 0, unfinishedBytes: 0 }
     sockets.add(socket)
@@ -85,6 +87,7 @@ export function createSockets({ core, limits, now, broken }: SocketsOptions): So
       socket.pingsMissed = 0
       finished(socket)
       handler.received(isBinary ? toBytes(data) : data.toString())
+      slowDown(webSocket, visitor, visitor.spend(1, sizeOf(data)))
     })
     webSocket.on('pong', () => {
       socket.pingsMissed = 0
@@ -94,9 +97,27 @@ export function createSockets({ core, limits, now, broken }: SocketsOptions): So
     webSocket.on('close', () => {
       sockets.delete(socket)
       finished(socket)
+      visitor.leave()
       handler.closed()
       if (sockets.size === 0) emptied()
     })
+  }
+
+  /** It is read on later: what it sends meanwhile fills its own buffers. */
+  function slowDown(webSocket: WebSocket, visitor: Visitor, forMs: number): void {
+    if (forMs === 0 || draining || webSocket.isPaused) return
+    webSocket.pause()
+    wait(webSocket, visitor, forMs)
+  }
+
+  /** What came in one piece is dealt with all the same: meanwhile there may be more to wait for. */
+  function wait(webSocket: WebSocket, visitor: Visitor, forMs: number): void {
+    const timer = setTimeout(() => {
+      const moreMs = draining ? 0 : visitor.spend(0, 0)
+      if (moreMs > 0) wait(webSocket, visitor, moreMs)
+      else webSocket.resume()
+    }, forMs)
+    timer.unref()
   }
 
   function unfinished(socket: Socket, bytes: number): void {
@@ -126,11 +147,13 @@ export function createSockets({ core, limits, now, broken }: SocketsOptions): So
     get size() {
       return sockets.size
     },
-    accept(request, stream, head, target) {
+    accept(request, stream, head, target, visitor) {
       const server = target.protocol === 'sync' ? sync : yWebsocket
-      const token =
-        target.protocol === 'sync' ? '' : shownToken(request.url ?? '', request.headers['sec-websocket-protocol'])
-      server.handleUpgrade(request, stream, head, (webSocket) => converse(webSocket, stream, target, token))
+      const offered = request.headers['sec-websocket-protocol']
+      const token = target.protocol === 'sync' ? '' : shownToken(request.url ?? '', offered)
+      server.handleUpgrade(request, stream, head, (webSocket) => converse(webSocket, stream, target, token, visitor))
+      // Also where the handshake fails, and there is no WebSocket to close.
+      stream.once('close', () => visitor.leave())
     },
     tick() {
       if (now() - pingedAt < PING_EVERY_MS) return
@@ -143,6 +166,7 @@ export function createSockets({ core, limits, now, broken }: SocketsOptions): So
       }
     },
     pause() {
+      draining = true
       for (const { webSocket } of sockets) webSocket.pause()
     },
     async drain(withinMs) {
@@ -190,6 +214,10 @@ function createConnection(webSocket: WebSocket): Connection {
     buffered: () => webSocket.bufferedAmount,
     close: (code, reason) => webSocket.close(code, shorten(reason)),
   }
+}
+
+function sizeOf(data: RawData): number {
+  return Array.isArray(data) ? data.reduce((sum, each) => sum + each.length, 0) : data.byteLength
 }
 
 /** A view, and no Buffer: the two differ in what `slice` does. */

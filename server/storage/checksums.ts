@@ -7,6 +7,7 @@ import { encodeVector } from '../../shared/wire/codec.ts'
 import type { Checkpoint } from './store.ts'
 
 const encoder = new TextEncoder()
+const NOTHING = new Uint8Array()
 
 /**
  * Of a piece: where it belongs and what it holds. Not its number, nor the checkpoint: to append pieces to a checkpoint would
@@ -37,11 +38,13 @@ export function verifyCheckpoint(where: DocumentRef, checkpoint: Checkpoint, che
 /** What a row says that has nothing but numbers and names: its kind, and then its columns. */
 export type RowName = readonly (string | number)[]
 
-export const rowChecksum = (name: RowName): Uint8Array => fromHex(hashOf(JSON.stringify(name), new Uint8Array()))
+/** With the bytes that the row holds besides. */
+export const rowChecksum = (name: RowName, bytes: Uint8Array = NOTHING): Uint8Array =>
+  fromHex(hashOf(JSON.stringify(name), bytes))
 
 /** Raises `corrupt`. */
-export function verifyRow(name: RowName, checksum: unknown): void {
-  const isSound = checksum instanceof Uint8Array && toHex(checksum) === toHex(rowChecksum(name))
+export function verifyRow(name: RowName, checksum: unknown, bytes?: Uint8Array): void {
+  const isSound = checksum instanceof Uint8Array && toHex(checksum) === toHex(rowChecksum(name, bytes))
   if (!isSound) throw new RejoinError('corrupt', `a row does not match its checksum: ${JSON.stringify(name)}`)
 }
 

@@ -16,6 +16,8 @@ export interface Statement {
 }
 
 export interface Database {
+  /** Runs statements one after the other. */
+  exec(text: string): void
   prepare(text: string): Statement
   /** All that `write` does, or, where it or the commit throws, nothing. When it returns a crash cannot take it, or nobody is told before that. */
   transact<Result>(write: () => Result): Result

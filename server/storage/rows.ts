@@ -2,6 +2,7 @@
 import type { VersionVector } from '../../shared/causality/version-vector.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import { fromHex, toHex } from '../../shared/hash.ts'
+import type { EpochStart } from '../../shared/sync/places.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import { type DocumentRef, UPDATE_KINDS, type UpdateRecord, verify } from '../../shared/update/record.ts'
 import { decodeVector, encodeVector } from '../../shared/wire/codec.ts'
@@ -14,15 +15,30 @@ import {
   verifyRow,
 } from './checksums.ts'
 import { RESTORED_KIND, TOMBSTONE_KIND } from './schema.ts'
-import type { AnyEntry, Checkpoint, OriginOwner, StoredDocument, Transfer, Writer } from './store.ts'
+import type {
+  AnyEntry,
+  Checkpoint,
+  Mark,
+  OriginOwner,
+  StoredDocument,
+  StoredSummary,
+  Transfer,
+  Writer,
+} from './store.ts'
 
 export type Row = Record<string, unknown>
 
 const NOTHING = new Uint8Array()
 
-const toRef = (row: Row): DocumentRef => ({ document: String(row.id), epoch: String(row.epoch), gc: row.gc === 1 })
+export const toRef = (row: Row): DocumentRef => ({
+  document: String(row.id),
+  epoch: String(row.epoch),
+  gc: row.gc === 1,
+})
 
+/** Raises `corrupt`. */
 export function toDocument(row: Row): StoredDocument {
+  verifyRow(documentName(row), row.checksum, row.vector as Uint8Array)
   const vector: VersionVector = decodeVector(row.vector as Uint8Array)
   const { touched, deleted } = row
   return {
@@ -34,12 +50,30 @@ export function toDocument(row: Row): StoredDocument {
   }
 }
 
+const documentName = ({ id, epoch, gc, bytes, touched, deleted }: Row) =>
+  ['document', ...[id, epoch, gc, bytes, touched, deleted].map(String)] as const
+
+export const documentChecksum = (row: Row): Uint8Array => rowChecksum(documentName(row), row.vector as Uint8Array)
+
+/** The columns of a document from `id` on. */
+export function fromDocument(stored: StoredDocument): [string, string, number, Uint8Array, ...(number | Uint8Array)[]] {
+  const { document: id, epoch, vector, bytes, touched = 0, deleted = 0 } = stored
+  const gc = stored.gc ? 1 : 0
+  const encoded = encodeVector(vector)
+  const checksum = rowChecksum(documentName({ id, epoch, gc, bytes, touched, deleted }), encoded)
+  return [id, epoch, gc, encoded, bytes, touched, deleted, checksum]
+}
+
 /** Raises `corrupt`. */
 export function toEntry(row: Row): AnyEntry {
   const where = toRef(row)
   const offset = Number(row.offset)
-  if (row.kind === RESTORED_KIND) return { offset, where, restored: true }
-  if (row.kind === TOMBSTONE_KIND) return { offset, where, tombstone: true }
+  if (row.kind === RESTORED_KIND || row.kind === TOMBSTONE_KIND) {
+    // Those of older files have none.
+    const { length } = row.checksum as Uint8Array
+    if (length > 0) verifyRow(markName(where, offset, Number(row.kind)), row.checksum)
+    return row.kind === RESTORED_KIND ? { offset, where, restored: true } : { offset, where, tombstone: true }
+  }
   return { offset, where, record: toRecord(where, row) }
 }
 
@@ -62,11 +96,17 @@ export function toRecord(where: DocumentRef, row: Row): UpdateRecord {
 /** The columns of a log entry from `origin` on. */
 export function fromEntry(entry: AnyEntry): [Uint8Array, number, number, ...Uint8Array[]] {
   // Without an origin no dot is like it; with the offset in place of a seq no two are alike.
-  if ('restored' in entry) return [NOTHING, entry.offset, RESTORED_KIND, NOTHING, NOTHING, NOTHING]
-  if ('tombstone' in entry) return [NOTHING, entry.offset, TOMBSTONE_KIND, NOTHING, NOTHING, NOTHING]
+  if ('restored' in entry || 'tombstone' in entry) {
+    const kind = 'restored' in entry ? RESTORED_KIND : TOMBSTONE_KIND
+    const checksum = rowChecksum(markName(entry.where, entry.offset, kind))
+    return [NOTHING, entry.offset, kind, NOTHING, checksum, NOTHING]
+  }
   const { origin, seq, kind, bytes, checksum, chain } = entry.record
   return [fromHex(origin), seq, UPDATE_KINDS.indexOf(kind), bytes, fromHex(checksum), fromHex(chain)]
 }
+
+const markName = ({ document, epoch }: DocumentRef, offset: number, kind: number) =>
+  ['entry', epoch, document, offset, kind] as const
 
 /** Raises `corrupt`. */
 export function toCheckpoint(where: DocumentRef, row: Row): Checkpoint {
@@ -103,7 +143,9 @@ export function fromPiece(where: DocumentRef, piece: PieceBytes): [number, Uint8
   return [piece.size, piece.bytes, fromHex(pieceChecksum(where, piece))]
 }
 
+/** Raises `corrupt`. */
 export function toTransfer(row: Row): Transfer {
+  verifyRow(transferName(row), row.checksum, row.id as Uint8Array)
   return {
     where: { document: String(row.document), epoch: String(row.epoch), gc: row.gc === 1 },
     id: toHex(row.id as Uint8Array),
@@ -150,3 +192,41 @@ const writerName = ({ where, client, owner, used }: Writer) => [
   used,
 ]
 const ownerName = ({ origin, owner, used }: OriginOwner) => ['owner', origin, owner, used]
+
+const transferName = ({ document, epoch, gc, pieces, bytes, size, at }: Row) =>
+  ['transfer', ...[document, epoch, gc, pieces, bytes, size, at].map(String)] as const
+
+export const transferChecksum = (row: Row): Uint8Array => rowChecksum(transferName(row), row.id as Uint8Array)
+
+/** Rows of two or three numbers and names, with the kind in front: what `verifyRow` takes. */
+export const metaName = (key: string, value: string) => ['meta', key, value] as const
+export const epochName = ({ epoch, start }: EpochStart) => ['epoch', epoch, start] as const
+export const timeName = ({ offset, at, bytes }: Mark) => ['mark', offset, at, bytes] as const
+export const summaryName = (head: number) => ['summary', head] as const
+
+/** Raises `corrupt`. */
+export function toMeta(row: Row): string {
+  verifyRow(metaName(String(row.key), String(row.value)), row.checksum)
+  return String(row.value)
+}
+
+/** Raises `corrupt`. */
+export function toEpoch(row: Row): EpochStart {
+  const epoch = { epoch: String(row.epoch), start: Number(row.start) }
+  verifyRow(epochName(epoch), row.checksum)
+  return epoch
+}
+
+/** Raises `corrupt`. */
+export function toMark(row: Row): Mark {
+  const mark = { offset: Number(row.offset), at: Number(row.at), bytes: Number(row.bytes) }
+  verifyRow(timeName(mark), row.checksum)
+  return mark
+}
+
+/** Raises `corrupt`. */
+export function toSummary(row: Row): StoredSummary {
+  const summary = { head: Number(row.head), bytes: row.bytes as Uint8Array }
+  verifyRow(summaryName(summary.head), row.checksum, summary.bytes)
+  return summary
+}

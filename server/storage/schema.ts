@@ -50,8 +50,17 @@ export const MIGRATIONS: readonly string[] = [
     document INTEGER NOT NULL, client INTEGER NOT NULL, owner BLOB NOT NULL, used INTEGER NOT NULL, checksum BLOB NOT NULL,
     PRIMARY KEY (document, client)) WITHOUT ROWID;
   CREATE TABLE owners (
-    origin BLOB PRIMARY KEY, owner BLOB NOT NULL, used INTEGER NOT NULL, checksum BLOB NOT NULL) WITHOUT ROWID;`,
+    origin BLOB PRIMARY KEY, owner BLOB NOT NULL, used INTEGER NOT NULL, checksum BLOB NOT NULL) WITHOUT ROWID;
+  ALTER TABLE meta ADD COLUMN checksum BLOB NOT NULL DEFAULT x'';
+  ALTER TABLE epochs ADD COLUMN checksum BLOB NOT NULL DEFAULT x'';
+  ALTER TABLE documents ADD COLUMN checksum BLOB NOT NULL DEFAULT x'';
+  ALTER TABLE transfers ADD COLUMN checksum BLOB NOT NULL DEFAULT x'';
+  ALTER TABLE marks ADD COLUMN checksum BLOB NOT NULL DEFAULT x'';
+  ALTER TABLE summary ADD COLUMN checksum BLOB NOT NULL DEFAULT x'';`,
 ]
+
+/** From this version on every row has a checksum: those of an older file get theirs when it is brought up to date. */
+export const CHECKSUMS_SINCE = MIGRATIONS.length
 
 export const SCHEMA_VERSION = MIGRATIONS.length
 
@@ -67,25 +76,26 @@ const ENTRIES = `SELECT log.*, documents.id, documents.epoch, documents.gc FROM 
   JOIN documents ON documents.number = log.document`
 
 export const STATEMENTS = {
-  meta: 'SELECT value FROM meta WHERE key = ?',
-  setMeta: 'UPDATE meta SET value = ?2 WHERE key = ?1',
-  epochs: 'SELECT epoch, start FROM epochs ORDER BY number',
-  addEpoch: 'INSERT INTO epochs (epoch, start) VALUES (?, ?)',
+  meta: 'SELECT key, value, checksum FROM meta WHERE key = ?',
+  setMeta: 'INSERT OR REPLACE INTO meta VALUES (?, ?, ?)',
+  epochs: 'SELECT epoch, start, checksum FROM epochs ORDER BY number',
+  addEpoch: 'INSERT INTO epochs (epoch, start, checksum) VALUES (?, ?, ?)',
   trimEpochs: 'DELETE FROM epochs WHERE number <= (SELECT MAX(number) FROM epochs) - ?',
 
   number: 'SELECT number FROM documents WHERE id = ?',
   document: 'SELECT * FROM documents WHERE id = ?',
   documents: `SELECT * FROM documents WHERE id > ? ORDER BY id LIMIT ${PAGE}`,
   totals: 'SELECT COUNT(*) AS documents, COALESCE(SUM(bytes), 0) AS bytes FROM documents',
-  putDocument: `INSERT INTO documents (id, epoch, gc, vector, bytes, touched, deleted) VALUES (?, ?, ?, ?, ?, ?, ?)
+  documentOf: 'SELECT * FROM documents WHERE number = ?',
+  putDocument: `INSERT INTO documents (id, epoch, gc, vector, bytes, touched, deleted, checksum)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, gc = excluded.gc, vector = excluded.vector,
-      bytes = excluded.bytes, touched = excluded.touched, deleted = excluded.deleted`,
+      bytes = excluded.bytes, touched = excluded.touched, deleted = excluded.deleted, checksum = excluded.checksum`,
   untouched: 'SELECT id FROM documents WHERE touched < ? AND deleted = 0 LIMIT ?',
   buried: 'SELECT id FROM documents WHERE deleted > 0 AND deleted < ? LIMIT ?',
-  summary: 'SELECT head, bytes FROM summary',
+  summary: 'SELECT head, bytes, checksum FROM summary',
   dropSummary: 'DELETE FROM summary',
-  putSummary: 'INSERT INTO summary VALUES (?, ?)',
-  freeDocument: 'UPDATE documents SET bytes = bytes - ?2 WHERE number = ?1 RETURNING id',
+  putSummary: 'INSERT INTO summary VALUES (?, ?, ?)',
 
   head: 'SELECT COALESCE(MAX("offset"), 0) AS head FROM log',
   append: 'INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
@@ -113,7 +123,8 @@ export const STATEMENTS = {
   beginTransfer:
     'INSERT INTO transfers (document, epoch, gc, id, pieces, bytes, size, "at") VALUES (?, ?, ?, ?, 0, 0, 0, 0)',
   growTransfer: `UPDATE transfers SET pieces = pieces + 1, bytes = bytes + ?, size = size + ?, "at" = ?
-    WHERE document = ? AND id = ? AND pieces = ? RETURNING number`,
+    WHERE document = ? AND id = ? AND pieces = ? RETURNING *`,
+  checkTransfer: 'UPDATE transfers SET checksum = ? WHERE number = ?',
   transferPiece: 'SELECT size, bytes, checksum FROM transfer_pieces WHERE transfer = ? AND number = ?',
   putTransferPiece: 'INSERT INTO transfer_pieces VALUES (?, ?, ?, ?, ?)',
   dropTransferPieces: 'DELETE FROM transfer_pieces WHERE transfer = (SELECT number FROM transfers WHERE document = ?)',
@@ -129,8 +140,8 @@ export const STATEMENTS = {
   lapsedOwners: 'SELECT origin FROM owners WHERE used < ? LIMIT ?',
   forgetOwner: 'DELETE FROM owners WHERE origin = ?',
 
-  marks: 'SELECT "offset", "at", bytes FROM marks ORDER BY "offset"',
-  addMark: 'INSERT OR REPLACE INTO marks VALUES (?, ?, ?)',
+  marks: 'SELECT "offset", "at", bytes, checksum FROM marks ORDER BY "offset"',
+  addMark: 'INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)',
   trimMarks: 'DELETE FROM marks WHERE "offset" < ?',
   trimmable: `SELECT log."offset", log.document, length(log.bytes) AS bytes FROM checkpoints
     CROSS JOIN log INDEXED BY log_document

@@ -5,9 +5,9 @@
 import { DatabaseSync } from 'node:sqlite'
 import { type Environment, systemEnvironment } from '../../shared/environment.ts'
 import { RejoinError, toRejoinError } from '../../shared/errors.ts'
-import { randomId } from '../../shared/ids.ts'
 import type { Database } from './database.ts'
-import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from './schema.ts'
+import { migrate } from './migrate.ts'
+import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts'
 import { createSqliteStore } from './sqlite.ts'
 import type { RelayStore } from './store.ts'
 
@@ -41,34 +41,24 @@ function prepare(database: DatabaseSync, environment: Environment): void {
   database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
   const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number }
   const { application_id: id } = database.prepare('PRAGMA application_id').get() as { application_id: number }
-  if (version > SCHEMA_VERSION) {
-    throw new RejoinError('storage-failed', `the store is of version ${version}, this relay knows ${SCHEMA_VERSION}`)
-  }
   if (version !== 0 && id !== APPLICATION_ID)
     throw new RejoinError('storage-failed', 'the file belongs to another program')
   if (version === 0)
     database.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL`)
-  if (version < SCHEMA_VERSION) migrate(database, version, environment)
+  if (version !== SCHEMA_VERSION) {
+    toDatabase(database).transact(() => {
+      migrate(toDatabase(database), version, environment)
+      database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
+    })
+  }
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
   const { page_size: bytes } = database.prepare('PRAGMA page_size').get() as { page_size: number }
   database.exec(`PRAGMA wal_autocheckpoint = ${Math.ceil(WAL_BYTES / bytes)}`)
 }
 
-function migrate(database: DatabaseSync, version: number, environment: Environment): void {
-  database.exec('BEGIN IMMEDIATE')
-  for (const migration of MIGRATIONS.slice(version)) database.exec(migration)
-  if (version === 0) {
-    const insert = database.prepare('INSERT INTO meta (key, value) VALUES (?, ?)')
-    const replica = randomId(environment)
-    insert.run('replica', replica)
-    insert.run('origin', replica)
-  }
-  database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
-  database.exec('COMMIT')
-}
-
 function toDatabase(database: DatabaseSync): Database {
   return {
+    exec: (text) => database.exec(text),
     prepare: (text) => database.prepare(text),
     transact(write) {
       try {

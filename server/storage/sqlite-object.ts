@@ -3,11 +3,11 @@
  * back whatever the object sends until it is (the output gate): nobody is told of a commit before a crash cannot take it (P2).
  */
 import { type Environment, systemEnvironment } from '../../shared/environment.ts'
-import { RejoinError, toRejoinError } from '../../shared/errors.ts'
-import { randomId } from '../../shared/ids.ts'
+import { toRejoinError } from '../../shared/errors.ts'
 import type { Database, SqlValue } from './database.ts'
+import { migrate } from './migrate.ts'
 import type { Row } from './rows.ts'
-import { MIGRATIONS, SCHEMA_VERSION } from './schema.ts'
+import { SCHEMA_VERSION } from './schema.ts'
 import { createSqliteStore } from './sqlite.ts'
 import type { RelayStore } from './store.ts'
 
@@ -53,17 +53,8 @@ export const hasObjectStore = (storage: ObjectStorage): boolean =>
 function prepare(database: Database, environment: Environment): void {
   database.prepare('CREATE TABLE IF NOT EXISTS version (number INTEGER NOT NULL)').run()
   const version = Number(database.prepare('SELECT number FROM version').get()?.number ?? 0)
-  if (version > SCHEMA_VERSION) {
-    throw new RejoinError('storage-failed', `the store is of version ${version}, this relay knows ${SCHEMA_VERSION}`)
-  }
   if (version === SCHEMA_VERSION) return
-  for (const migration of MIGRATIONS.slice(version)) database.prepare(migration).run()
-  if (version === 0) {
-    const insert = database.prepare('INSERT INTO meta (key, value) VALUES (?, ?)')
-    const replica = randomId(environment)
-    insert.run('replica', replica)
-    insert.run('origin', replica)
-  }
+  migrate(database, version, environment)
   database.prepare('DELETE FROM version').run()
   database.prepare('INSERT INTO version (number) VALUES (?)').run(SCHEMA_VERSION)
 }
@@ -80,6 +71,9 @@ function toDatabase(storage: ObjectStorage, counts: RowCounts): Database {
   }
 
   return {
+    exec(text) {
+      for (const _ of query(text, []));
+    },
     prepare: (text) => ({
       get(...values) {
         const [first] = query(text, values)

@@ -8,7 +8,7 @@ import type { DocumentId } from '../../shared/ids.ts'
 import { EPOCHS_KEPT_MAX } from '../../shared/sync/places.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
-import { encodeVector } from '../../shared/wire/codec.ts'
+import { rowChecksum } from './checksums.ts'
 import type { Database, Statement } from './database.ts'
 import * as rows from './rows.ts'
 import { STATEMENTS, type StatementName } from './schema.ts'
@@ -56,21 +56,23 @@ export function createSqliteStore(database: Database): RelayStore {
 
   function write(batch: CommitBatch): void {
     if (batch.epoch !== undefined) {
-      sql.addEpoch.run(batch.epoch.epoch, batch.epoch.start)
+      sql.addEpoch.run(batch.epoch.epoch, batch.epoch.start, rowChecksum(rows.epochName(batch.epoch)))
       sql.trimEpochs.run(EPOCHS_KEPT_MAX)
     }
-    if (batch.origin !== undefined) sql.setMeta.run('origin', batch.origin)
-    if (batch.mark !== undefined) sql.addMark.run(batch.mark.offset, batch.mark.at, batch.mark.bytes)
-    for (const { document, epoch, gc, vector, bytes, touched = 0, deleted = 0 } of batch.documents) {
-      sql.putDocument.run(document, epoch, gc ? 1 : 0, encodeVector(vector), bytes, touched, deleted)
+    if (batch.origin !== undefined) setMeta('origin', batch.origin)
+    if (batch.mark !== undefined) {
+      const { offset, at, bytes } = batch.mark
+      sql.addMark.run(offset, at, bytes, rowChecksum(rows.timeName(batch.mark)))
     }
+    for (const stored of batch.documents) sql.putDocument.run(...rows.fromDocument(stored))
     for (const entry of batch.entries) {
       if ('tombstone' in entry) clear(entry.where)
       sql.append.run(entry.offset, numberIn(entry.where), ...rows.fromEntry(entry))
     }
     if (batch.summary !== undefined) {
       sql.dropSummary.run()
-      sql.putSummary.run(batch.summary.head, batch.summary.bytes)
+      const { head, bytes } = batch.summary
+      sql.putSummary.run(head, bytes, rowChecksum(rows.summaryName(head), bytes))
     }
     for (const id of batch.dropped ?? []) drop(id)
     for (const piece of batch.transfers ?? []) keep(piece)
@@ -107,6 +109,7 @@ export function createSqliteStore(database: Database): RelayStore {
     }
     const grown = sql.growTransfer.get(piece.bytes.length, piece.size, at, where.document, fromHex(id), index)
     assert(grown !== undefined, 'pieces of a transfer come in order')
+    sql.checkTransfer.run(rows.transferChecksum(grown), Number(grown.number))
     sql.putTransferPiece.run(Number(grown.number), index, ...rows.fromPiece(where, piece))
   }
 
@@ -133,17 +136,23 @@ export function createSqliteStore(database: Database): RelayStore {
     }
     const freed = new Map<DocumentId, number>()
     for (const [document, size] of bytes) {
-      freed.set(String(sql.freeDocument.get(document, size)?.id), size)
+      const stored = rows.toDocument(sql.documentOf.get(document) ?? {})
+      sql.putDocument.run(...rows.fromDocument({ ...stored, bytes: stored.bytes - size }))
+      freed.set(stored.document, size)
       sql.trimmed.run(document)
     }
-    sql.setMeta.run('low', String(low))
+    setMeta('low', String(low))
     sql.trimMarks.run(through)
     return { count: found.length, bytes: freed }
   }
 
   const head = (): number => Number(sql.head.get()?.head)
   const lowest = (): number => Number(meta('low'))
-  const meta = (key: string): string => String(sql.meta.get(key)?.value)
+  const meta = (key: string): string => rows.toMeta(sql.meta.get(key) ?? {})
+
+  function setMeta(key: string, value: string): void {
+    sql.setMeta.run(key, value, rowChecksum(rows.metaName(key, value)))
+  }
 
   /** One after the other, each read when it is asked for, so that no statement stays open. */
   function* piecesOf(statement: Statement, where: DocumentRef, of: number, from: number): Iterable<PieceBytes> {
@@ -156,7 +165,7 @@ export function createSqliteStore(database: Database): RelayStore {
 
   return {
     identity: () => ({ replica: meta('replica'), origin: meta('origin') }),
-    epochs: () => sql.epochs.all().map((row) => ({ epoch: String(row.epoch), start: Number(row.start) })),
+    epochs: () => sql.epochs.all().map(rows.toEpoch),
     head,
     low: lowest,
     commit: (batch) => transact(() => write(batch)),
@@ -182,7 +191,7 @@ export function createSqliteStore(database: Database): RelayStore {
     buried: (before, count) => sql.buried.all(before, count).map((row) => String(row.id)),
     summary() {
       const row = sql.summary.get()
-      return row && { head: Number(row.head), bytes: row.bytes as Uint8Array }
+      return row && rows.toSummary(row)
     },
     chain(where, origin, seq) {
       const number = numberOf(where.document)
@@ -241,8 +250,7 @@ export function createSqliteStore(database: Database): RelayStore {
       return row && rows.toOwner(row)
     },
     forgetOwners: (since, count) => transact(() => forgetOwners(since, count)),
-    marks: () =>
-      sql.marks.all().map((row) => ({ offset: Number(row.offset), at: Number(row.at), bytes: Number(row.bytes) })),
+    marks: () => sql.marks.all().map(rows.toMark),
     trim: (through, count) => transact(() => trim(through, count)),
     shrink: (pages) => database.shrink(pages),
     close() {

@@ -1,8 +1,6 @@
 /**
  * Looks through the file of a workspace and changes nothing: every row against its checksum, every chain against the one before
  * it, and what is kept twice against itself. What is wrong becomes a finding, and the next row is looked at.
- * Some things stand for themselves, and nothing else tells what they should be: who the relay is, the epochs of its log, times, the
- * `gc` of a document, and the epoch of one of which nothing is left. Of those only the form is looked at.
  */
 import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
@@ -137,6 +135,7 @@ function* verifyAll(database: DatabaseSync, verified: Verified, find: Find): Gen
   verifyStrays(database, find)
   verifyTransfers(database, find)
   verifyMeta(database, find)
+  verifyNotes(database, find)
   read(() => verifySummary(database, all), find)
 }
 
@@ -314,7 +313,7 @@ function chainBefore(seq: number, covered: { seq: number; chain: Chain }): Chain
 
 /** Rows of documents that are not there. */
 function verifyStrays(database: DatabaseSync, find: Find): void {
-  for (const table of ['log', 'checkpoints', 'pieces']) {
+  for (const table of ['log', 'checkpoints', 'pieces', 'writers']) {
     const strays = database
       .prepare(`SELECT COUNT(*) AS count FROM ${table} WHERE document NOT IN (SELECT number FROM documents)`)
       .get()
@@ -326,7 +325,9 @@ function verifyTransfers(database: DatabaseSync, find: Find): void {
   const pieces = database.prepare('SELECT * FROM transfer_pieces WHERE transfer = ? ORDER BY number')
   let expected = 0
   for (const row of database.prepare('SELECT * FROM transfers').all()) {
-    const { where, pieces: count } = rows.toTransfer(row)
+    const transfer = read(() => rows.toTransfer(row), find)
+    if (transfer === undefined) continue
+    const { where, pieces: count } = transfer
     const found = pieces.all(Number(row.number))
     expected += found.length
     if (found.length !== count) find(`${found.length} of ${count} pieces of a transfer are there`, where.document)
@@ -344,9 +345,9 @@ function verifyMeta(database: DatabaseSync, find: Find): void {
   const head = Number(database.prepare('SELECT COALESCE(MAX("offset"), 0) AS head FROM log').get()?.head)
   const meta = new Map(
     database
-      .prepare('SELECT key, value FROM meta')
+      .prepare('SELECT * FROM meta')
       .all()
-      .map(({ key, value }) => [key, String(value)]),
+      .map((row) => [row.key, read(() => rows.toMeta(row), find)]),
   )
   for (const key of ['replica', 'origin']) {
     if (!/^[0-9a-f]{16}$/.test(meta.get(key) ?? '')) find(`the ${key} ${meta.get(key)} is none`)
@@ -355,18 +356,30 @@ function verifyMeta(database: DatabaseSync, find: Find): void {
   if (!Number.isSafeInteger(low) || low < 0 || low > head)
     find(`the log is trimmed up to ${meta.get('low')}, and ends at ${head}`)
   let start = 0
-  for (const row of database.prepare('SELECT epoch, start FROM epochs ORDER BY number').all()) {
+  for (const row of database.prepare('SELECT * FROM epochs ORDER BY number').all()) {
+    read(() => rows.toEpoch(row), find)
     if (!/^[0-9a-f]{16}$/.test(String(row.epoch))) find(`the epoch ${row.epoch} of the log is none`)
     if (!(Number(row.start) >= start && Number(row.start) <= head)) find(`an epoch of the log starts at ${row.start}`)
     start = Number(row.start)
   }
 }
 
+/** What nothing else tells but the rows themselves. */
+function verifyNotes(database: DatabaseSync, find: Find): void {
+  for (const row of database.prepare('SELECT * FROM marks').all()) read(() => rows.toMark(row), find)
+  for (const row of database.prepare('SELECT * FROM owners').all()) read(() => rows.toOwner(row), find)
+  const writers = database.prepare(
+    'SELECT writers.*, documents.id, documents.epoch, documents.gc FROM writers LEFT JOIN documents ON number = document',
+  )
+  for (const row of writers.all()) read(() => rows.toWriter(rows.toRef(row), row), find)
+}
+
 /** The digest's summary says what the documents say, if it is of now. Raises `corrupt` and `bad-frame`. */
 function verifySummary(database: DatabaseSync, documents: readonly StoredDocument[]): void {
   const head = Number(database.prepare('SELECT COALESCE(MAX("offset"), 0) AS head FROM log').get()?.head)
-  const row = database.prepare('SELECT head, bytes FROM summary').get()
+  const row = database.prepare('SELECT * FROM summary').get()
   if (row === undefined) return
+  rows.toSummary(row)
   const stored = decodeSummary(row.bytes as Uint8Array)
   if (Number(row.head) > head) fail(`the summary is of ${row.head}, and the log ends at ${head}`)
   if (Number(row.head) !== head) return

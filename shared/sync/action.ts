@@ -67,6 +67,8 @@ export type Action =
   | { do: 'awareness'; awareness: AwarenessMessage }
   /** Listener: whether this is a permission of the same one; answer with `access`. */
   | { do: 'token'; token: string }
+  /** Dialer: when the connection is lost, come back within this time. */
+  | { do: 'spread'; withinMs: number }
   /** Dialer: what may be done there, and for how long. */
   | { do: 'access'; access: Access }
   /** The conversation is over; `told` where the other side said so. */

@@ -162,6 +162,8 @@ export function createSession(options: SessionOptions): Session {
         return [{ do: 'confirmed', confirmed: message }]
       case 'harvest':
         return [{ do: 'harvest', harvest: message }]
+      case 'spread':
+        return [{ do: 'spread', withinMs: message.withinMs }]
       default:
         return outOfPlace(message)
     }

@@ -3,8 +3,10 @@
  * them (P7, P9). It accepts what Yjs writes, and what it accepts Yjs decodes without an error. It does not know what
  * any replica holds: clocks beyond what is known, and parents that are no types, are not seen here.
  */
-import { UPDATE_LIMITS, type UpdateLimits } from './limits.ts'
-import { DELETED, GC, KIND_BITS, NONE, SKIP } from './struct.ts'
+import { RejoinError } from '../errors.ts'
+import { type Cursor, readVarUint } from './cursor.ts'
+import { ROOTS_PER_UPDATE_MAX, UPDATE_LIMITS, type UpdateLimits } from './limits.ts'
+import { DELETED, GC, HAS_RIGHT_ORIGIN, KIND_BITS, NONE, SKIP, TYPE } from './struct.ts'
 import { type UpdateVisitor, walkUpdate } from './walk.ts'
 
 /** `length` clocks of one Yjs client id, from `clock` on. */
@@ -27,10 +29,15 @@ export interface UpdateSummary {
   readonly dependencies: ReadonlyMap<number, number>
   /** The delete set in its order, and before it the clocks of structs that have no content any more. May overlap. */
   readonly deletes: readonly DeleteRange[]
+  /** How many of the structs are types. */
+  readonly types: number
+  /** Names of root types, as hashes of 32 bits. */
+  readonly roots: ReadonlySet<number>
   /** Neither structs nor deletes. */
   readonly empty: boolean
 }
 
+const NO_ROOTS: ReadonlySet<number> = new Set()
 const NO_DEPENDENCIES: ReadonlyMap<number, number> = new Map()
 
 /**
@@ -38,10 +45,12 @@ const NO_DEPENDENCIES: ReadonlyMap<number, number> = new Map()
  * It takes time in proportion to the bytes and memory in proportion to the ranges found.
  */
 export function inspectUpdate(bytes: Uint8Array, limits: UpdateLimits = UPDATE_LIMITS): UpdateSummary {
-  const found: Found = { structs: [], deletes: [], references: undefined }
+  const found: Found = { bytes, structs: [], deletes: [], references: undefined, types: 0, roots: undefined }
   walkUpdate(bytes, limits, summarise, found)
-  const { structs, deletes } = found
-  return { structs, dependencies: dependencies(found), deletes, empty: structs.length === 0 && deletes.length === 0 }
+  const { structs, deletes, types, roots = NO_ROOTS } = found
+  if (roots.size > ROOTS_PER_UPDATE_MAX) throw new RejoinError('too-big', 'The update has too many root types')
+  const empty = structs.length === 0 && deletes.length === 0
+  return { structs, dependencies: dependencies(found), deletes, types, roots, empty }
 }
 
 interface Range {
@@ -51,10 +60,13 @@ interface Range {
 }
 
 interface Found {
+  readonly bytes: Uint8Array
   readonly structs: Range[]
   readonly deletes: Range[]
   /** client id -> highest clock that a struct of another client refers to. */
   references: Map<number, number> | undefined
+  types: number
+  roots: Set<number> | undefined
 }
 
 const summarise: UpdateVisitor<Found> = {
@@ -66,6 +78,8 @@ const summarise: UpdateVisitor<Found> = {
     refer(found, client, head.originClient, head.originClock)
     refer(found, client, head.rightClient, head.rightClock)
     refer(found, client, head.parentClient, head.parentClock)
+    if (kind === TYPE) found.types++
+    if (head.info < HAS_RIGHT_ORIGIN && kind !== GC && head.parentClient === NONE) addRoot(found, head.parentAt)
   },
   deletion(found, client, clock, length) {
     found.deletes.push({ client, clock, length })
@@ -78,6 +92,18 @@ function refer(found: Found, client: number, toClient: number, toClock: number):
   found.references ??= new Map()
   const highest = found.references.get(toClient)
   if (highest === undefined || highest < toClock) found.references.set(toClient, toClock)
+}
+
+/** The name behind the byte that says it is one (FNV-1a). */
+function addRoot(found: Found, at: number): void {
+  const cursor: Cursor = { bytes: found.bytes, at: at + 1 }
+  const length = readVarUint(cursor)
+  let hash = 0x811c9dc5
+  for (let end = cursor.at + length; cursor.at < end; cursor.at++) {
+    hash = Math.imul(hash ^ (found.bytes[cursor.at] as number), 0x01000193)
+  }
+  found.roots ??= new Set()
+  found.roots.add(hash)
 }
 
 function addRange(ranges: Range[], client: number, clock: number, length: number): void {

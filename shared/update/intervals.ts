@@ -30,6 +30,8 @@ export interface IntervalIndex {
   add(summary: UpdateSummary): void
   /** The clock below which everything of `client` is known; 0 for an unknown client. */
   clock(client: number): number
+  /** Client ids that something is known of. */
+  readonly clients: number
   /** How many clocks are held, and how many of them deleted, added up. */
   clocks(): number
   /** `clock` of every client as a Yjs v1 state vector, in Yjs's own order. */
@@ -68,6 +70,9 @@ function wrap(clients: Map<number, Intervals>): IntervalIndex {
       join(clients, 'deletes', deletes)
     },
     clock: (client) => knownBelow(clients, client),
+    get clients() {
+      return clients.size
+    },
     clocks() {
       let clocks = 0
       for (const { structs, deletes } of clients.values()) {

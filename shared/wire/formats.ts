@@ -239,6 +239,11 @@ const FORMATS: { [T in Message['type']]: Format<Extract<Message, { type: T }>> }
       expiresInMs: reading.readVarint(reader),
     }),
   },
+  spread: {
+    number: 27,
+    write: (writer, message) => encoding.writeVarUint(writer, message.withinMs),
+    read: (reader) => ({ withinMs: reading.readVarint(reader, limits.SPREAD_MS_MAX) }),
+  },
   // 15 is a frame's messages deflated: see codec.ts.
   piece: {
     number: PIECE_NUMBER,

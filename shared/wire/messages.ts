@@ -217,6 +217,12 @@ export interface Access {
   expiresInMs: number
 }
 
+/** How many are connected: if all lose the relay at once, they come back within this time, and not sooner. */
+export interface Spread {
+  type: 'spread'
+  withinMs: number
+}
+
 /** The connection ends. */
 export interface Failure {
   type: 'failure'
@@ -301,4 +307,5 @@ export type Message =
   | AwarenessMessage
   | Token
   | Access
+  | Spread
   | Failure

@@ -96,7 +96,7 @@ export async function startClient(
 
 export function toNote(handle: DocumentHandle): Note {
   const text = handle.doc.getText('text')
-  const { id, doc, status, whenLoaded, whenSynced, saved, close } = handle
+  const { id, doc, status, whenLoaded, whenSynced, saved, init, close } = handle
   return {
     id,
     doc,
@@ -104,6 +104,7 @@ export function toNote(handle: DocumentHandle): Note {
     whenLoaded,
     whenSynced,
     saved,
+    init,
     close,
     // Made at first use: not here.
     get awareness() {

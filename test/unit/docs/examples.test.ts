@@ -31,9 +31,9 @@ describe('the examples of the README', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  async function runExample(name: string): Promise<string> {
-    const example = examples('README.md').find((each) => each.name === name)
-    if (example === undefined) throw new Error(`the README has no example ${name}`)
+  async function runExample(name: string, page = 'README.md'): Promise<string> {
+    const example = examples(page).find((each) => each.name === name)
+    if (example === undefined) throw new Error(`${page} has no example ${name}`)
     const code = example.code
       .replaceAll("'rejoin/server'", JSON.stringify(join(root, 'server/index.ts')))
       .replaceAll("'rejoin'", JSON.stringify(join(root, 'client/index.ts')))
@@ -58,6 +58,10 @@ describe('the examples of the README', () => {
 
   it('the provider syncs', async () => {
     expect(await runExample('provider')).toContain('synced true')
+  })
+
+  it('[P10] the relays of a mesh meet', async () => {
+    expect(await runExample('mesh', 'docs/mesh.md')).toContain('the second relay knows 1 other')
   })
 
   it('the relay listens', async () => {

@@ -133,4 +133,16 @@ describe('a mesh over HTTP', () => {
     client.type('for the absent')
     await until('b is owed something', async () => !(await metric('rejoin_peer_hint_bytes'))[0]?.endsWith(' 0'))
   })
+
+  it('[P9] with tokens for clients, peers need a secret and operators a token', async () => {
+    const auth = { secret: 'a secret for the tokens of clients' }
+    await expect(startRelay({ auth, peers: [] })).rejects.toThrow('give one')
+    const { url } = await startRelay({ auth, peers: [], peerSecret: SECRET, operatorToken: 'operator' })
+    for (const path of ['/metrics', '/mesh']) {
+      expect((await fetch(url + path)).status).toBe(404)
+      expect((await fetch(url + path, { headers: { Authorization: 'Bearer wrong' } })).status).toBe(404)
+      expect((await fetch(url + path, { headers: { Authorization: 'Bearer operator' } })).status).toBe(200)
+    }
+    expect((await post(`${url}/exchange`, new Uint8Array(10))).status).toBe(403)
+  })
 })

@@ -140,7 +140,7 @@ describe('in the name of another', () => {
     const next = sealer(ALICE, mine)
     expect(answers(bench, mallory, [next(writer(22).type('in your name'))])).toEqual(['foreign'])
     mallory.forget()
-    mallory.send(piece(writer(22).type('x'), { [ALICE]: [10 ** 9, '0'.repeat(16)] }))
+    mallory.send(piece(writer(22).type('x'), { [ALICE]: [10, '0'.repeat(16)] }))
     bench.commit()
     expect(codes(mallory)).toEqual(['foreign'])
     // And where the origin is nobody's yet, more records than there are clocks are none.

@@ -28,6 +28,8 @@ async function opened(url: string, options: { autoPong?: boolean } = {}): Promis
   return socket
 }
 
+const UNBOUNDED = { spend: () => 0, leave() {} }
+
 describe('sockets', () => {
   test('[P7] stock clients that leave two pings unanswered are cut, others are not', async () => {
     let now = 0
@@ -36,7 +38,7 @@ describe('sockets', () => {
     const server = createServer()
     server.on('upgrade', (request, socket, head) => {
       const target = parseTarget(request.url ?? '')
-      if (target !== undefined) sockets.accept(request, socket, head, target)
+      if (target !== undefined) sockets.accept(request, socket, head, target, UNBOUNDED)
     })
     const url = await listening(server)
     const [alive, dead, talking, own] = await Promise.all([
@@ -72,7 +74,7 @@ describe('sockets', () => {
     const server = createServer()
     server.on('upgrade', (request, socket, head) => {
       const target = parseTarget(request.url ?? '')
-      if (target !== undefined) sockets.accept(request, socket, head, target)
+      if (target !== undefined) sockets.accept(request, socket, head, target, UNBOUNDED)
     })
     const url = await listening(server)
     const [small, large, whole] = await Promise.all([1, 2, 3].map(() => opened(`${url}/y/acme/note`)))

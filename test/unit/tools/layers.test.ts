@@ -124,7 +124,7 @@ describe('platform names', () => {
     expect(check('client/replica/indexeddb.ts', source)).toEqual([])
     expect(check('client/workspace.ts', "const storage = 'indexedDB' // indexedDB")).toEqual([])
     expect(check('client/workspace.ts', 'indexedDB.open("x")')).toEqual([
-      'client/workspace.ts:1 identifier indexedDB: only for client/replica/indexeddb.ts',
+      'client/workspace.ts:1 identifier indexedDB: only for client/replica/indexeddb.ts, client/replica/y-indexeddb.ts',
     ])
   })
 

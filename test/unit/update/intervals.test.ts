@@ -21,7 +21,14 @@ function indexOf(updates: readonly Uint8Array[]): IntervalIndex {
 }
 
 function summary(structs: readonly StructRange[], deletes: readonly StructRange[] = []): UpdateSummary {
-  return { structs, deletes, dependencies: new Map(), empty: structs.length + deletes.length === 0 }
+  return {
+    structs,
+    deletes,
+    dependencies: new Map(),
+    types: 0,
+    roots: new Set(),
+    empty: structs.length + deletes.length === 0,
+  }
 }
 
 function randomRanges(chance: Chance, count: number): StructRange[] {

@@ -119,6 +119,7 @@ const messages: fc.Arbitrary<Message>[] = [
   of('harvest', { answered: fc.nat(64), all: fc.nat(64) }),
   of('confirm', { vector: asVector, relays: fc.nat(64) }),
   of('confirmed', { vector: asVector, relays: fc.nat(64) }),
+  of('spread', { withinMs: fc.nat(60_000) }, false),
   of('failure', { code: fc.constantFrom('protocol', 'stopping'), retryAfterMs: count, detail }, false),
 ]
 
@@ -147,6 +148,7 @@ describe('the codec', () => {
         '191a65794a68624763692e4a57542e7369676e6174757265202dc3a9',
         { type: 'token', token: 'eyJhbGci.JWT.signature -é' },
       ],
+      ['1bd00f', { type: 'spread', withinMs: 2_000 }],
       ['1a0000', { type: 'access', role: 'read', expiresInMs: 0 }],
       ['1a02c0cf24', { type: 'access', role: 'write', expiresInMs: 600_000 }],
     ] as const

@@ -1,0 +1,75 @@
+/**
+ * `rejoin backup` and `rejoin restore`. A backup is taken while the relay runs: of each workspace the state of one moment. What is
+ * restored is another replica: it takes new ids, so that what the old one has sealed since is not sealed twice (P8); peers and clients fill in
+ * what it lacks.
+ */
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { systemEnvironment } from '../../shared/environment.ts'
+import { RejoinError } from '../../shared/errors.ts'
+import { randomId } from '../../shared/ids.ts'
+import { openDataFolder, workspaceFiles } from './data-folder.ts'
+
+type Say = (line: string) => void
+
+/** Raises `bad-option` where `from` is no data folder, or `to` holds something. */
+export function backupFolder(from: string, to: string, say: Say): void {
+  const files = filesOf(from)
+  mkdirSync(join(to, 'workspaces'), { recursive: true, mode: 0o700 })
+  if (readdirSync(join(to, 'workspaces')).length > 0)
+    throw new RejoinError('bad-option', `${to} holds a backup already`)
+  for (const [workspace, file] of files) {
+    const database = new DatabaseSync(file, { readOnly: true })
+    try {
+      database.prepare('VACUUM INTO ?').run(join(to, 'workspaces', basename(file)))
+    } finally {
+      database.close()
+    }
+    say(`${workspace}: saved`)
+  }
+  say(`${files.length} workspaces saved in ${to}`)
+}
+
+/** Raises `bad-option` where `from` is no backup, a relay uses `to`, or there is something in it. */
+export function restoreFolder(from: string, to: string, say: Say): void {
+  const files = filesOf(from)
+  const folder = openDataFolder(to)
+  try {
+    if (folder.files().length > 0)
+      throw new RejoinError('bad-option', `${to} holds workspaces: restore into an empty folder`)
+    for (const [workspace, file] of files) {
+      const restored = join(to, 'workspaces', basename(file))
+      copyFileSync(file, restored)
+      try {
+        renew(restored)
+      } catch (error) {
+        rmSync(restored, { force: true })
+        throw error
+      }
+      say(`${workspace}: restored`)
+    }
+  } finally {
+    folder.close()
+  }
+  say(`${files.length} workspaces restored in ${to}`)
+}
+
+/** The workspaces of a data folder or backup. */
+function filesOf(path: string): [workspace: string, file: string][] {
+  const folder = join(path, 'workspaces')
+  if (!existsSync(folder))
+    throw new RejoinError('bad-option', `${path} is neither the data folder of a relay nor a backup`)
+  return workspaceFiles(folder, readdirSync(folder))
+}
+
+/** Gives a store new ids. */
+function renew(file: string): void {
+  const database = new DatabaseSync(file)
+  try {
+    const id = randomId(systemEnvironment)
+    database.prepare("UPDATE meta SET value = ? WHERE key IN ('replica', 'origin')").run(id)
+  } finally {
+    database.close()
+  }
+}

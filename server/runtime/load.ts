@@ -1,0 +1,37 @@
+/** Whether this process has more to do than it can: then nobody new is let in, so that those who are there are served. */
+
+import { totalmem } from 'node:os'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { constrainedMemory, memoryUsage } from 'node:process'
+
+export interface Load {
+  /** Why nobody is let in now; `undefined` while there is room. */
+  excess(): string | undefined
+  /** Some seconds have passed. */
+  tick(): void
+  close(): void
+}
+
+/** Part of the memory that there is for this process, past which it is soon ended by the system. */
+const MEMORY_PART_MAX = 0.8
+
+/** `delayMsMax`: a turn of the event loop in a hundred may come so late. */
+export function watchLoad(delayMsMax: number): Load {
+  const delays = monitorEventLoopDelay({ resolution: 20 })
+  delays.enable()
+  const memory = constrainedMemory()
+  const bytesMax = MEMORY_PART_MAX * (memory > 0 && memory < totalmem() ? memory : totalmem())
+  let excess: string | undefined
+  return {
+    excess: () => excess,
+    tick() {
+      const delayMs = delays.percentile(99) / 1e6
+      const bytes = memoryUsage.rss()
+      delays.reset()
+      if (delayMs > delayMsMax) excess = `one turn in a hundred comes ${Math.round(delayMs)} ms late`
+      else if (bytes > bytesMax) excess = `the process uses ${bytes} bytes of ${Math.round(bytesMax)}`
+      else excess = undefined
+    },
+    close: () => delays.disable(),
+  }
+}

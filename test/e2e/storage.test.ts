@@ -1,0 +1,139 @@
+/** Storage that a browser takes away under a session: nothing is lost, and it goes on without a reload. */
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { launchBrowser } from '../support/browser.ts'
+import { cleanUp, until } from '../support/lifetime.ts'
+import { begin, buildPages, openPage } from '../support/pages.ts'
+import { openPerson } from '../support/person.ts'
+import { type RelayProcess, startRelayProcess } from '../support/relay-process.ts'
+
+const EDITS = 6
+
+let browser: Browser
+let pages: string
+beforeAll(async () => {
+  browser = await launchBrowser()
+  pages = await buildPages()
+})
+afterAll(() => browser.close())
+
+/** A page whose database connections, and transactions, the test can take away. */
+async function start(init: () => void = watchDatabases) {
+  const relay = await startRelayProcess({ pages })
+  const profile = await browser.newContext()
+  cleanUp(() => profile.close())
+  await profile.addInitScript(init)
+  return { relay, profile, page: await openPage(profile, relay.url, { relay: relay.socketUrl }) }
+}
+
+declare global {
+  interface Window {
+    databases: Set<IDBDatabase>
+    /** What the next transactions that write are answered with, if anything. */
+    refuse?: 'QuotaExceededError' | 'AbortError'
+  }
+}
+
+function watchDatabases(): void {
+  const { transaction } = IDBDatabase.prototype
+  window.databases = new Set()
+  IDBDatabase.prototype.transaction = function (this: IDBDatabase, ...args) {
+    window.databases.add(this)
+    const begun = transaction.apply(this, args)
+    if (window.refuse !== undefined && begun.mode === 'readwrite') {
+      const name = window.refuse
+      Object.defineProperty(begun, 'error', { get: () => new DOMException('by the test', name) })
+      queueMicrotask(() => begun.abort())
+    }
+    return begun
+  }
+}
+
+async function expectEverywhere(relay: RelayProcess, page: Page, tokens: readonly string[]): Promise<void> {
+  await page.evaluate(() => window.me.saved('relay'))
+  const fresh = await openPerson({ relay: relay.socketUrl, storage: 'memory' })
+  cleanUp(() => fresh.leave())
+  await fresh.note.whenSynced
+  expect(fresh.tokens()).toEqual(tokens)
+  await page.reload()
+  await begin(page, {})
+  expect(await page.evaluate(() => window.me.tokens())).toEqual(tokens)
+}
+
+describe('IndexedDB', () => {
+  test(`[P2][P6] closed under a session by the browser: ${EDITS} of ${EDITS} later edits are stored and synced`, async () => {
+    const { relay, page } = await start()
+    const tokens: string[] = []
+    for (let i = 0; i < EDITS; i++) {
+      await page.evaluate(() => {
+        for (const database of window.databases) database.close()
+      })
+      tokens.push(`after ${i}`)
+      await page.evaluate((token) => window.me.write(token), `after ${i}`)
+      await page.evaluate(() => window.me.saved('device'))
+    }
+    expect(await page.evaluate(() => window.errors)).toEqual([])
+    await expectEverywhere(relay, page, tokens)
+  })
+
+  test.each(['QuotaExceededError', 'AbortError'] as const)(
+    '[P5][P6] that refuses with %s: edits are sent, it is said with a remedy, and stored when it can be',
+    async (name) => {
+      const { relay, page } = await start()
+      await page.evaluate(() => window.me.write('before'))
+      await page.evaluate(() => window.me.saved('relay'))
+      await page.evaluate((given) => {
+        window.refuse = given
+      }, name)
+      await page.evaluate(() => window.me.write('refused'))
+      const status = () => page.evaluate(() => window.me.workspaceStatus())
+      await until('it is said', async () => (await status()).storage === 'degraded')
+      const code = name === 'QuotaExceededError' ? 'storage-full' : 'storage-failed'
+      expect((await status()).trouble).toMatchObject({ code, remedy: expect.stringContaining('tried again') })
+      await page.evaluate(() => window.me.saved('relay'))
+      await page.evaluate(() => {
+        window.refuse = undefined
+      })
+      await page.evaluate(() => window.me.saved('device'))
+      await until('all is well', async () => (await status()).storage === 'ok')
+      await expectEverywhere(relay, page, ['before', 'refused'])
+    },
+  )
+
+  test('[P5] that a newer version of the app has opened: this page says so, and goes on', async () => {
+    const { relay, page } = await start()
+    await page.evaluate(() => window.me.write('before'))
+    await page.evaluate(() => window.me.saved('relay'))
+    await page.evaluate(async () => {
+      const [{ name = '' } = {}] = await indexedDB.databases()
+      await new Promise((resolve, reject) => {
+        const request = indexedDB.open(name, 99)
+        request.onsuccess = resolve
+        request.onerror = reject
+        request.onblocked = () => reject(new Error('blocked'))
+      })
+    })
+    await page.evaluate(() => window.me.write('typed on'))
+    const status = () => page.evaluate(() => window.me.workspaceStatus())
+    await until('it is said', async () => (await status()).trouble?.code === 'outdated')
+    expect((await status()).trouble?.remedy).toContain('reload')
+    expect(await page.evaluate(() => window.me.tokens())).toEqual(['before', 'typed on'])
+    expect(relay.url).toBeTruthy()
+  })
+
+  test('[P6] that is not there: the page works, and syncs', async () => {
+    const relay = await startRelayProcess({ pages })
+    const profile = await browser.newContext()
+    cleanUp(() => profile.close())
+    await profile.addInitScript(() => Object.defineProperty(window, 'indexedDB', { value: undefined }))
+    const page = await openPage(profile, relay.url, { relay: relay.socketUrl })
+    await page.evaluate(() => window.me.write('kept elsewhere'))
+    await page.evaluate(() => window.me.saved('relay'))
+    const { storage, trouble } = await page.evaluate(() => window.me.workspaceStatus())
+    expect([storage, trouble?.code]).toEqual(['degraded', 'storage-unavailable'])
+    const fresh = await openPerson({ relay: relay.socketUrl, storage: 'memory' })
+    cleanUp(() => fresh.leave())
+    await fresh.note.whenSynced
+    expect(fresh.tokens()).toEqual(['kept elsewhere'])
+  })
+})
