@@ -14,6 +14,7 @@ import { printCompaction } from './rows/compaction.ts'
 import { printCounts } from './rows/counts.ts'
 import { printFanOut } from './rows/fan-out.ts'
 import { printKill } from './rows/kill.ts'
+import { printMesh } from './rows/mesh.ts'
 import { printReconnect } from './rows/reconnect.ts'
 import { printTrace } from './rows/trace.ts'
 import { printWorkers } from './rows/workers.ts'
@@ -29,6 +30,7 @@ const rows: Record<string, (args: readonly string[]) => Promise<void> | void> = 
   compaction: printCompaction,
   'fan-out': printFanOut,
   kill: printKill,
+  mesh: printMesh,
   reconnect: printReconnect,
   workers: printWorkers,
   browser: () => {

@@ -88,6 +88,8 @@ export function createReceipts(
 
   async function saved(count: number, level: SavedLevel, signal?: AbortSignal): Promise<void> {
     if (level === 'device') return until(() => edits.stored >= count, signal)
+    // What only a relay holds, as this device is full, has no name here by which others could be asked for it.
+    if (level !== 'relay') await until(() => edits.stored >= count, signal)
     await atRelay(count, signal)
     if (level !== 'relay' && level.relays > 1) await atRelays(level.relays, signal)
   }

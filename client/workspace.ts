@@ -10,7 +10,7 @@ import { joinUpdates } from '../shared/update/join.ts'
 import { createCompacting } from './compacting.ts'
 import { createConnector, type Ended } from './connection/connector.ts'
 import { createConversation } from './connection/conversation.ts'
-import { dialWebSocket } from './connection/socket.ts'
+import { dialAnyhow } from './connection/polling.ts'
 import { type DocumentHandle, type OpenDocument, openDocument } from './document.ts'
 import { createDocuments } from './documents.ts'
 import { type Branch, createEvents, type WorkspaceEvents } from './events.ts'
@@ -109,7 +109,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
 
   const connector = createConnector({
     urls,
-    dial: options.dial ?? dialWebSocket,
+    dial: options.dial ?? dialAnyhow(environment.now),
     environment,
     async converse(url, socket, ended) {
       try {
@@ -224,6 +224,10 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
         standing.show()
       },
       stuck: (document) => team.stuck(document),
+      lacking(document) {
+        connector.conversation?.repair(document)
+        team.tell({ type: 'repair', document })
+      },
       buried(branches) {
         for (const branch of branches) events.emit('deleted', { document: id, branch: toBranch(branch) })
       },

@@ -4,6 +4,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { type ErrorCode, toRejoinError } from '../shared/errors.ts'
 import { refusal } from './access.ts'
 import { type Gate, toDenial } from './auth/gate.ts'
+import { type Polling, SESSION_TYPE } from './polling.ts'
 
 /** Files that a relay serves beside its routes. */
 export interface Assets {
@@ -27,6 +28,8 @@ export interface AppOptions {
   guarded?: boolean
   /** Answers a request for `/exchange`; absent where this relay talks to no others. */
   exchange?: (workspace: string | undefined, request: Request) => Promise<Response>
+  /** Answers clients whose network blocks WebSockets. */
+  polling?: Pick<Polling, 'answer'>
   /** How the mesh looks from here, for `rejoin inspect`; absent where there is none. */
   mesh?: () => unknown
   /** Whether somebody with this `Authorization` may see both; everybody on this machine may, where nobody is asked for a token. */
@@ -71,6 +74,7 @@ export function createApp(options: AppOptions): Hono {
     guarded = gate !== undefined,
     assets,
     exchange,
+    polling,
     mesh,
     isOperator,
     metrics,
@@ -113,8 +117,13 @@ export function createApp(options: AppOptions): Hono {
   }
   if (exchange !== undefined) {
     app.post('/exchange', ({ req }) => exchange(undefined, req.raw))
-    app.post('/exchange/:workspace', ({ req }) => exchange(req.param('workspace'), req.raw))
   }
+  app.post('/exchange/:workspace', (context) => {
+    const { req } = context
+    const workspace = req.param('workspace')
+    if (req.header('content-type') === SESSION_TYPE && polling !== undefined) return polling.answer(workspace, req.raw)
+    return exchange?.(workspace, req.raw) ?? notFound(context, assets !== undefined)
+  })
   for (const path of ['/sync/*', '/y/*']) app.all(path, upgradeRequired)
   app.get('*', async (context) => {
     const path = context.req.path === '/' ? '/index.html' : context.req.path
@@ -133,7 +142,8 @@ export function createApp(options: AppOptions): Hono {
 function allowPage(context: Context, origin: string): void {
   context.header('Access-Control-Allow-Origin', origin)
   context.header('Access-Control-Allow-Methods', 'GET, POST')
-  context.header('Access-Control-Allow-Headers', 'Authorization, Content-Type')
+  context.header('Access-Control-Allow-Headers', 'Authorization, Content-Type, Rejoin-Session')
+  context.header('Access-Control-Expose-Headers', 'Rejoin-Closed')
   context.header('Vary', 'Origin')
 }
 

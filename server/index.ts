@@ -10,6 +10,7 @@ import { type Authenticate, type Credentials, createGate, type Gate } from './au
 import { createTokenCheck, LIFETIME_MS_MAX, type TokenOptions } from './auth/tokens.ts'
 import { atMostOften, createLog, errorFields, type Log } from './log.ts'
 import type { MeshView } from './mesh/mesh.ts'
+import { createPolling } from './polling.ts'
 import { RELAY_LIMITS, type RelayLimits } from './relay/limits.ts'
 import { createRelayCore, type RelayCore } from './relay/relay.ts'
 import { openAssets } from './runtime/assets.ts'
@@ -145,6 +146,7 @@ export function createRelay(options: RelayOptions = {}): Relay {
     assert(mesh !== undefined, 'a relay with peers has a mesh')
     return mesh
   }
+  const polling = createPolling({ core, environment: systemEnvironment, connectionsMax: limits.connectionsMax })
   const app = createApp({
     version,
     allowedOrigins,
@@ -152,6 +154,7 @@ export function createRelay(options: RelayOptions = {}): Relay {
     assets,
     metrics,
     exchange: mesh?.exchange,
+    polling,
     mesh: mesh?.view,
     isOperator: gate && isBearerOf(options.operatorToken),
     ready: () => host.ready,
@@ -165,6 +168,7 @@ export function createRelay(options: RelayOptions = {}): Relay {
     allowedOrigins,
     guarded,
     trustProxy: options.trustProxy ?? false,
+    tick: polling.tick,
     fetch,
     now: systemEnvironment.now,
     log: flooding,

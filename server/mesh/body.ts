@@ -54,7 +54,8 @@ export function createBody(): Body {
   }
 }
 
-function joinFrames(frames: readonly Uint8Array[]): Uint8Array {
+/** Frames one after the other, each with its length before it. */
+export function joinFrames(frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const body = new Uint8Array(frames.reduce((sum, frame) => sum + LENGTH_BYTES + frame.length, 0))
   const view = new DataView(body.buffer)
   let at = 0
@@ -80,7 +81,8 @@ export function decodeBody(body: Uint8Array): { head: Exchange; messages: Messag
   return { head, messages }
 }
 
-function framesOf(body: Uint8Array): Uint8Array[] {
+/** The frames of a body, as views of it. Raises `bad-frame`. */
+export function framesOf(body: Uint8Array): Uint8Array[] {
   const view = new DataView(body.buffer, body.byteOffset, body.length)
   const frames: Uint8Array[] = []
   for (let at = 0; at < body.length; ) {

@@ -10,19 +10,20 @@ export const PUSH_BYTES_MAX = 256 * 1024
 /** Records in one push: the time to judge them counts as well as their bytes. */
 export const PUSH_RECORDS_MAX = 2_048
 
+/** Entries behind a watermark up to which they are pushed; a peer that was away for longer compares, and gets them joined. */
+export const PUSH_BACKLOG_MAX = 8_192
+
 /** What an absent peer is owed is remembered within these bounds; then it is left to comparing. */
 export interface HintLimits {
   hintMsMax: number
-  /** Entries of the log, and bytes of the records in them, behind the peer's watermark. */
-  hintEntriesMax: number
+  /** Bytes of records behind the peer's watermark. */
   hintBytesMax: number
 }
 
 export const HINT_LIMITS: HintLimits = {
   // A long weekend.
   hintMsMax: 3 * 24 * 60 * 60_000,
-  // About what the log keeps of what a checkpoint stands for: past that it would be gone, and to compare costs less than to send.
-  hintEntriesMax: 200_000,
+  // What the log keeps of what a checkpoint stands for: past that it would be gone.
   hintBytesMax: 64 * MIB,
 }
 

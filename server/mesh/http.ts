@@ -92,7 +92,8 @@ export function createExchangeHandler({ answer, auth, refused }: ExchangeHandler
   }
 }
 
-async function readBounded(body: ReadableStream<Uint8Array> | null, length: string | null): Promise<Uint8Array> {
+/** A body as bytes. Raises `too-big` beyond `EXCHANGE_BYTES_MAX`, `timeout` where it breaks off. */
+export async function readBounded(body: ReadableStream<Uint8Array> | null, length: string | null): Promise<Uint8Array> {
   if (Number(length ?? 0) > EXCHANGE_BYTES_MAX) throw tooBig()
   const chunks: Uint8Array[] = []
   let size = 0

@@ -4,7 +4,7 @@
  * documents by version vector, both ways, whatever made them differ. A lane that fails tries again later, and the log keeps what
  * it owes. It does not know how a peer is reached, nor whose turn it is to compare.
  */
-import { conflicts, covers } from '../../shared/causality/version-vector.ts'
+import { conflicts, covers, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { isFinal, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { DocumentId, RelayId, ReplicaId } from '../../shared/ids.ts'
@@ -107,7 +107,9 @@ export function createLink(options: LinkOptions): Link {
   }
 
   async function push(): Promise<void> {
-    if (state.watermark < workspace.low()) return leaveToComparing()
+    // Records that are many are joined where they are compared, which costs both sides a part of what they do one by one.
+    const backlog = workspace.head() - state.watermark
+    if (state.watermark < workspace.low() || backlog > bounds.PUSH_BACKLOG_MAX) return leaveToComparing()
     const { entries, messages, dots, documents, through } = news()
     for (const document of documents) mendLater(document)
     if (messages.length > 0) {
@@ -196,10 +198,12 @@ export function createLink(options: LinkOptions): Link {
     let body = createBody()
     const flush = async (): Promise<void> => {
       if (body.messages === 0) return
-      const sent = body
+      const full = body
       body = createBody()
-      for (const document of takeRefusals((await ask(sent)).incoming.refused)) refused.add(document)
+      for (const document of takeRefusals((await ask(full)).incoming.refused)) refused.add(document)
     }
+    /** What they hold when all of it has arrived; what is committed here meanwhile is not in it. */
+    const sent: { theirs: Vector; held: VersionVector }[] = []
     for (const theirs of vectors) {
       options.forked(theirs)
       if (isSame(workspace, theirs)) continue
@@ -208,11 +212,10 @@ export function createLink(options: LinkOptions): Link {
         body.put(message)
         if (body.bytes >= EXCHANGE_BYTES_TARGET) await flush()
       }
+      sent.push({ theirs, held: heldOf(workspace, theirs) })
     }
     await flush()
-    for (const theirs of vectors) {
-      if (!refused.has(theirs.document)) known.holds(theirs, from, heldOf(workspace, theirs))
-    }
+    for (const { theirs, held } of sent) if (!refused.has(theirs.document)) known.holds(theirs, from, held)
     return refused
   }
 
@@ -279,9 +282,8 @@ export function createLink(options: LinkOptions): Link {
       if (isPushed()) return
       state.owedBytes += bytes
       state.owedSince ??= environment.now()
-      const entries = workspace.head() - state.watermark
       const isOld = Math.abs(environment.now() - state.owedSince) > hints.hintMsMax
-      if (isOld || entries > hints.hintEntriesMax || state.owedBytes > hints.hintBytesMax) {
+      if (isOld || state.owedBytes > hints.hintBytesMax) {
         counters.hintsPurged++
         leaveToComparing()
       } else pushing.runAfter(bounds.PUSH_AFTER_MS)

@@ -23,6 +23,8 @@ export interface Member {
   known?: string
   /** It held something else when it last answered. */
   differs: boolean
+  /** Times in a row that it did. */
+  misses: number
   comparing: boolean
   /** Comparisons in a row after which it still did; the next one not before. */
   compares: number
@@ -89,6 +91,7 @@ export function createMembers({ environment, relay: self, own, joined, left }: M
       up: false,
       heardAt: environment.now(),
       differs: false,
+      misses: 0,
       comparing: false,
       compares: 0,
       compareAfter: 0,

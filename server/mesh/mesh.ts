@@ -179,6 +179,7 @@ export function createMesh(options: MeshOptions): Mesh {
       members.learn(theirs.members)
       for (const mesh of attached.values()) mesh.resume(member.address)
       member.differs = theirs.root !== roots.root()
+      member.misses = member.differs ? member.misses + 1 : 0
       if (!member.differs) member.compares = 0
       else if (isComparisonDue(member)) await compareWith(member)
     } finally {
@@ -190,6 +191,8 @@ export function createMesh(options: MeshOptions): Mesh {
   /** What is on its way makes roots differ, and ends that by itself; where comparing does not help it grows rarer. */
   function isComparisonDue(member: Member): boolean {
     if (member.comparing || environment.now() < member.compareAfter) return false
+    // One of the two compares, which mends both; where it does not the other does.
+    if (member.relay !== undefined && relay > member.relay && member.misses < 2) return false
     return ![...attached.values()].some((mesh) => mesh.isSending(member.address))
   }
 

@@ -72,3 +72,15 @@ export interface Conversation extends ConnectionHandler {
   /** `retryAfterMs`: come back no sooner than this; 0, the default: as you like. */
   end(code: ErrorCode, detail: string, retryAfterMs?: number): void
 }
+
+/** Stands for a conversation that did not begin. */
+export const NOBODY: ConnectionHandler = {
+  received() {},
+  drained() {},
+  tick() {},
+  heard() {},
+  closed() {},
+  resting: false,
+  changes: 0,
+  kept: () => ({ since: 0 }),
+}

@@ -6,7 +6,7 @@ import { CHAIN_START, type Chain } from '../../shared/causality/chain.ts'
 import { type Dot, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { RejoinError, toRejoinError } from '../../shared/errors.ts'
-import { FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
+import { epochCounter, FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
 import { jointsOf } from '../../shared/sync/joint.ts'
 import { connect, fromRun } from '../../shared/sync/runs.ts'
 import { type DocumentRef, seal } from '../../shared/update/record.ts'
@@ -53,6 +53,9 @@ export interface IntakeOptions {
   shapes: Shapes
   environment: Environment
 }
+
+/** Deletions of one document that a relay may have missed. */
+const EPOCHS_AHEAD_MAX = 100_000
 
 export function createIntake(options: IntakeOptions): Intake {
   const { store, live, judge, identity, commits, ownership, shapes, environment } = options
@@ -185,6 +188,9 @@ export function createIntake(options: IntakeOptions): Intake {
 
   function beginEpoch(from: Subscriber, where: DocumentRef): void {
     const { document, epoch, gc } = where
+    const ahead = epochCounter(epoch) - epochCounter(live.get(document)?.ref.epoch ?? FIRST_EPOCH)
+    // At the end of the range nobody could delete it again.
+    if (ahead > EPOCHS_AHEAD_MAX) throw new RejoinError('invalid-update', `a document that was deleted ${ahead} times`)
     const buried = judge.bury({ document, epoch, gc })
     burials++
     const dot = { origin: identity.origin, seq: 0, chain: CHAIN_START }

@@ -14,7 +14,14 @@ import type { RelayStore } from '../storage/store.ts'
 import { type AwarenessRooms, createAwarenessRooms } from './awareness.ts'
 import { createBackground } from './background.ts'
 import type { CommitWatch } from './commits.ts'
-import type { Connection, ConnectionHandler, Conversation, KeptGuest, KeptSync } from './connection.ts'
+import {
+  type Connection,
+  type ConnectionHandler,
+  type Conversation,
+  type KeptGuest,
+  type KeptSync,
+  NOBODY,
+} from './connection.ts'
 import { createDoor } from './door.ts'
 import { createJoinedLogCache } from './joined-logs.ts'
 import type { RelayLimits } from './limits.ts'
@@ -103,18 +110,6 @@ interface OpenWorkspace {
   yRooms: YRooms
   users: number
   idleSince: number
-}
-
-/** Stands for a conversation that did not begin. */
-const NOBODY: ConnectionHandler = {
-  received() {},
-  drained() {},
-  tick() {},
-  heard() {},
-  closed() {},
-  resting: false,
-  changes: 0,
-  kept: () => ({ since: 0 }),
 }
 
 export function createRelayCore(options: RelayCoreOptions): RelayCore {

@@ -332,8 +332,10 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     const { stateVector } = message
     const asked = { ...message, stateVector: stateVector && isReadable(stateVector) ? stateVector : undefined }
     const stored = workspace.document(message.document)
-    if (stored !== undefined && stored.epoch < message.epoch) workspace.bury(subscriber, message)
-    if (stored === undefined || stored.epoch === message.epoch) workspace.seen(message, message.vector)
+    // Who may only read changes nothing by what it says that it holds.
+    const writes = access().may('write')
+    if (writes && stored !== undefined && stored.epoch < message.epoch) workspace.bury(subscriber, message)
+    if (writes && (stored === undefined || stored.epoch === message.epoch)) workspace.seen(message, message.vector)
     const mine: VersionVector = stored?.epoch === message.epoch ? stored.vector : new Map()
     // Also behind the head: records that are sent joined do not show what they follow (P8).
     for (const { origin, seq } of mine.size > 0 ? workspace.forks(message, message.vector) : []) {

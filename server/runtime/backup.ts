@@ -6,9 +6,8 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { systemEnvironment } from '../../shared/environment.ts'
 import { RejoinError } from '../../shared/errors.ts'
-import { randomId } from '../../shared/ids.ts'
+import { renewIdentity } from '../storage/sqlite-file.ts'
 import { openDataFolder, workspaceFiles } from './data-folder.ts'
 
 type Say = (line: string) => void
@@ -42,7 +41,7 @@ export function restoreFolder(from: string, to: string, say: Say): void {
       const restored = join(to, 'workspaces', basename(file))
       copyFileSync(file, restored)
       try {
-        renew(restored)
+        renewIdentity(restored)
       } catch (error) {
         rmSync(restored, { force: true })
         throw error
@@ -61,15 +60,4 @@ function filesOf(path: string): [workspace: string, file: string][] {
   if (!existsSync(folder))
     throw new RejoinError('bad-option', `${path} is neither the data folder of a relay nor a backup`)
   return workspaceFiles(folder, readdirSync(folder))
-}
-
-/** Gives a store new ids. */
-function renew(file: string): void {
-  const database = new DatabaseSync(file)
-  try {
-    const id = randomId(systemEnvironment)
-    database.prepare("UPDATE meta SET value = ? WHERE key IN ('replica', 'origin')").run(id)
-  } finally {
-    database.close()
-  }
 }

@@ -35,6 +35,8 @@ export interface NodeHostOptions {
   guarded: boolean
   /** A proxy in front says where requests come from. */
   trustProxy: boolean
+  /** Time has passed. */
+  tick: () => void
   fetch: (request: Request) => Response | Promise<Response>
   now: () => number
   /** For what strangers can cause as often as they like. */
@@ -66,7 +68,7 @@ const UNBOUNDED: Visitor = { spend: () => 0, leave() {} }
 const NO_SUCH_PATH: Denial = { status: 404, code: 'not-found', message: 'there is no such path for WebSockets' }
 
 export function createNodeHost(options: NodeHostOptions): NodeHost {
-  const { core, limits, allowedOrigins, guarded, trustProxy, fetch, now, log } = options
+  const { core, limits, allowedOrigins, guarded, trustProxy, tick, fetch, now, log } = options
   const addresses = createAddresses(limits, trustProxy, now)
   const load = watchLoad(limits.loopDelayMsMax)
   const broken = (error: Error) => log('info', 'broken connection', { message: error.message })
@@ -78,6 +80,7 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
     core.tick()
     sockets.tick()
     load.tick()
+    tick()
   }, TICK_EVERY_MS)
   timer.unref()
 

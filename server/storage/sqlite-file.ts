@@ -5,9 +5,12 @@
 import { DatabaseSync } from 'node:sqlite'
 import { type Environment, systemEnvironment } from '../../shared/environment.ts'
 import { RejoinError, toRejoinError } from '../../shared/errors.ts'
+import { randomId } from '../../shared/ids.ts'
+import { rowChecksum } from './checksums.ts'
 import type { Database } from './database.ts'
 import { migrate } from './migrate.ts'
-import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts'
+import { metaName } from './rows.ts'
+import { APPLICATION_ID, SCHEMA_VERSION, STATEMENTS } from './schema.ts'
 import { createSqliteStore } from './sqlite.ts'
 import type { RelayStore } from './store.ts'
 
@@ -31,6 +34,25 @@ export function openSqliteStore(path: string, environment: Environment = systemE
     } catch (error) {
       database.close()
       throw error
+    }
+  } catch (error) {
+    throw toRejoinError(error, 'storage-failed', `the store ${path} does not open`)
+  }
+}
+
+/** Makes another replica of a copy of a store: with new ids it seals nothing twice. Raises `storage-failed`. */
+export function renewIdentity(path: string, environment: Environment = systemEnvironment): void {
+  try {
+    const database = new DatabaseSync(path)
+    try {
+      prepare(database, environment)
+      // Nobody is known to own what others have to bring back.
+      database.exec('DELETE FROM owners; DELETE FROM writers')
+      const setMeta = database.prepare(STATEMENTS.setMeta)
+      const id = randomId(environment)
+      for (const key of ['replica', 'origin']) setMeta.run(key, id, rowChecksum(metaName(key, id)))
+    } finally {
+      database.close()
     }
   } catch (error) {
     throw toRejoinError(error, 'storage-failed', `the store ${path} does not open`)

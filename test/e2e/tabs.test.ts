@@ -104,9 +104,9 @@ describe('a leader that hangs', () => {
     const [leader, ...others] = tabs
     await until('the first one leads', async () => (await leader?.evaluate(() => window.sockets())) === 1)
     const begun = performance.now()
-    const hanging = leader?.evaluate(() => window.hang(20_000))
+    const hanging = leader?.evaluate(() => window.hang(10_000))
     const sockets = () => Promise.all(others.map((tab) => tab.evaluate(() => window.sockets())))
-    await until('another one has the connection', async () => (await sockets()).includes(1), { withinMs: 15_000 })
+    await until('another one has the connection', async () => (await sockets()).includes(1), { withinMs: 9_000 })
     console.log(`relieved after ${Math.round(performance.now() - begun)} ms`)
     await others[0]?.evaluate(() => window.me.write('while it hangs'))
     await others[0]?.evaluate(() => window.me.saved('relay'))

@@ -43,6 +43,26 @@ export function createCheckers(options: CheckersOptions): Checkers {
     }
   }
 
+  function toldAtRelays(those: readonly WrittenEdit[], count: number): void {
+    for (const edit of those) {
+      edit.relays = Math.max(count, edit.relays ?? 0)
+      if (edit.excused || allowed.regress || allowed.forks) continue
+      const { length } = relays.holders(edit.document, edit.summary)
+      if (length >= count) continue
+      fail(
+        `[P2] ${edit.replica} was told that an edit of ${edit.document} is at ${count} relays, and ${length} have it`,
+      )
+    }
+  }
+
+  function losing(relay: string): void {
+    if (allowed.regress || allowed.forks) return
+    for (const { relays: count = 0, excused, document, summary, replica } of edits) {
+      if (count < 2 || excused || relays.holders(document, summary).some((holder) => holder !== relay)) continue
+      fail(`[P2] an edit of ${document} by ${replica}, told to be at ${count} relays, is lost with ${relay}`)
+    }
+  }
+
   async function excuse(disks: readonly ClientDisk[]): Promise<void> {
     const missing = edits.filter(
       ({ safety, excused, document, summary }) => safety !== 'nowhere' && !excused && !relays.hold(document, summary),
@@ -62,6 +82,8 @@ export function createCheckers(options: CheckersOptions): Checkers {
     clientCommitted: (replica, writes) => clients.committed(replica, writes),
     clientRestored: (replica, writes) => clients.restored(replica, writes),
     told,
+    toldAtRelays,
+    losing,
     excuse,
     vector: (name, document) => vectorOf(isRelay(name) ? relays.of(name) : clients.of(name), document),
     outbox(replica, relayReplica) {

@@ -14,6 +14,8 @@ export interface RelayLogs {
   of(relay: string): RelayLog
   /** Whether some relay holds all of an update. */
   hold(document: string, summary: UpdateSummary): boolean
+  /** Which relays do. */
+  holders(document: string, summary: UpdateSummary): string[]
 }
 
 export interface RelayLog extends Held {
@@ -123,6 +125,8 @@ export function createRelayLogs({ dots, updatesAt, fail }: RelayLogsOptions): Re
       logs.set(relay, log)
       for (const batch of batches) take(relay, log, batch)
     },
+    holders: (document, summary) =>
+      [...logs].flatMap(([relay, log]) => (indexOf(relay, log, document)?.adds(summary) === false ? [relay] : [])),
     hold(document, summary) {
       for (const [relay, log] of logs) if (indexOf(relay, log, document)?.adds(summary) === false) return true
       return false

@@ -14,6 +14,8 @@ export interface WrittenEdit {
   readonly document: string
   readonly summary: UpdateSummary
   safety: Safety
+  /** At how many relays, as the app was told. */
+  relays?: number
   /** A fault took every copy of it: nobody can be blamed for that. */
   excused: boolean
 }
@@ -39,6 +41,10 @@ export interface Checkers {
   clientRestored(replica: string, writes: readonly DiskWrite[]): void
   /** The app was told that these edits are safe. */
   told(edits: readonly WrittenEdit[], safety: Safety): void
+  /** The app was told that these edits are at so many relays. */
+  toldAtRelays(edits: readonly WrittenEdit[], relays: number): void
+  /** A relay's disk is to be lost for ever: what is at two relays is at another one. */
+  losing(relay: string): void
   /** Edits that no disk holds any more, after a fault that took them, are not asked for again. */
   excuse(disks: readonly ClientDisk[]): Promise<void>
   /** Version vector of a document as a replica's or relay's disk has it. */

@@ -2,7 +2,7 @@
 import type { Direction, Path } from '../network/types.ts'
 import type { Chance } from '../time/chance.ts'
 import type { World } from '../world/types.ts'
-import { direction, type Fault } from './common.ts'
+import { comeBack, direction, excuseTheLost, explain, type Fault } from './common.ts'
 
 export const MESH_FAULTS = {
   /** The relays fall into two halves that do not reach each other. */
@@ -42,6 +42,19 @@ export const MESH_FAULTS = {
     return forAWhile(world, chance, (way, on) => {
       way.tailMs = on ? 1 + chance.below(8_000) : 0
     })
+  },
+  /** A relay's disk is lost for ever, and it comes back with an empty one. */
+  'mesh wipe'(world, chance) {
+    if (!world.mesh || world.relays.length < 2) return false
+    const relay = chance.one(world.relays)
+    world.checkers.losing(relay.name)
+    world.killRelay(relay)
+    relay.disk.wipe()
+    world.checkers.allowed.regress = true
+    world.checkers.relayRestored(relay.name, [])
+    excuseTheLost(world)
+    explain(world, 'dependency', 'gap')
+    return comeBack(world, relay, chance)
   },
   /** A link between two relays comes and goes. */
   'mesh flap'(world, chance) {

@@ -31,6 +31,8 @@ export interface RelayDisk {
   batches(): CommitBatch[]
   copy(): RelayDiskCopy
   restore(copy: RelayDiskCopy): void
+  /** Everything is gone: what is there from now on is another replica. */
+  wipe(): void
   /** The last commits are gone, as from a disk that lies about having written them; says how many there were. */
   loseCommits(count: number): number
   /** A record reads otherwise than it was written, until the returned function is called. `undefined`: there was none. */
@@ -51,7 +53,7 @@ export interface RelayDiskOptions {
 }
 
 export function createRelayDisk({ environment, committed = () => {} }: RelayDiskOptions): RelayDisk {
-  const born = bornAgain(environment)
+  let born = bornAgain(environment)
   const misread = new Map<number, Uint8Array>()
   let journal: Change[] = []
   let store = createMemoryStore(born)
@@ -102,6 +104,10 @@ export function createRelayDisk({ environment, committed = () => {} }: RelayDisk
     },
     batches: () => journal.flatMap((change) => (change.type === 'commit' ? [change.batch] : [])),
     copy: () => [...journal],
+    wipe() {
+      born = bornAgain(environment)
+      replay([])
+    },
     restore(copy) {
       replay(copy)
       // Whoever puts an older store back says so: others than the owners bring what is gone.

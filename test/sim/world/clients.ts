@@ -129,8 +129,22 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
     return edit
   }
 
+  function askRelays(tab: SimTab, handle: SimNote['handle'], those: readonly WrittenEdit[]): void {
+    handle.saved({ relays: 2 }).then(
+      () => {
+        ground.note(`${tab.process.name} saved ${those.length} of ${handle.id} at 2 relays`)
+        checkers.toldAtRelays(those, 2)
+      },
+      (error: unknown) => {
+        if (error instanceof RejoinError && error.code === 'closed') return
+        ground.blame(`${tab.process.name} waiting for two relays`, error)
+      },
+    )
+  }
+
   function askSaved(tab: SimTab, { handle, edits }: SimNote, level: 'device' | 'relay'): void {
     const those = edits.filter((edit) => edit.safety !== level && edit.safety !== 'relay')
+    if (level === 'relay' && ground.options.mesh) askRelays(tab, handle, [...edits])
     handle.saved(level).then(
       () => {
         ground.note(`${tab.process.name} saved ${those.length} of ${handle.id} at ${level}`)

@@ -27,7 +27,7 @@ export interface Bench {
   timers(): number
   /** With `kept` it goes on from there. */
   sync(workspace: string, kept?: KeptSync): Socket
-  yWebsocket(workspace: string, document: string, kept?: KeptGuest): Socket
+  yWebsocket(workspace: string, document: string, token?: string, kept?: KeptGuest): Socket
 }
 
 export interface Socket {
@@ -107,8 +107,8 @@ export function createBench(
     },
     timers: () => timers.size,
     sync: (workspace, kept) => createSocket((connection) => core.sync(workspace, connection, kept)),
-    yWebsocket: (workspace, document, kept) =>
-      createSocket((connection) => core.yWebsocket(workspace, document, connection, '', kept)),
+    yWebsocket: (workspace, document, token, kept) =>
+      createSocket((connection) => core.yWebsocket(workspace, document, connection, token, kept)),
   }
 }
 

@@ -136,6 +136,8 @@ describe('inspectUpdate', () => {
       structs: [],
       deletes: [],
       dependencies: new Map(),
+      roots: new Set(),
+      types: 0,
       empty: true,
     })
   })
