@@ -44,4 +44,15 @@ describe('three regions in workerd', () => {
     await until('all read the same', () => texts().every((text) => text.length === 15 && text === texts()[0]))
     expect(relay.errors()).toEqual([])
   })
+
+  test('[P2] a receipt of two relays comes when another region has it', async () => {
+    const ada = await startClient(relay, { id: 'receipts' })
+    const note = ada.open()
+    stockIn('enam', 'receipts')
+    note.type('a')
+    await note.saved({ relays: 2 })
+    expect(await relay.query('receipts', 'SELECT COUNT(*) AS count FROM log')).toEqual([{ count: 1 }])
+    const there = await relay.query('receipts', 'SELECT COUNT(*) AS count FROM log', 'enam')
+    expect(there).toEqual([{ count: 1 }])
+  })
 })
