@@ -17,6 +17,7 @@ import { printKill } from './rows/kill.ts'
 import { printMesh } from './rows/mesh.ts'
 import { printReconnect } from './rows/reconnect.ts'
 import { printTrace } from './rows/trace.ts'
+import { printWorkers } from './rows/workers.ts'
 
 const BROWSER = fileURLToPath(new URL('./browser/main.ts', import.meta.url))
 const DIGEST = fileURLToPath(new URL('./digest.ts', import.meta.url))
@@ -32,6 +33,7 @@ const rows: Record<string, (args: readonly string[]) => Promise<void> | void> = 
   kill: printKill,
   mesh: printMesh,
   reconnect: printReconnect,
+  workers: printWorkers,
   browser: () => {
     const { status } = spawnSync(process.execPath, [BROWSER], { stdio: 'inherit' })
     if (status !== 0) process.exitCode = 1

@@ -5,7 +5,7 @@ import { RejoinError } from '../../shared/errors.ts'
 import { FRAME_BYTES_MAX } from '../../shared/limits.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
 import { decodeYMessage, encodeStep1, encodeStep2 } from '../relay/y-protocol.ts'
-import { tokenProtocols } from './upgrade.ts'
+import { tokenProtocols } from '../target.ts'
 
 export interface ViewOptions {
   /** Of the relay and workspace: `http://127.0.0.1:8787/acme`, or the address that a client connects to. */

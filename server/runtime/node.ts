@@ -13,10 +13,11 @@ import { errorBody, type HttpCode } from '../app.ts'
 import type { Log } from '../log.ts'
 import { type RelayLimits, TICK_EVERY_MS } from '../relay/limits.ts'
 import type { RelayCore } from '../relay/relay.ts'
+import { parseTarget } from '../target.ts'
 import { createAddresses, type Visitor } from './addresses.ts'
 import { watchLoad } from './load.ts'
 import { createSockets } from './sockets.ts'
-import { answerPlain, localAddress, parseTarget } from './upgrade.ts'
+import { answerPlain, localAddress } from './upgrade.ts'
 
 export interface NodeHost {
   /** Whether connections are taken. */
