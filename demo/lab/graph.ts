@@ -88,7 +88,10 @@ export function createGraph(options: GraphOptions): Graph {
     group.dataset.agrees = String(textOf(marks) === most)
     const waiting = node.waiting()
     const vector = vectorOf(marks)
-    setText(group, '.node-vector', node.off && node.kind === 'relay' ? 'stopped' : vector)
+    const stopped = node.off && node.kind === 'relay'
+    // A narrow window has no room for it beside a relay; the tapes below show the same.
+    const shown = options.narrow && node.kind === 'relay' ? '' : vector
+    setText(group, '.node-vector', stopped ? 'stopped' : shown)
     setText(group, '.node-waiting', waiting > 0 ? `${waiting} waiting` : '')
     const state = node.off ? (node.kind === 'relay' ? 'stopped' : 'offline') : `holds ${vector || 'nothing'}`
     const label = `${node.kind === 'relay' ? 'Relay' : 'Device'} ${labelOf(node)}, ${state}. ${whatPressing(node)}`

@@ -3,6 +3,7 @@ import type { DocumentHandle, Workspace } from '../../client/index.ts'
 import { count, make, makeButton } from '../parts/dom.ts'
 import { makeIcon } from '../parts/icons.ts'
 import { makeSheet, type Sheet } from '../parts/sheet.ts'
+import { makePeers } from './peers.ts'
 import { makeRefused } from './refused.ts'
 import { watchSpread } from './spread.ts'
 import { askToPersist, bytesInWords, readStorageUse } from './storage.ts'
@@ -30,6 +31,7 @@ export function createTrustPanel(options: TrustPanelOptions): Sheet {
       const all = makeStatement('All notes')
       const one = note === undefined ? undefined : makeStatement(`“${note.title}”`)
       const network = makeNetwork(workspace, options.relays)
+      const peers = options.relays.length > 1 ? makePeers() : undefined
       const show = (): void => {
         picture.show()
         all.show(wordsOfAll(workspace.status.get()))
@@ -40,7 +42,13 @@ export function createTrustPanel(options: TrustPanelOptions): Sheet {
         picture.element,
         all.element,
         ...(one === undefined ? [] : [one.element]),
-        make('section', {}, make('h3', {}, options.relays.length > 1 ? 'Relays' : 'The relay'), network.element),
+        make(
+          'section',
+          {},
+          make('h3', {}, options.relays.length > 1 ? 'Relays' : 'The relay'),
+          network.element,
+          ...(peers === undefined ? [] : [peers.element]),
+        ),
         makeDevice(workspace),
         makeRefused(workspace),
         makeButton({
@@ -61,6 +69,7 @@ export function createTrustPanel(options: TrustPanelOptions): Sheet {
       return () => {
         clearInterval(timer)
         spread?.close()
+        peers?.close()
         for (const end of ends) end?.()
       }
     },

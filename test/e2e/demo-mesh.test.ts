@@ -13,7 +13,7 @@ import {
   tells,
   type,
 } from '../support/fieldnotes.ts'
-import { cleanUp } from '../support/lifetime.ts'
+import { cleanUp, until } from '../support/lifetime.ts'
 import { freePort } from '../support/relay-process.ts'
 
 let browser: Browser
@@ -40,10 +40,24 @@ describe('three relays', () => {
     const alice = await openNotebookPage(await newProfile(browser), query(0), 'Alice')
     await createNote(alice, 'Far', 'one ')
     await tells(alice, { receipt: 'relay', label: 'At 3 relays' })
-    await relays[0]?.close()
+    await alice.getByTestId('status').click()
+    const peers = (): Promise<string[]> => alice.getByTestId('peers').locator('li').allTextContents()
+    await until('all three answer', async () => (await peers()).filter((peer) => / answers/.test(peer)).length === 3, {
+      seen: peers,
+    })
+    await relays[2]?.close()
+    await until(
+      'one does not',
+      async () => (await peers()).some((peer) => peer.startsWith(`127.0.0.1:${ports[2]} does not`)),
+      {
+        seen: peers,
+      },
+    )
+    await alice.keyboard.press('Escape')
     await type(alice, 'two ')
     await tells(alice, { receipt: 'relay', label: 'At 2 relays' })
-    const bob = await openNotebookPage(await newProfile(browser), query(2), 'Bob')
+    await relays[0]?.close()
+    const bob = await openNotebookPage(await newProfile(browser), query(1), 'Bob')
     await openByTitle(bob, 'Far')
     await shows(bob, 'one two ')
   })
