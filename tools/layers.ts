@@ -55,7 +55,25 @@ const houses: Readonly<Record<string, House>> = {
 }
 
 /** What one file may import beside what its house uses: commands that the package offers and that load when they are asked for. */
-const exceptions: Readonly<Record<string, readonly string[]>> = { 'server/cli.ts': ['test/sim/command.ts'] }
+const exceptions: Readonly<Record<string, readonly string[]>> = {
+  'server/cli.ts': ['test/sim/command.ts'],
+  // The lab is a world of clients and relays in one page, as the simulator's, in real time; it is loaded when somebody opens it.
+  'demo/lab/world.ts': [
+    'server/mesh/mesh.ts',
+    'server/mesh/roots.ts',
+    'server/relay/limits.ts',
+    'server/relay/relay.ts',
+    'server/storage/memory.ts',
+    'server/storage/store.ts',
+    'shared/update/piece-bytes.ts',
+    'test/sim/network/network.ts',
+    'test/sim/network/types.ts',
+    'test/sim/time/chance.ts',
+    'test/sim/time/clock.ts',
+    'test/sim/time/process.ts',
+  ],
+  'demo/lab/library.ts': ['test/sim/time/chance.ts'],
+}
 
 /** Where a module is imported that somebody names on the command line. */
 const computed: readonly string[] = ['test/sim/command.ts']

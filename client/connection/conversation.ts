@@ -274,6 +274,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       }
       if (progress.sending) later(sending.sweep)
       checking.tick()
+      receiving.tick()
     },
     open: (where) => later(() => comparing.open(where)),
     close(where) {

@@ -106,7 +106,7 @@ export function createSide(options: SideOptions): Side {
   })
   me.addEventListener('click', options.settings)
   find('side-foot', HTMLElement).append(
-    createIndicator(workspace, undefined, options.trust).element,
+    createIndicator({ workspace, relays: 1, act: options.trust }).element,
     make('span', { class: 'spacer' }),
     me,
   )

@@ -77,7 +77,7 @@ describe('a note', () => {
     const relay = await startRelayProcess({ pages: demo })
     const alice = await open(relay.url, 'Alice')
     await createNote(alice, 'Empty')
-    await createNote(alice, 'Full', '## Heading\n')
+    await createNote(alice, 'Full', '## Heading\nsee www.example.com')
     await tells(alice, { receipt: 'relay', unacknowledged: '0' })
     const bob = await open(relay.url, 'Bob')
     await bob.evaluate(() => window.rejoin?.workspace.disconnect())
