@@ -2,7 +2,7 @@
  * What comes from the relay on its way into the log: records of others, acknowledgements and refusals. What came in together is
  * stored in one transaction with the place it ends at, and only then shown; what does not fit is compared and mended.
  */
-import { type ErrorCode, isFinal, type RejoinError } from '../../shared/errors.ts'
+import { type ErrorCode, isFinal, RejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import type { Action } from '../../shared/sync/session.ts'
 import { inflatePiece } from '../../shared/update/piece-bytes.ts'
@@ -11,7 +11,7 @@ import type { Refused } from '../../shared/wire/messages.ts'
 import type { Incoming, Taken } from '../replica/update-log.ts'
 import type { Comparing } from './comparing.ts'
 import { refOf, type Talk } from './host.ts'
-import { unlessFull } from './progress.ts'
+import { unlessBroken } from './progress.ts'
 import type { Sending } from './sending.ts'
 
 /** What is stored together with others of its kind. */
@@ -39,6 +39,10 @@ export interface Receiving {
   tick(): void
 }
 
+/** Together a second: then it is no mishap, and what came is shown without. */
+const TRIES_MAX = 8
+const TRY_AGAIN_MS = 40
+
 export function createReceiving(talk: Talk, sending: Sending, comparing: Comparing): Receiving {
   const { log, host, session, offers, progress, perform } = talk
   /** What was refused as it lacks something, by document. */
@@ -56,7 +60,7 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     const noted = (error: RejoinError): void => {
       problem = error
     }
-    const taken = await unlessFull(log.take(incoming, progress.note()), noted)
+    const taken = await unlessBroken(store(incoming), noted)
     host.storing(problem)
     if (taken === undefined) return passOn(incoming)
     // Until what did not fit is fetched there is no place to go on from.
@@ -73,6 +77,18 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     for (const { where } of taken.unfit) sending.want(where.document)
     comparing.reached()
     if (progress.sending) await sending.send()
+  }
+
+  /** A transaction that is aborted once mostly works the next time; what is not stored has to be fetched again, in its order. */
+  async function store(incoming: readonly Incoming[]): Promise<Taken> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await log.take(incoming, progress.note())
+      } catch (error) {
+        if (!(error instanceof RejoinError && error.code === 'storage-failed') || tries === TRIES_MAX) throw error
+        await new Promise<void>((resolve) => talk.environment.setTimer(resolve, tries * TRY_AGAIN_MS))
+      }
+    }
   }
 
   /** What waited for others is held against what the relay has now. */

@@ -118,6 +118,34 @@ describe('a leader that hangs', () => {
   })
 })
 
+describe('a leader that is put into the back/forward cache', () => {
+  test('[P6] gives its connection to another tab, and shows what it missed when it is back', async () => {
+    const { relay, tabs } = await start(2)
+    const [leader, other] = tabs as [Page, Page]
+    await until('the first one leads', async () => (await leader.evaluate(() => window.sockets())) === 1)
+    await leader.evaluate(() => window.me.write('before'))
+    // The browser of tests keeps no pages: it is told what one is told that is kept.
+    const turn = (type: string) =>
+      leader.evaluate((of) => void window.dispatchEvent(new PageTransitionEvent(of, { persisted: true })), type)
+    await turn('pagehide')
+    await until('it has let go', async () => (await leader.evaluate(() => window.sockets())) === 0)
+    await until('the other one leads', async () => (await other.evaluate(() => window.sockets())) === 1)
+    await until('what was typed last is there', async () => (await tokensOf(other)).length === 1)
+    const locks = await other.evaluate(async () => (await navigator.locks.query()).held?.length)
+    // Its own, and the leader's: a page with a lock is not kept.
+    expect(locks).toBe(2)
+    await other.evaluate(() => window.me.write('while it was away'))
+    await other.evaluate(() => window.me.saved('relay'))
+    await turn('pageshow')
+    await until('it shows what it missed', async () => (await tokensOf(leader)).length === 2)
+    await leader.evaluate(() => window.me.write('afterwards'))
+    await expectAtRelay(relay, tabs)
+    expect(await tokensOf(other)).toEqual(['before', 'while it was away', 'afterwards'])
+    const sockets = await Promise.all(tabs.map((tab) => tab.evaluate(() => window.sockets())))
+    expect(sockets.reduce((sum, count) => sum + count, 0)).toBe(1)
+  })
+})
+
 describe('five tabs that all write', () => {
   test(`[P2][P11] lose nothing and have one connection while their leader is ended ${ENDED} times`, async () => {
     const endings = ['close', 'crash', 'freeze', 'hang'] as const
