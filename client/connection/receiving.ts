@@ -27,6 +27,9 @@ const TAKEN: ReadonlySet<Action['do']> = new Set<TakenAction['do']>([
 
 export const isTaken = (action: Action): action is TakenAction => TAKEN.has(action.do)
 
+/** What comes together is waited for, so that a busy document is not compared with every keystroke. */
+const REVIVED_AFTER_MS = 2_000
+
 export interface Receiving {
   take(actions: readonly TakenAction[]): Promise<void>
   refused(message: Refused): Promise<void>
@@ -36,6 +39,8 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
   const { log, host, session, offers, progress, perform } = talk
   /** What was refused as it lacks something, by document. */
   const refusals = new Map<DocumentId, Map<string, number>>()
+  /** Those of which something stays refused. */
+  const hopeless = new Set<DocumentId>()
   /** Forks that were dealt with: answers that were on their way meanwhile tell of them again. */
   const forks = new Set<string>()
   /** Own records that the relay takes for somebody else's, of which was told. */
@@ -57,6 +62,7 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     }
     show(taken)
     for (const document of [...taken.arrived.keys(), ...taken.pieces.keys()]) refusals.delete(document)
+    for (const each of incoming) if (each.type === 'entries') reviveLater(each.entries)
     for (const ref of taken.outdated) talk.put({ type: 'tombstone', ...ref, through: 0 })
     await mend(taken.unfit)
     // What was stamped beyond what is here is told again when that is fetched.
@@ -159,6 +165,19 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     strangers.add(told)
   }
 
+  /** The relay has more than it had when it refused something, by way of other relays maybe: it is offered again. */
+  function reviveLater({ document, epoch, gc }: DocumentRef): void {
+    if (!hopeless.delete(document)) return
+    talk.environment.setTimer(
+      () =>
+        talk.later(async () => {
+          refusals.delete(document)
+          await talk.differAgain({ document, epoch, gc })
+        }),
+      REVIVED_AFTER_MS,
+    )
+  }
+
   /** Refused again as it was, although all that is here has been offered: it waits until something new is known (P7). */
   function isHopeless({ document, origin, seq, code, detail }: Refused): boolean {
     const key = `${origin}/${seq}/${code}`
@@ -167,6 +186,7 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     const times = (known.get(key) ?? 0) + 1
     known.set(key, times)
     // It is told once, whatever is still on its way.
+    if (times > 1) hopeless.add(document)
     if (times === 2) host.hopeless(document, code, detail)
     return times > 1
   }
