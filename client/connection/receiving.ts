@@ -32,6 +32,9 @@ const NOTHING: { document?: DocumentId } = {}
 
 export const isTaken = (action: Action): action is TakenAction => TAKEN.has(action.do)
 
+/** What comes together is waited for, so that a busy document is not compared with every keystroke. */
+const REVIVED_AFTER_MS = 2_000
+
 export interface Receiving {
   take(actions: readonly TakenAction[]): Promise<void>
   refused(message: Refused): Promise<void>
@@ -47,6 +50,8 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
   const { log, host, session, offers, progress, perform } = talk
   /** What was refused as it lacks something, by document. */
   const refusals = new Map<DocumentId, Map<string, number>>()
+  /** Those of which something stays refused. */
+  const hopeless = new Set<DocumentId>()
   /** Forks that were dealt with: answers that were on their way meanwhile tell of them again. */
   const forks = new Set<string>()
   /** Where own records are taken for somebody else's; since 0: it was told. */
@@ -70,6 +75,7 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     }
     show(taken)
     for (const document of [...taken.arrived.keys(), ...taken.pieces.keys()]) refusals.delete(document)
+    for (const each of incoming) if (each.type === 'entries') reviveLater(each.entries)
     for (const ref of taken.outdated) talk.put({ type: 'tombstone', ...ref, through: 0 })
     await mend(taken.unfit)
     await goOn(incoming)
@@ -212,6 +218,19 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     }
   }
 
+  /** The relay has more than it had when it refused something, by way of other relays maybe: it is offered again. */
+  function reviveLater({ document, epoch, gc }: DocumentRef): void {
+    if (!hopeless.delete(document)) return
+    talk.environment.setTimer(
+      () =>
+        talk.later(async () => {
+          refusals.delete(document)
+          await talk.differAgain({ document, epoch, gc })
+        }),
+      REVIVED_AFTER_MS,
+    )
+  }
+
   /** Refused again as it was, although all that is here has been offered: it waits until something new is known (P7). */
   function isHopeless({ document, origin, seq, code, detail }: Refused): boolean {
     const key = `${origin}/${seq}/${code}`
@@ -220,6 +239,7 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     const times = (known.get(key) ?? 0) + 1
     known.set(key, times)
     // It is told once, whatever is still on its way.
+    if (times > 1) hopeless.add(document)
     if (times === 2 && !left.has(document)) host.hopeless(document, code, detail)
     return times > 1
   }

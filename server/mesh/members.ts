@@ -23,6 +23,8 @@ export interface Member {
   known?: string
   /** It held something else when it last answered. */
   differs: boolean
+  /** It was away, or has started anew: it is behind, or ahead, and not only late. */
+  isBack: boolean
   /** Times in a row that it did. */
   misses: number
   comparing: boolean
@@ -91,6 +93,7 @@ export function createMembers({ environment, relay: self, own, joined, left }: M
       up: false,
       heardAt: environment.now(),
       differs: false,
+      isBack: true,
       misses: 0,
       comparing: false,
       compares: 0,
@@ -132,6 +135,10 @@ export function createMembers({ environment, relay: self, own, joined, left }: M
       if (members.get(member.address) !== member) return false
       const double = [...members.values()].find((other) => other !== member && other.relay === relay && other.up)
       if (relay !== self && double === undefined) {
+        if (member.relay !== relay) {
+          member.isBack = true
+          member.compareAfter = 0
+        }
         member.relay = relay
         return true
       }

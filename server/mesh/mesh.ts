@@ -149,8 +149,7 @@ export function createMesh(options: MeshOptions): Mesh {
 
   function isUp(member: Member): void {
     member.up = true
-    // Who was away is behind, or ahead, and not only late.
-    member.misses = MISSES_BEFORE - 1
+    member.isBack = true
     noted('peer up', { peer: member.address })
     for (const mesh of attached.values()) mesh.resume(member.address)
   }
@@ -184,8 +183,10 @@ export function createMesh(options: MeshOptions): Mesh {
       for (const mesh of attached.values()) mesh.resume(member.address)
       member.differs = theirs.root !== roots.root()
       member.misses = member.differs ? member.misses + 1 : 0
-      if (!member.differs) member.compares = 0
-      else if (isComparisonDue(member)) await compareWith(member)
+      if (!member.differs) {
+        member.compares = 0
+        member.isBack = false
+      } else if (isComparisonDue(member)) await compareWith(member)
     } finally {
       // Somebody may have asked for another one meanwhile.
       if (member.cancelBeat === undefined) beatSoon(member)
@@ -197,7 +198,7 @@ export function createMesh(options: MeshOptions): Mesh {
     if (member.comparing || environment.now() < member.compareAfter) return false
     // What is tried again may yet arrive. Then one of the two compares, which mends both; where it does not the other does.
     const isFirst = member.relay === undefined || relay < member.relay
-    if (member.misses < (isFirst ? MISSES_BEFORE : MISSES_BEFORE + 1)) return false
+    if (!member.isBack && member.misses < (isFirst ? MISSES_BEFORE : MISSES_BEFORE + 1)) return false
     return ![...attached.values()].some((mesh) => mesh.isSending(member.address))
   }
 
@@ -208,6 +209,7 @@ export function createMesh(options: MeshOptions): Mesh {
 
   async function compareWith(member: Member): Promise<void> {
     member.comparing = true
+    member.isBack = false
     counters.rounds++
     member.compareAfter = environment.now() + Math.min(300_000, bounds.HEARTBEAT_MS * 2 ** member.compares++)
     try {
