@@ -12,11 +12,12 @@ import { availableParallelism, platform } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { printCompaction } from './rows/compaction.ts'
 import { printCounts } from './rows/counts.ts'
-import { printFanOut } from './rows/fan-out.ts'
+import { printFanOut, printGate } from './rows/fan-out.ts'
 import { printKill } from './rows/kill.ts'
 import { printMesh } from './rows/mesh.ts'
 import { printReconnect } from './rows/reconnect.ts'
 import { printTrace } from './rows/trace.ts'
+import { printWorkers } from './rows/workers.ts'
 
 const BROWSER = fileURLToPath(new URL('./browser/main.ts', import.meta.url))
 const DIGEST = fileURLToPath(new URL('./digest.ts', import.meta.url))
@@ -28,9 +29,11 @@ const rows: Record<string, (args: readonly string[]) => Promise<void> | void> = 
   trace: printTrace,
   compaction: printCompaction,
   'fan-out': printFanOut,
+  gate: printGate,
   kill: printKill,
   mesh: printMesh,
   reconnect: printReconnect,
+  workers: printWorkers,
   browser: () => {
     const { status } = spawnSync(process.execPath, [BROWSER], { stdio: 'inherit' })
     if (status !== 0) process.exitCode = 1

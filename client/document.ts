@@ -65,6 +65,8 @@ export interface DocumentOptions {
   stored(document: DocumentId, n: number, count: number, bytes: Uint8Array): void
   /** Edits cannot be stored: send them without. */
   stuck(document: DocumentId): void
+  /** What the Y.Doc was given builds on something that this device does not have. */
+  lacking(document: DocumentId): void
   /** What was typed belongs to a document that was deleted meanwhile: it is kept as these. */
   buried(branches: readonly BranchRow[]): void
   /** Asks the relay to tell when this is at so many relays. */
@@ -146,7 +148,8 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   // What the app's Y.Doc holds already is adopted as an edit, as far as the log does not have it.
   const brought = doc.store.clients.size > 0 ? Y.encodeStateAsUpdate(doc) : undefined
 
-  const reading = createReading({ where, doc, log, environment, counted, storage, report })
+  const lacking = () => options.lacking(where.document)
+  const reading = createReading({ where, doc, log, environment, counted, storage, lacking, report })
   const stuck = () => options.stuck(where.document)
   const writing = createWriting({
     where: () => where,

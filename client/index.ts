@@ -17,6 +17,7 @@ export type {
   StorageTrouble,
   WorkspaceStatus,
 } from './status.ts'
+export { estimateStorage, persistStorage, type StorageRoom } from './storage-room.ts'
 export { guardUnload } from './unload.ts'
 export {
   type Branch,

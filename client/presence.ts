@@ -21,6 +21,8 @@ export interface Presence {
 export function createPresence(doc: Y.Doc, own: Awareness | undefined, send: (bytes: Uint8Array) => void): Presence {
   let awareness: Awareness | undefined
   let forget: (() => void) | undefined
+  /** What the next `update` of the awareness tells of is not what was said before. */
+  let isNew = false
 
   function made(): Awareness {
     awareness ??= listen(own ?? new Awareness(doc))
@@ -29,14 +31,23 @@ export function createPresence(doc: Y.Doc, own: Awareness | undefined, send: (by
 
   function listen(to: Awareness): Awareness {
     type Change = Record<'added' | 'updated' | 'removed', number[]>
+    const changed = (): void => {
+      isNew = true
+    }
     const moved = ({ added, updated, removed }: Change, origin: unknown): void => {
       // The relay thought that this client had gone, as after a reconnect; its clock is past that now.
       const missed = origin === STORED && removed.includes(to.clientID) && to.getLocalState() !== null
       if (missed) send(encodeAwarenessUpdate(to, [to.clientID]))
-      if (origin !== STORED) send(encodeAwarenessUpdate(to, [...added, ...updated, ...removed]))
+      // y-protocols says every 15 s again what has not changed. A relay knows who is there by who is connected, and may sleep.
+      if (origin !== STORED && isNew) send(encodeAwarenessUpdate(to, [...added, ...updated, ...removed]))
+      isNew = false
     }
+    to.on('change', changed)
     to.on('update', moved)
-    forget = () => to.off('update', moved)
+    forget = () => {
+      to.off('change', changed)
+      to.off('update', moved)
+    }
     return to
   }
   if (own !== undefined) made()
@@ -57,11 +68,19 @@ export function createPresence(doc: Y.Doc, own: Awareness | undefined, send: (by
     },
     connected() {
       const state = awareness?.getLocalState()
-      // Set anew, its clock rises: others have dropped it with the last connection, and would take the same clock for an echo.
-      if (state != null) awareness?.setLocalState(state)
+      if (state == null) return
+      // Set anew, its clock rises past that with which others have dropped it, one higher than the last they saw.
+      awareness?.setLocalState(state)
+      isNew = true
+      awareness?.setLocalState(state)
     },
     disconnected: forgetOthers,
-    received: (bytes) => applyAwarenessUpdate(made(), bytes, STORED),
+    received(bytes) {
+      const { clientID, meta } = made()
+      applyAwarenessUpdate(made(), bytes, STORED)
+      // The relay says who has gone: nobody is taken for gone because nothing was heard of him for a while.
+      for (const [client, known] of meta) if (client !== clientID) known.lastUpdated = Number.POSITIVE_INFINITY
+    },
     close() {
       if (awareness === undefined) return
       forgetOthers()

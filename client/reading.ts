@@ -28,8 +28,15 @@ export interface ReadingOptions {
   counted(unacknowledged: number): void
   /** Whether the store answers, and why not. */
   storage(error: RejoinError | undefined): void
+  /** For a second the Y.Doc has lacked something that what it was given builds on. */
+  lacking(): void
   report(error: unknown): void
 }
+
+/** What is missing mostly comes right after; what has not come by then is asked for. */
+const LACKING_MS = 1_000
+/** Times in a row that it is asked for: where nobody has it, nothing helps. */
+const LACKING_MAX = 5
 
 export interface Reading {
   /** Whether the Y.Doc was given any record. */
@@ -75,6 +82,8 @@ export function createReading(options: ReadingOptions): Reading {
   let catching: Promise<void> | undefined
   /** There was more to read while the log was read. */
   let again = false
+  let cancelLacking: (() => void) | undefined
+  let lackings = 0
   /** Pieces are being applied: what rests on them waits. */
   let isApplying = false
   /** Origins that were forgotten while the log was read: what was read of them may be of before. */
@@ -118,9 +127,24 @@ export function createReading(options: ReadingOptions): Reading {
       Y.applyUpdate(doc, areChecked && updates.length === 1 ? only : joinUpdates(updates), STORED)
       // Batches that need each other can stick; the doc's own state, applied once more, frees them.
       if (doc.store.pendingStructs !== null) Y.applyUpdate(doc, Y.encodeStateAsUpdate(doc), STORED)
+      if (isLacking()) lookForLacking()
+      else lackings = 0
     } catch (error) {
       report(error)
     }
+  }
+
+  const isLacking = (): boolean => doc.store.pendingStructs !== null || doc.store.pendingDs !== null
+
+  function lookForLacking(): void {
+    if (cancelLacking !== undefined || lackings >= LACKING_MAX) return
+    cancelLacking = environment.setTimer(() => {
+      cancelLacking = undefined
+      if (ended || !isLacking()) return
+      lackings++
+      // First in the log: another tab may have brought it.
+      void catchUp().then(() => isLacking() && !ended && options.lacking())
+    }, LACKING_MS)
   }
 
   /** Much at a time would keep the page from everything else. */
@@ -237,6 +261,7 @@ export function createReading(options: ReadingOptions): Reading {
     },
     end() {
       ended = true
+      cancelLacking?.()
     },
     hurry() {
       hurried = true

@@ -87,7 +87,7 @@ export function createTeam(options: TeamOptions): Team {
   const me = log.tab
   const lockOf = (tab: string): string => `${name}/${tab}`
   const guests = createGuests({ lockOf, locks, left })
-  const page = watchPage(sleep, wake)
+  const page = watchPage(sleep, wake, leaves)
   /** Documents that were fetched since the connection began. */
   const fetched = new Set<DocumentId>()
   /** What was handed to the leader, by document. */
@@ -153,6 +153,11 @@ export function createTeam(options: TeamOptions): Team {
   function sleep(): void {
     leadership.leave()
     die()
+  }
+
+  /** What is typed is stored without waiting for more of it: a page that goes may not come to that. */
+  function leaves(): void {
+    for (const document of documents.all()) document.flush().catch(report)
   }
 
   function wake(): void {

@@ -224,6 +224,10 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
         standing.show()
       },
       stuck: (document) => team.stuck(document),
+      lacking(document) {
+        connector.conversation?.repair(document)
+        team.tell({ type: 'repair', document })
+      },
       buried(branches) {
         for (const branch of branches) events.emit('deleted', { document: id, branch: toBranch(branch) })
       },

@@ -3,6 +3,12 @@ import { isNoteId } from './notebook/ids.ts'
 
 export const workspaceInAddress = (): string => new URLSearchParams(location.search).get('workspace') || 'demo'
 
+/** Relays in the order in which they are tried: the page's own, and those that the address names. */
+export function relaysInAddress(): string[] {
+  const named = new URLSearchParams(location.search).getAll('relay').filter((url) => /^(http|ws)s?:/.test(url))
+  return [...new Set([location.origin, ...named])].map((url) => url.replace(/^http/, 'ws'))
+}
+
 /** The note of the address; `undefined` where it names none. */
 export function noteInAddress(): string | undefined {
   try {

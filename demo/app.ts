@@ -22,7 +22,7 @@ export interface App {
   handle(): DocumentHandle | undefined
 }
 
-export function openApp(workspace: Workspace, relay: string): App {
+export function openApp(workspace: Workspace, relays: readonly string[]): App {
   const root = find('app', HTMLElement)
   const notebook = openNotebook(workspace)
   const self = createOwnPerson()
@@ -33,10 +33,11 @@ export function openApp(workspace: Workspace, relay: string): App {
 
   const trust = createTrustPanel({
     workspace,
-    relay,
+    relays,
     note: () => (opened === undefined ? undefined : { handle: opened.handle, title: titleOfNote(opened.id) }),
+    openLab,
   })
-  const settings = createSettings({ workspace, notebook, self })
+  const settings = createSettings({ workspace, notebook, self, openLab })
   const side = createSide({
     workspace,
     notebook,
@@ -138,6 +139,14 @@ export function openApp(workspace: Workspace, relay: string): App {
       .catch((error: unknown) => toast({ key: 'export', text: `The export failed: ${String(error)}` }))
   }
 
+  function openLab(): void {
+    trust.close()
+    settings.close()
+    import('./lab/lab.ts')
+      .then(({ showLab }) => showLab())
+      .catch((error: unknown) => toast({ key: 'lab', text: `The lab does not open: ${String(error)}` }))
+  }
+
   /** A wide window has room for the note that is not open. */
   function showNothing(): void {
     const start = make(
@@ -157,6 +166,7 @@ export function openApp(workspace: Workspace, relay: string): App {
 
   const paneOptions = {
     workspace,
+    relays,
     notebook,
     self,
     back: () => {

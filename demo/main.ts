@@ -1,6 +1,6 @@
 /** Fieldnotes: a notebook on this device, shared with whoever has its link, network or not. */
 import { openWorkspace, type Workspace } from '../client/index.ts'
-import { noteInAddress, noteLink, workspaceInAddress } from './address.ts'
+import { noteInAddress, noteLink, relaysInAddress, workspaceInAddress } from './address.ts'
 import { openApp } from './app.ts'
 import { make } from './parts/dom.ts'
 import { preload } from './preload.ts'
@@ -15,14 +15,13 @@ declare global {
   }
 }
 
-const relay = location.origin.replace(/^http/, 'ws')
-
 async function main(): Promise<void> {
   applyLooks(looks())
   listenForInstall()
+  const relays = relaysInAddress()
   // Where the device keeps nothing, as in some private windows, it says so in its status, and works with the relay alone.
-  const workspace = await openWorkspace({ id: workspaceInAddress(), relays: [relay], user: 'demo', sync: 'all' })
-  const app = openApp(workspace, relay)
+  const workspace = await openWorkspace({ id: workspaceInAddress(), relays, user: 'demo', sync: 'all' })
+  const app = openApp(workspace, relays)
   window.rejoin = { workspace, handle: app.handle }
   const id = noteInAddress()
   if (id !== undefined) app.open(id)

@@ -1,4 +1,4 @@
-/** The parts of the page that are loaded when they are needed, and in any case once there is time: the network may go first. */
+/** The parts of the page that are loaded when they are needed; the editor in any case, as the network may go before the service worker has it. */
 const SOON_MS = 300
 
 export const loadEditor = () => import('./note/editor.ts')
@@ -6,7 +6,7 @@ export const loadBoard = () => import('./board/view.ts')
 
 export function preload(): void {
   const load = (): void => {
-    for (const part of [loadEditor, loadBoard]) part().catch(() => {})
+    loadEditor().catch(() => {})
   }
   setTimeout(load, SOON_MS)
 }

@@ -24,6 +24,8 @@ export interface AppOptions {
   allowedOrigins: ReadonlySet<string>
   /** Who may do what, where permissions are asked for. */
   gate?: Gate
+  /** Whether they are, where that is not known by the gate. */
+  guarded?: boolean
   /** Answers a request for `/exchange`; absent where this relay talks to no others. */
   exchange?: (workspace: string | undefined, request: Request) => Promise<Response>
   /** Answers clients whose network blocks WebSockets. */
@@ -65,13 +67,26 @@ export type HttpCode = ErrorCode | 'not-found' | 'upgrade-required'
 export const errorBody = (code: HttpCode, message: string) => ({ error: { code, message } })
 
 export function createApp(options: AppOptions): Hono {
-  const { version, allowedOrigins, gate, assets, exchange, polling, mesh, isOperator, metrics, ready, report } = options
+  const {
+    version,
+    allowedOrigins,
+    gate,
+    guarded = gate !== undefined,
+    assets,
+    exchange,
+    polling,
+    mesh,
+    isOperator,
+    metrics,
+    ready,
+    report,
+  } = options
   const app = new Hono()
 
   app.use(async (context, next) => {
     const host = context.req.header('host') ?? new URL(context.req.url).host
     const origin = context.req.header('origin')
-    const refused = refusal({ host, origin }, allowedOrigins, gate !== undefined)
+    const refused = refusal({ host, origin }, allowedOrigins, guarded)
     if (refused !== undefined) return context.json(errorBody(refused.code, refused.message), 403)
     // Those are let in, so their pages may read what they are answered.
     if (origin !== undefined && allowedOrigins.has(origin)) allowPage(context, origin)

@@ -63,7 +63,7 @@ ${LIMIT_NAMES}
   --open-hint               say which page to open                     REJOIN_OPEN_HINT=1
   --help, --version
 
-Events go to stderr: lines of JSON, or of text on a terminal. SIGTERM and SIGINT stop the relay without loss.
+cat and tail show the token in REJOIN_TOKEN where the relay asks for one. Events go to stderr: lines of JSON, or of text on a terminal. SIGTERM and SIGINT stop the relay without loss.
 It ends with 0 after a stop, 1 after a failure or where verify finds something wrong, 2 for a command that it does not understand.
 `
 
@@ -133,8 +133,10 @@ const sayLine = (line: string): void => say(`${line}\n`)
 const TWO_ARGUMENTS: Readonly<Record<string, (first: string, second: string) => Promise<void> | void>> = {
   backup: (from, to) => backupFolder(resolve(from), resolve(to), sayLine),
   restore: (from, to) => restoreFolder(resolve(from), resolve(to), sayLine),
-  cat: async (url, document) => (await views()).catDocument({ url, document, say: sayLine }),
-  tail: async (url, document) => (await views()).tailDocument({ url, document, say: sayLine }),
+  cat: async (url, document) =>
+    (await views()).catDocument({ url, document, token: process.env.REJOIN_TOKEN, say: sayLine }),
+  tail: async (url, document) =>
+    (await views()).tailDocument({ url, document, token: process.env.REJOIN_TOKEN, say: sayLine }),
 }
 
 /** It loads Yjs, which a relay does without. */

@@ -9,7 +9,7 @@ import { closeCode, RejoinError } from '../shared/errors.ts'
 import { FRAME_BYTES_MAX } from '../shared/limits.ts'
 import { framesOf, joinFrames } from './mesh/body.ts'
 import { readBounded } from './mesh/http.ts'
-import type { ConnectionHandler } from './relay/connection.ts'
+import { type ConnectionHandler, NOBODY } from './relay/connection.ts'
 import type { RelayCore } from './relay/relay.ts'
 
 export const SESSION_TYPE = 'application/vnd.rejoin.session'
@@ -58,7 +58,7 @@ export function createPolling({ core, environment, connectionsMax }: PollingOpti
       throw new RejoinError('overloaded', 'as many connections are open as are allowed')
     }
     const session: Session = {
-      handler: { received() {}, drained() {}, tick() {}, closed() {} },
+      handler: NOBODY,
       frames: [],
       bytes: 0,
       taken: 0,

@@ -35,7 +35,8 @@ const houses: Readonly<Record<string, House>> = {
       ['server/mesh'],
       ['server/*'],
       ['server/runtime'],
-      ['server/index.ts', 'server/cli.ts'],
+      ['server/index.ts', 'server/cli.ts', 'server/worker.ts'],
+      ['server/worker-main.ts'],
     ],
   },
   demo: { uses: ['client/index.ts', 'client/react'], rooms: [['demo']] },
@@ -55,7 +56,25 @@ const houses: Readonly<Record<string, House>> = {
 }
 
 /** What one file may import beside what its house uses: commands that the package offers and that load when they are asked for. */
-const exceptions: Readonly<Record<string, readonly string[]>> = { 'server/cli.ts': ['test/sim/command.ts'] }
+const exceptions: Readonly<Record<string, readonly string[]>> = {
+  'server/cli.ts': ['test/sim/command.ts'],
+  // The lab is a world of clients and relays in one page, as the simulator's, in real time; it is loaded when somebody opens it.
+  'demo/lab/world.ts': [
+    'server/mesh/mesh.ts',
+    'server/mesh/roots.ts',
+    'server/relay/limits.ts',
+    'server/relay/relay.ts',
+    'server/storage/memory.ts',
+    'server/storage/store.ts',
+    'shared/update/piece-bytes.ts',
+    'test/sim/network/network.ts',
+    'test/sim/network/types.ts',
+    'test/sim/time/chance.ts',
+    'test/sim/time/clock.ts',
+    'test/sim/time/process.ts',
+  ],
+  'demo/lab/library.ts': ['test/sim/time/chance.ts'],
+}
 
 /** Where a module is imported that somebody names on the command line. */
 const computed: readonly string[] = ['test/sim/command.ts']
@@ -67,13 +86,14 @@ const platforms: readonly Platform[] = [
     identifiers: [],
     places: [
       'server/runtime',
-      'server/storage/sqlite.ts',
+      'server/storage/sqlite-file.ts',
       'server/storage/verify.ts',
       'server/cli.ts',
       'server/index.ts',
       'test/sim/command.ts',
     ],
   },
+  { modules: ['cloudflare:*'], identifiers: [], places: ['server/runtime/durable-object.ts'] },
   {
     modules: ['idb'],
     identifiers: ['indexedDB', 'IDBKeyRange'],

@@ -15,7 +15,8 @@ export function precache(publicFolder: string): Plugin {
       const hash = createHash('sha256')
       const files: string[] = []
       const add = (name: string, content: string | Uint8Array): void => {
-        files.push(`./${name}`)
+        // The page by its folder: some hosts answer its own name with a redirect, which a worker cannot hand on.
+        files.push(name === 'index.html' ? './' : `./${name}`)
         hash.update(name).update(content)
       }
       for (const [name, output] of Object.entries(bundle).sort(([a], [b]) => (a < b ? -1 : 1))) {

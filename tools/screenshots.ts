@@ -4,7 +4,7 @@
  */
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { type BrowserContext, chromium, type Page } from 'playwright-core'
 import { createRelay } from '../server/index.ts'
 import { findBrowser } from './browser.ts'
 import { seedNotebook } from './seed.ts'
@@ -25,20 +25,27 @@ const SHAPES: readonly Shape[] = [
 ]
 
 /** What a state shows, from a page that has the list. */
-const STATES: Readonly<Record<string, (page: Page, shape: Shape) => Promise<void>>> = {
+const STATES: Readonly<Record<string, (page: Page, shape: Shape, other: Page) => Promise<void>>> = {
   async notes(page, { phone }) {
     if (!phone) await openNote(page, 'Curlews, five winters')
   },
-  async note(page) {
+  async note(page, _shape, marta) {
+    await openNote(marta, 'Curlews, five winters')
+    await marta.getByText('Disturbance before decline').click()
     await openNote(page, 'Curlews, five winters')
     await page.locator('.cursor-name').waitFor()
   },
-  async board(page) {
+  async board(page, _shape, marta) {
+    await openNote(marta, 'Spring count')
+    await marta.getByText('Ask the club for the third telescope').click()
     await openNote(page, 'Spring count')
+    await page.locator('.card[data-person]').waitFor()
   },
   async offline(page) {
     await openNote(page, 'Today')
-    await page.evaluate(() => window.rejoin?.workspace.disconnect())
+    await page.getByTestId('status').click()
+    await page.getByTestId('network').click()
+    await page.keyboard.press('Escape')
     await page.getByRole('checkbox').nth(2).check()
     await page.getByTestId('status').click()
     await page.getByTestId('trust').waitFor()
@@ -53,8 +60,8 @@ const STATES: Readonly<Record<string, (page: Page, shape: Shape) => Promise<void
     await page.locator('.node').first().waitFor()
     await page.locator('[data-state="same"]').waitFor()
     await page.waitForTimeout(9_000)
-    await page.locator('.node[data-name="Ada"]').click()
-    await page.locator('.node[data-name="r2"]').click()
+    await page.locator('.node[data-name="Ada"] .press').click()
+    await page.locator('.node[data-name="r2"] .press').click()
     await page.waitForTimeout(6_000)
   },
 }
@@ -67,19 +74,17 @@ await seedNotebook(url)
 const browser = await chromium.launch({ executablePath: findBrowser(), chromiumSandbox: process.getuid?.() !== 0 })
 try {
   const marta = await openPage(await browser.newContext(), 'Marta')
-  await openNote(marta, 'Curlews, five winters')
-  await marta.getByText('Disturbance before decline').click()
-  for (const shape of SHAPES) for (const scheme of ['light', 'dark'] as const) await shootAll(browser, shape, scheme)
+  for (const shape of SHAPES) for (const scheme of ['light', 'dark'] as const) await shootAll(shape, scheme, marta)
 } finally {
   await browser.close()
   await relay.close()
 }
 
-async function shootAll(from: Browser, shape: Shape, colorScheme: 'light' | 'dark'): Promise<void> {
+async function shootAll(shape: Shape, colorScheme: 'light' | 'dark', marta: Page): Promise<void> {
   for (const [name, show] of Object.entries(STATES)) {
     if (only.length > 0 && !only.includes(name)) continue
     const { width, height, phone } = shape
-    const profile = await from.newContext({
+    const profile = await browser.newContext({
       viewport: { width, height },
       colorScheme,
       hasTouch: phone,
@@ -87,7 +92,7 @@ async function shootAll(from: Browser, shape: Shape, colorScheme: 'light' | 'dar
       reducedMotion: name === 'lab' ? 'no-preference' : 'reduce',
     })
     const page = await openPage(profile, 'Jonas')
-    await show(page, shape)
+    await show(page, shape, marta)
     await page.waitForTimeout(900)
     await page.screenshot({ path: join(IMAGES, `${name}-${shape.name}-${colorScheme}.png`) })
     console.log(`${name}-${shape.name}-${colorScheme}.png`)

@@ -2,7 +2,7 @@
  * Row `fan-out`: one writer, 50 readers. CPU is the server's own, for one edit that reached one reader; latency is from the
  * keystroke to the reader's Y.Doc, all clients in one process.
  */
-import { startRejoin } from '../systems/rejoin.ts'
+import { startGuarded, startRejoin } from '../systems/rejoin.ts'
 import { startStock } from '../systems/stock.ts'
 import type { Person, ServedSystem } from '../systems/system.ts'
 import { atMost, atMostTimesPeer, printFigures } from '../table.ts'
@@ -22,11 +22,33 @@ interface FanOut {
 }
 
 export async function printFanOut(): Promise<void> {
-  const rejoin = await run(startRejoin)
+  const rejoin = await run(() => startRejoin())
   const stock = await run(() => startStock('memory'))
   printFigures(`one writer, ${READERS} readers`, 'y-websocket, which stores nothing', [
     ...figures('20 edits a second', rejoin.steady, stock.steady, 1),
     ...figures('up to 1,000 edits a second', rejoin.sustained, stock.sustained, undefined),
+  ])
+}
+
+/** Rounds of each, in turn: what else the machine does falls on both. */
+const GATE_ROUNDS = 3
+
+/** Row `gate`: the same with a relay that knows who somebody is, and with one that does not. The least of some rounds of each. */
+export async function printGate(): Promise<void> {
+  const costs: Record<'open' | 'guarded', number[]> = { open: [], guarded: [] }
+  for (let round = 0; round < GATE_ROUNDS; round++) {
+    for (const [kind, start] of [
+      ['open', () => startRejoin()],
+      ['guarded', startGuarded],
+    ] as const) {
+      const { sustained } = await run(start)
+      if (sustained.cpuUs !== undefined) costs[kind].push(sustained.cpuUs)
+    }
+  }
+  const [rejoin, peer] = [Math.min(...costs.guarded), Math.min(...costs.open)]
+  const what = 'server CPU, us a delivered edit'
+  printFigures(`one writer, ${READERS} readers, each of them somebody`, 'Rejoin that asks nobody who they are', [
+    { work: 'up to 1,000 edits a second', what, rejoin, peer, goal: atMostTimesPeer(1.15) },
   ])
 }
 

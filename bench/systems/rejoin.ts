@@ -7,7 +7,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { dialWebSocket } from '../../client/connection/socket.ts'
 import { createMemoryReplicaStore, type Dial, openWorkspace } from '../../client/index.ts'
-import { openSqliteStore } from '../../server/storage/sqlite.ts'
+import { mintToken } from '../../server/auth/tokens.ts'
+import { openSqliteStore } from '../../server/storage/sqlite-file.ts'
 import { startServer } from './processes.ts'
 import { CAME_TO_BE_MS, createRealTime } from './real-time.ts'
 import type { Person, ServedSystem, StoppedStore } from './system.ts'
@@ -15,10 +16,14 @@ import { createTraffic, type Traffic } from './traffic.ts'
 
 const CLI = fileURLToPath(new URL('../../server/cli.ts', import.meta.url))
 
-export async function startRejoin(): Promise<ServedSystem> {
+/** A relay that asks for tokens, and clients that have them. */
+export const startGuarded = (): Promise<ServedSystem> => startRejoin('a secret of thirty-two bytes, or of more')
+
+export async function startRejoin(secret?: string): Promise<ServedSystem> {
   const time = createRealTime()
   const server = await startServer({
     args: (port, data) => [CLI, 'relay', '--port', String(port), '--data', data],
+    env: (): Record<string, string> => (secret === undefined ? {} : { REJOIN_AUTH_SECRET: secret }),
     stores: true,
   })
   const people = new Set<Person>()
@@ -31,6 +36,7 @@ export async function startRejoin(): Promise<ServedSystem> {
       user: name,
       relays: [`ws://127.0.0.1:${server.port}`],
       storage: createMemoryReplicaStore({ durable: true }),
+      token: secret === undefined ? undefined : () => tokenOf(secret, name),
       connect: false,
       dial: counted(dialWebSocket, traffic),
     })
@@ -68,6 +74,9 @@ export async function startRejoin(): Promise<ServedSystem> {
     },
   }
 }
+
+const tokenOf = (secret: string, name: string): Promise<string> =>
+  mintToken(secret, { subject: name, workspaces: ['bench'], role: 'write', lifetimeMs: 600_000 })
 
 /** The workspace of all benches, in the folder of a relay. */
 const WORKSPACE_FILE = joinPath('workspaces', 'bench.sqlite')

@@ -13,8 +13,6 @@ export interface Offers {
   addTombstone(offset: number, document: DocumentId): void
   /** Sent in answer to a version vector: it counts until acknowledged but lies before the watermark's reach. */
   serve(document: DocumentId, origin: OriginId, seq: number): void
-  /** Answers to version vectors are not waited for any more. */
-  unserve(document: DocumentId): void
   /** Records of this origin up to `seq` are acknowledged, or will never be. */
   settle(document: DocumentId, origin: OriginId, seq: number): void
   /** The relay is in the epoch that the tombstone of this document told. */
@@ -59,10 +57,6 @@ export function createOffers(): Offers {
     queue = first < 0 ? [] : queue.slice(first)
   }
 
-  function unserve(document: DocumentId): void {
-    for (const key of served.keys()) if (key.startsWith(`${document}\u0000`)) served.delete(key)
-  }
-
   return {
     add(offered, sent) {
       queue.push({ offset: offered.offset, document: offered.where.document, offered, sent, done: false })
@@ -76,7 +70,6 @@ export function createOffers(): Offers {
       const key = `${document}\u0000${origin}`
       served.set(key, Math.max(seq, served.get(key) ?? 0))
     },
-    unserve,
     settle(document, origin, seq) {
       const key = `${document}\u0000${origin}`
       if ((served.get(key) ?? Infinity) <= seq) served.delete(key)
@@ -86,7 +79,7 @@ export function createOffers(): Offers {
       })
     },
     forget(document) {
-      unserve(document)
+      for (const key of served.keys()) if (key.startsWith(`${document}\u0000`)) served.delete(key)
       drop((each) => each.document === document)
     },
     watermark: (cursor) => (served.size > 0 ? undefined : (queue[0]?.offset ?? cursor + 1) - 1),

@@ -79,14 +79,21 @@ export function createProgress(log: UpdateLog, offers: Offers, url: string, scop
     },
     async save() {
       const note = progress.note()
-      if (note.place !== undefined) await unlessFull(log.note(note))
+      if (note.place !== undefined) await unlessBroken(log.note(note))
     },
   }
   return progress
 }
 
-/** What the storage gave back, or `undefined` where it is full or fails: that may last, and syncing goes on without. */
-export async function unlessFull<R>(
+/** What the storage gave back, or `undefined` where it is full: that may last, and syncing goes on without. */
+export async function unlessFull<R>(work: Promise<R>): Promise<R | undefined> {
+  return unlessBroken(work, (error) => {
+    if (error.code !== 'storage-full') throw error
+  })
+}
+
+/** The same where it fails in any way: for what is done again by itself when it works. */
+export async function unlessBroken<R>(
   work: Promise<R>,
   failed: (error: RejoinError) => void = () => {},
 ): Promise<R | undefined> {

@@ -2,7 +2,7 @@
  * What comes from the relay on its way into the log: records of others, acknowledgements and refusals. What came in together is
  * stored in one transaction with the place it ends at, and only then shown; what does not fit is compared and mended.
  */
-import { isFinal, type RejoinError } from '../../shared/errors.ts'
+import { type ErrorCode, isFinal, RejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import type { Action } from '../../shared/sync/session.ts'
 import { inflatePiece } from '../../shared/update/piece-bytes.ts'
@@ -10,8 +10,8 @@ import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Refused } from '../../shared/wire/messages.ts'
 import type { Incoming, Taken } from '../replica/update-log.ts'
 import type { Comparing } from './comparing.ts'
-import type { Talk } from './host.ts'
-import { unlessFull } from './progress.ts'
+import { refOf, type Talk } from './host.ts'
+import { unlessBroken } from './progress.ts'
 import type { Sending } from './sending.ts'
 
 /** What is stored together with others of its kind. */
@@ -25,6 +25,11 @@ const TAKEN: ReadonlySet<Action['do']> = new Set<TakenAction['do']>([
   'stamped',
 ])
 
+/** How long relays may take to tell one another what somebody else wrote. */
+const STRANGER_MS_MAX = 60_000
+
+const NOTHING: { document?: DocumentId } = {}
+
 export const isTaken = (action: Action): action is TakenAction => TAKEN.has(action.do)
 
 /** What comes together is waited for, so that a busy document is not compared with every keystroke. */
@@ -33,7 +38,13 @@ const REVIVED_AFTER_MS = 2_000
 export interface Receiving {
   take(actions: readonly TakenAction[]): Promise<void>
   refused(message: Refused): Promise<void>
+  /** Time has passed. */
+  tick(): void
 }
+
+/** Together a second: then it is no mishap, and what came is shown without. */
+const TRIES_MAX = 8
+const TRY_AGAIN_MS = 40
 
 export function createReceiving(talk: Talk, sending: Sending, comparing: Comparing): Receiving {
   const { log, host, session, offers, progress, perform } = talk
@@ -43,8 +54,10 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
   const hopeless = new Set<DocumentId>()
   /** Forks that were dealt with: answers that were on their way meanwhile tell of them again. */
   const forks = new Set<string>()
-  /** Own records that the relay takes for somebody else's, of which was told. */
-  const strangers = new Set<string>()
+  /** Where own records are taken for somebody else's; since 0: it was told. */
+  const strangers = new Map<DocumentId, { code: ErrorCode; detail: string; since: number }>()
+  /** Documents of which something is left to others: what rests on it waits until the relay has news of them. */
+  const left = new Map<DocumentId, DocumentRef>()
 
   async function take(actions: readonly TakenAction[]): Promise<void> {
     const incoming = actions.flatMap(toIncoming)
@@ -52,7 +65,7 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     const noted = (error: RejoinError): void => {
       problem = error
     }
-    const taken = await unlessFull(log.take(incoming, progress.note()), noted)
+    const taken = await unlessBroken(store(incoming), noted)
     host.storing(problem)
     if (taken === undefined) return passOn(incoming)
     // Until what did not fit is fetched there is no place to go on from.
@@ -65,10 +78,35 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     for (const each of incoming) if (each.type === 'entries') reviveLater(each.entries)
     for (const ref of taken.outdated) talk.put({ type: 'tombstone', ...ref, through: 0 })
     await mend(taken.unfit)
+    await goOn(incoming)
     // What was stamped beyond what is here is told again when that is fetched.
     for (const { where } of taken.unfit) sending.want(where.document)
     comparing.reached()
     if (progress.sending) await sending.send()
+  }
+
+  /** A transaction that is aborted once mostly works the next time; what is not stored has to be fetched again, in its order. */
+  async function store(incoming: readonly Incoming[]): Promise<Taken> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await log.take(incoming, progress.note())
+      } catch (error) {
+        if (!(error instanceof RejoinError && error.code === 'storage-failed') || tries === TRIES_MAX) throw error
+        await new Promise<void>((resolve) => talk.environment.setTimer(resolve, tries * TRY_AGAIN_MS))
+      }
+    }
+  }
+
+  /** What waited for others is held against what the relay has now. */
+  async function goOn(incoming: readonly Incoming[]): Promise<void> {
+    for (const each of incoming) {
+      const { document } = each.type === 'entries' ? each.entries : each.type === 'piece' ? each.piece : NOTHING
+      const ref = document === undefined ? undefined : left.get(document)
+      if (ref === undefined) continue
+      left.delete(ref.document)
+      refusals.delete(ref.document)
+      await talk.differAgain(ref)
+    }
   }
 
   function show({ arrived, pieces, progress: transfers, deleted, documents }: Taken): void {
@@ -99,8 +137,13 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     if (action.place !== undefined) progress.place = action.place
     switch (action.do) {
       case 'store':
+        // What the relay sends it has.
+        for (const { origin, first, updates } of action.entries.runs) {
+          offers.settle(action.entries.document, origin, first + updates.length - 1)
+        }
         return [{ type: 'entries', entries: action.entries }]
       case 'piece':
+        for (const [origin, { seq }] of action.piece.vector ?? []) offers.settle(action.piece.document, origin, seq)
         return [{ type: 'piece', piece: action.piece }]
       case 'deleted':
         offers.settleTombstone(action.ref.document)
@@ -154,15 +197,25 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     }
   }
 
-  /** What is somebody else's it does not wait for; its own stays here, and it is told once. */
+  /**
+   * What is somebody else's the relay gets from that one or from another relay, and is offered again until it has it: no watermark
+   * passes it. Where something of its own stays so, it is told.
+   */
   function leaveToOthers(message: Refused): void {
-    const { document, origin, code, detail } = message
-    offers.unserve(document)
-    if (origin !== log.replica && message.request === 0)
-      return offers.settle(document, origin, Number.POSITIVE_INFINITY)
-    const told = `${document}\u0000${origin}`
-    if (!strangers.has(told)) host.hopeless(document, code, detail)
-    strangers.add(told)
+    const { document, origin, request, code, detail } = message
+    left.set(document, refOf(message))
+    const isOwn = origin === log.replica || request > 0
+    if (isOwn && !strangers.has(document)) strangers.set(document, { code, detail, since: talk.environment.now() })
+  }
+
+  function tick(): void {
+    for (const [document, stranger] of strangers) {
+      if (!left.has(document)) strangers.delete(document)
+      else if (Math.abs(talk.environment.now() - stranger.since) > STRANGER_MS_MAX && stranger.since > 0) {
+        host.hopeless(document, stranger.code, stranger.detail)
+        stranger.since = 0
+      }
+    }
   }
 
   /** The relay has more than it had when it refused something, by way of other relays maybe: it is offered again. */
@@ -187,9 +240,9 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     known.set(key, times)
     // It is told once, whatever is still on its way.
     if (times > 1) hopeless.add(document)
-    if (times === 2) host.hopeless(document, code, detail)
+    if (times === 2 && !left.has(document)) host.hopeless(document, code, detail)
     return times > 1
   }
 
-  return { take, refused }
+  return { take, refused, tick }
 }

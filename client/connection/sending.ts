@@ -11,7 +11,7 @@ import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
 import type { Row } from '../replica/store.ts'
 import type { Transfer } from '../replica/update-log.ts'
 import { refOf, type Talk } from './host.ts'
-import { unlessFull } from './progress.ts'
+import { unlessBroken } from './progress.ts'
 
 /** Edits of this long are joined into one record: a few keystrokes, and no delay that a person sees. */
 const SEAL_AFTER_MS = 20
@@ -90,7 +90,7 @@ export function createSending(talk: Talk): Sending {
         continue
       }
       edited.delete(document)
-      const sealed = await unlessFull(log.seal(document))
+      const sealed = await unlessBroken(log.seal(document))
       if (sealed === undefined || host.unstored(document, progress.relay) !== undefined)
         stuck.set(document, sealed === undefined)
       if (sealed !== undefined && sealed.length > 0) host.sealed(document, sealed)
@@ -109,7 +109,7 @@ export function createSending(talk: Talk): Sending {
   async function submitUnstored(document: DocumentId, unsealed: boolean): Promise<void> {
     const unstored = host.unstored(document, progress.relay)
     if (isSubmitted(document)) return
-    const stored = unsealed ? await unlessFull(log.unsent(document)) : undefined
+    const stored = unsealed ? await unlessBroken(log.unsent(document)) : undefined
     const names = stored?.edits.map(({ key }) => key.join('/')).join() ?? ''
     const carries = stored !== undefined && carried.get(document) !== names
     const where = stored?.where ?? (await log.held(document))?.ref

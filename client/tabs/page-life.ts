@@ -8,21 +8,27 @@ export interface PageLife {
 
 /**
  * `sleeps` is told before nothing runs any more: what a sleeping page holds nobody else gets, and with a lock or a socket it is not
- * kept at all. `wakes`: what happened meanwhile was not heard.
+ * kept at all. `wakes`: what happened meanwhile was not heard. `leaves`: it may be the last that runs here, so what waits for a
+ * timer is done now.
  */
-export function watchPage(sleeps: () => void, wakes: () => void): PageLife {
+export function watchPage(sleeps: () => void, wakes: () => void, leaves: () => void): PageLife {
   const { window, document } = globalThis as { window?: Window; document?: Document }
   if (window?.addEventListener === undefined || document?.addEventListener === undefined) {
     return { isVisible: () => true, close() {} }
   }
   const hidden = ({ persisted }: PageTransitionEvent): void => {
+    leaves()
     if (persisted) sleeps()
+  }
+  const covered = (): void => {
+    if (document.visibilityState === 'hidden') leaves()
   }
   const shown = ({ persisted }: PageTransitionEvent): void => {
     if (persisted) wakes()
   }
   window.addEventListener('pagehide', hidden)
   window.addEventListener('pageshow', shown)
+  document.addEventListener('visibilitychange', covered)
   document.addEventListener('freeze', sleeps)
   document.addEventListener('resume', wakes)
   return {
@@ -30,6 +36,7 @@ export function watchPage(sleeps: () => void, wakes: () => void): PageLife {
     close() {
       window.removeEventListener('pagehide', hidden)
       window.removeEventListener('pageshow', shown)
+      document.removeEventListener('visibilitychange', covered)
       document.removeEventListener('freeze', sleeps)
       document.removeEventListener('resume', wakes)
     },

@@ -106,8 +106,9 @@ export function createCardElement(
     event.preventDefault()
     if (!dragging.active()) showMenu()
   })
-  element.addEventListener('focus', () => presence.at(id))
-  element.addEventListener('blur', () => {
+  element.addEventListener('focusin', () => presence.at(id))
+  element.addEventListener('focusout', ({ relatedTarget }) => {
+    if (relatedTarget instanceof Node && element.contains(relatedTarget)) return
     carrying.drop(id)
     presence.at(undefined)
   })

@@ -5,6 +5,7 @@ import type { NoteKind } from '../notebook/ids.ts'
 import type { Notebook } from '../notebook/notebook.ts'
 import { find, make, makeButton } from '../parts/dom.ts'
 import { openMenu } from '../parts/menu.ts'
+import { toast } from '../parts/toast.ts'
 import { makeAvatar, paintAvatar } from '../people/avatar.ts'
 import type { Lobby } from '../people/lobby.ts'
 import type { OwnPerson } from '../people/person.ts'
@@ -60,8 +61,23 @@ export function createSide(options: SideOptions): Side {
     } else search.find(query, cards, (found) => list.show(found, false, makeNotFound(query)))
   }
 
+  /** A notebook with nothing in it, as far as is known: others may have filled it, and that takes a moment to hear. */
   function makeEmpty(): Node {
-    return make('p', { class: 'none' }, 'No notes yet. Begin one with the plus above.')
+    const { connection } = workspace.status.get()
+    if (connection === 'connecting' || connection === 'syncing')
+      return make('p', { class: 'none' }, 'Looking for notes…')
+    const fill = makeButton({
+      label: 'Fill it with samples',
+      class: 'wide',
+      testid: 'fill',
+      act() {
+        fill.disabled = true
+        import('../seed/notebook.ts')
+          .then(({ fillNotebook }) => fillNotebook(workspace, notebook))
+          .catch((error: unknown) => toast({ key: 'fill', text: `The samples could not be written: ${String(error)}` }))
+      },
+    })
+    return make('div', { class: 'none' }, make('p', {}, 'No notes yet. Begin one with the plus above.'), fill)
   }
 
   function makeNotFound(query: string): Node {
@@ -106,12 +122,17 @@ export function createSide(options: SideOptions): Side {
   })
   me.addEventListener('click', options.settings)
   find('side-foot', HTMLElement).append(
-    createIndicator(workspace, undefined, options.trust).element,
+    createIndicator({ workspace, relays: 1, act: options.trust }).element,
     make('span', { class: 'spacer' }),
     me,
   )
 
   notebook.cards.subscribe(show)
+  let last = workspace.status.get().connection
+  workspace.status.subscribe(({ connection }) => {
+    if (connection !== last && notebook.cards.get().length === 0) show()
+    last = connection
+  })
   lobby.observe(list.refresh)
   return {
     select: list.select,

@@ -8,6 +8,7 @@ import type { DocumentHandle } from '../../client/index.ts'
 import { TEXT_FIELD } from '../text/blocks.ts'
 import { CheckRule } from './check-rule.ts'
 import { createCursors } from './cursors.ts'
+import { LinkRule } from './link-rule.ts'
 import { createPlaceholder } from './placeholder.ts'
 import type { Surface } from './surface.ts'
 import { createToolbar } from './toolbar.ts'
@@ -23,7 +24,7 @@ export function openEditor(handle: DocumentHandle, parent: HTMLElement, tools: H
         undoRedo: false,
         trailingNode: false,
         heading: { levels: [1, 2, 3] },
-        link: { openOnClick: false, defaultProtocol: 'https' },
+        link: { openOnClick: false, autolink: false, defaultProtocol: 'https' },
       }),
       TaskList,
       TaskItem.configure({
@@ -31,6 +32,7 @@ export function openEditor(handle: DocumentHandle, parent: HTMLElement, tools: H
         a11y: { checkboxLabel: (node) => `Done: ${node.textContent || 'empty item'}` },
       }),
       CheckRule,
+      LinkRule,
       createPlaceholder('Write something. It is kept on this device, network or not.'),
       Collaboration.configure({ document: handle.doc, field: TEXT_FIELD }),
       createCursors(handle.awareness),

@@ -15,6 +15,7 @@ import { createTitle } from './title.ts'
 
 export interface PaneOptions {
   workspace: Workspace
+  relays: readonly string[]
   notebook: Notebook
   self: OwnPerson
   back(): void
@@ -40,7 +41,7 @@ export function openNote(id: string, focus: 'title' | 'text' | 'none', options: 
   const { workspace, notebook, self } = options
   const handle = workspace.open(id)
   const kind = kindOf(id)
-  const indicator = createIndicator(workspace, handle, options.trust)
+  const indicator = createIndicator({ workspace, note: handle, relays: options.relays.length, act: options.trust })
   const people = make('ul', { class: 'people', 'aria-label': 'People in this note', 'data-testid': 'people' })
   const more = makeButton({
     label: 'More',

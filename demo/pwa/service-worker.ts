@@ -46,7 +46,7 @@ async function activate(): Promise<void> {
 async function answer(request: Request, isPage: boolean): Promise<Response> {
   const cache = await caches.open(CACHE)
   const kept = isPage
-    ? await cache.match('./index.html', MATCH_PAGE)
+    ? await cache.match('./', MATCH_PAGE)
     : ((await cache.match(request, MATCH)) ?? (await caches.match(request, MATCH)))
   return kept ?? fetch(request)
 }

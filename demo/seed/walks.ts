@@ -162,15 +162,16 @@ export function makeWalks(count: number, chance: Chance): SampleNote[] {
       .map((name) => `- ${name}, ${1 + chance.below(name.length * 4)}`)
     const tasks = chance.some(NEXT, 2).map((task, at) => `- [${at === 0 && nth % 2 === 0 ? 'x' : ' '}] ${task}`)
     const start = 6 + chance.below(9)
+    const hour = String(start).padStart(2, '0')
     const markdown = [
-      `${place.way} ${chance.one(COMPANY)}`,
-      `**${String(start).padStart(2, '0')}:${chance.one(['00', '10', '20', '30', '40'])}** · ${chance.one(SKIES)}`,
+      `${chance.one(SKIES)} ${chance.one(COMPANY)} Began at **${hour}:${chance.one(['00', '10', '20', '30', '40'])}**.`,
       '## Seen',
       seen.join('\n'),
       '## Remarks',
       chance.some(place.remarks, 2).join('\n\n'),
       '## Next time',
       tasks.join('\n'),
+      `*${place.way}*`,
     ].join('\n\n')
     return {
       kind: 'note',

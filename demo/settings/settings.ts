@@ -13,6 +13,7 @@ export interface SettingsOptions {
   workspace: Workspace
   notebook: Notebook
   self: OwnPerson
+  openLab(): void
 }
 
 export function createSettings(options: SettingsOptions): Sheet {
@@ -22,7 +23,14 @@ export function createSettings(options: SettingsOptions): Sheet {
     testid: 'settings',
     opened(body) {
       const bin = makeBin(notebook)
-      body.append(makeYou(self), makeLooks(), makeFiles(workspace, notebook), bin.element, makeInstall())
+      body.append(
+        makeYou(self),
+        makeLooks(),
+        makeFiles(workspace, notebook),
+        bin.element,
+        makeInstall(),
+        makeButton({ label: 'Network lab', icon: 'lab', text: 'Network lab', class: 'wide', act: options.openLab }),
+      )
       return bin.close
     },
   })

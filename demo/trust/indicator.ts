@@ -4,6 +4,7 @@
  */
 import type { DocumentHandle, Workspace } from '../../client/index.ts'
 import { make } from '../parts/dom.ts'
+import { watchSpread } from './spread.ts'
 import { type Words, wordsOfAll, wordsOfNote } from './words.ts'
 
 /** What is true of a shorter moment than this is not shown: words that flicker at every key tell nothing. */
@@ -14,8 +15,16 @@ export interface Indicator {
   close(): void
 }
 
-/** Tells of `note`, or of all notes. */
-export function createIndicator(workspace: Workspace, note: DocumentHandle | undefined, act: () => void): Indicator {
+export interface IndicatorOptions {
+  workspace: Workspace
+  /** Tells of it, or of all notes. */
+  note?: DocumentHandle
+  /** How many relays there are. */
+  relays: number
+  act(): void
+}
+
+export function createIndicator({ workspace, note, relays, act }: IndicatorOptions): Indicator {
   const label = make('span', { class: 'indicator-label' })
   const element = make(
     'button',
@@ -30,7 +39,7 @@ export function createIndicator(workspace: Workspace, note: DocumentHandle | und
   function words(): Words {
     return note === undefined
       ? wordsOfAll(workspace.status.get())
-      : wordsOfNote(note.status.get(), workspace.status.get())
+      : wordsOfNote(note.status.get(), workspace.status.get(), spread?.relays)
   }
 
   function show(): void {
@@ -54,11 +63,13 @@ export function createIndicator(workspace: Workspace, note: DocumentHandle | und
     element.ariaLabel = `${note === undefined ? 'All notes' : 'This note'}: ${text}. Details`
   }
 
+  const spread = note !== undefined && relays > 1 ? watchSpread(note, relays, () => show()) : undefined
   const unsubscribe = [workspace.status.subscribe(show), note?.status.subscribe(show)]
   return {
     element,
     close() {
       clearTimeout(later)
+      spread?.close()
       for (const end of unsubscribe) end?.()
     },
   }

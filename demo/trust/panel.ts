@@ -3,13 +3,17 @@ import type { DocumentHandle, Workspace } from '../../client/index.ts'
 import { count, make, makeButton } from '../parts/dom.ts'
 import { makeIcon } from '../parts/icons.ts'
 import { makeSheet, type Sheet } from '../parts/sheet.ts'
+import { makePeers } from './peers.ts'
 import { makeRefused } from './refused.ts'
+import { watchSpread } from './spread.ts'
 import { askToPersist, bytesInWords, readStorageUse } from './storage.ts'
 import { type Words, wordsOfAll, wordsOfNote } from './words.ts'
 
 export interface TrustPanelOptions {
   workspace: Workspace
-  relay: string
+  /** Their addresses. */
+  relays: readonly string[]
+  openLab(): void
   note(): { handle: DocumentHandle; title: string } | undefined
 }
 
@@ -26,25 +30,46 @@ export function createTrustPanel(options: TrustPanelOptions): Sheet {
       const picture = makePicture(workspace)
       const all = makeStatement('All notes')
       const one = note === undefined ? undefined : makeStatement(`“${note.title}”`)
-      const network = makeNetwork(workspace, options.relay)
+      const network = makeNetwork(workspace, options.relays)
+      const peers = options.relays.length > 1 ? makePeers() : undefined
       const show = (): void => {
         picture.show()
         all.show(wordsOfAll(workspace.status.get()))
-        if (note !== undefined) one?.show(wordsOfNote(note.handle.status.get(), workspace.status.get()))
+        if (note !== undefined) one?.show(wordsOfNote(note.handle.status.get(), workspace.status.get(), spread?.relays))
         network.show()
       }
       body.append(
         picture.element,
         all.element,
         ...(one === undefined ? [] : [one.element]),
-        make('section', {}, make('h3', {}, 'The relay'), network.element),
+        make(
+          'section',
+          {},
+          make('h3', {}, options.relays.length > 1 ? 'Relays' : 'The relay'),
+          network.element,
+          ...(peers === undefined ? [] : [peers.element]),
+        ),
         makeDevice(workspace),
         makeRefused(workspace),
+        makeButton({
+          label: 'Look inside: the network lab',
+          icon: 'lab',
+          text: 'Look inside: the network lab',
+          class: 'wide',
+          testid: 'open-lab',
+          act: options.openLab,
+        }),
       )
+      const spread =
+        note !== undefined && options.relays.length > 1
+          ? watchSpread(note.handle, options.relays.length, show)
+          : undefined
       const ends = [workspace.status.subscribe(show), note?.handle.status.subscribe(show)]
       const timer = setInterval(show, LOOK_EVERY_MS)
       return () => {
         clearInterval(timer)
+        spread?.close()
+        peers?.close()
         for (const end of ends) end?.()
       }
     },
@@ -93,7 +118,7 @@ function makeStatement(about: string): { element: HTMLElement; show(words: Words
   }
 }
 
-function makeNetwork(workspace: Workspace, relay: string): { element: HTMLElement; show(): void } {
+function makeNetwork(workspace: Workspace, relays: readonly string[]): { element: HTMLElement; show(): void } {
   const text = make('p')
   const toggle = makeButton({
     label: 'Go offline',
@@ -110,13 +135,16 @@ function makeNetwork(workspace: Workspace, relay: string): { element: HTMLElemen
 
   function show(): void {
     const { connection, lastSyncedAt } = workspace.status.get()
-    const name = new URL(relay).host
+    const [first = location.href] = relays
+    const name = relays.length > 1 ? `one of ${relays.length} relays` : new URL(first).host
     const heard = lastSyncedAt === 0 ? '' : ` All was in sync ${ago(Date.now() - lastSyncedAt)}.`
     const words = {
       synced: `Connected to ${name}.`,
       syncing: `Connected to ${name}, exchanging what is new.`,
       connecting: `Trying to reach ${name}.`,
-      offline: stayOffline ? 'You asked to stay offline.' : `${name} cannot be reached. It is tried again by itself.`,
+      offline: stayOffline
+        ? 'You asked to stay offline.'
+        : `${relays.length > 1 ? `None of ${relays.length} relays` : name} can${relays.length > 1 ? '' : 'not'} be reached. It is tried again by itself.`,
     }[connection]
     text.textContent = words + heard
     toggle.textContent = wantsOffline() ? 'Go offline' : 'Connect'

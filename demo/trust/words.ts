@@ -21,8 +21,8 @@ const SAFE: Words = {
   passing: false,
 }
 
-/** What became of the edits of one note. */
-export function wordsOfNote(note: DocumentStatus, workspace: WorkspaceStatus): Words {
+/** What became of the edits of one note; `relays`: how many are known to have it. */
+export function wordsOfNote(note: DocumentStatus, workspace: WorkspaceStatus, relays = 1): Words {
   if (note.error !== undefined) {
     const sentence = 'The relay refused what was written here. It is kept on this device; see “Refused” below.'
     return { label: 'Refused', sentence, tone: 'bad', passing: false }
@@ -30,6 +30,10 @@ export function wordsOfNote(note: DocumentStatus, workspace: WorkspaceStatus): W
   const common = wordsOfStorage(note)
   if (common !== undefined) return common
   if (note.unacknowledged > 0) return wordsOfWaiting(note.unacknowledged, note.receipt === 'memory', workspace)
+  if (note.receipt === 'relay' && relays > 1) {
+    const sentence = `All of this note is on this device, and ${relays} relays have it on their disks. Any of them may be lost.`
+    return { ...SAFE, label: `At ${relays} relays`, sentence }
+  }
   if (note.receipt === 'relay') {
     const sentence = 'All of this note is on this device, and a relay has it on its disk.'
     return { ...SAFE, sentence }

@@ -26,7 +26,15 @@ export interface Member {
    */
   readonly subject?: string
   send(message: AwarenessMessage): void
+  /** A stock client: it says its state again every 15 s, and takes who does not for gone after 30 s. */
+  renews?: boolean
 }
+
+/**
+ * Rejoin clients say their state once, so that a relay may sleep. Where a stock client shows that it is there, those whose states
+ * are older than this are asked for them again: it says so every 18 s at least.
+ */
+const RENEWED_AFTER_MS = 8_000
 
 export interface AwarenessRooms {
   /** Joins a document and is sent the states of those who are there. */
@@ -37,6 +45,10 @@ export interface AwarenessRooms {
   isOf(document: DocumentId, client: number, member: Member): boolean
   leave(document: DocumentId, member: Member): void
   leaveAll(member: Member): void
+  /** The states that a member has shown of a document, if any; for `restore`. */
+  shown(document: DocumentId, member: Member): Uint8Array | undefined
+  /** A member that was there before, with what it had shown: nobody is told. Raises `bad-frame`. */
+  restore(where: DocumentRef, member: Member, shown: Uint8Array | undefined): void
 }
 
 interface State {
@@ -49,17 +61,19 @@ interface State {
 /** The state of a client that has gone. */
 const GONE = 'null'
 
-interface Kept extends State {
-  owner: Member
-}
-
 interface Room {
   where: DocumentRef
   members: Set<Member>
-  states: Map<number, Kept>
+  states: Map<number, OwnedState>
 }
 
-export function createAwarenessRooms(): AwarenessRooms {
+interface OwnedState extends State {
+  owner: Member
+  /** When it was said. */
+  at: number
+}
+
+export function createAwarenessRooms(now: () => number): AwarenessRooms {
   const rooms = new Map<DocumentId, Room>()
 
   function publish(room: Room, states: readonly State[], except?: Member): void {
@@ -75,21 +89,36 @@ export function createAwarenessRooms(): AwarenessRooms {
     for (const state of room.states.values()) {
       if (state.owner !== member || state.json === GONE) continue
       const last = { client: state.client, clock: state.clock + 1, json: GONE }
-      room.states.set(state.client, { ...last, owner: member })
+      room.states.set(state.client, { ...last, owner: member, at: now() })
       gone.push(last)
     }
     if (room.members.size === 0) rooms.delete(document)
     else publish(room, gone)
   }
 
+  function join(where: DocumentRef, member: Member): Room {
+    let room = rooms.get(where.document)
+    if (room === undefined) {
+      room = { where: refOf(where), members: new Set(), states: new Map() }
+      rooms.set(where.document, room)
+    }
+    room.members.add(member)
+    return room
+  }
+
+  /** Who hears that it has gone says that it has not. */
+  function askAgain(room: Room): void {
+    for (const state of room.states.values()) {
+      const { owner, json, at } = state
+      if (owner.renews || json === GONE || now() - at < RENEWED_AFTER_MS) continue
+      state.at = now()
+      owner.send({ type: 'awareness', ...room.where, bytes: encodeStates([{ ...state, json: GONE }]) })
+    }
+  }
+
   return {
     enter(where, member) {
-      let room = rooms.get(where.document)
-      if (room === undefined) {
-        room = { where: refOf(where), members: new Set(), states: new Map() }
-        rooms.set(where.document, room)
-      }
-      room.members.add(member)
+      const room = join(where, member)
       const states = [...room.states.values()].filter((state) => state.json !== GONE)
       if (states.length > 0) member.send({ type: 'awareness', ...room.where, bytes: encodeStates(states) })
     },
@@ -102,14 +131,25 @@ export function createAwarenessRooms(): AwarenessRooms {
       })
       const news = states.filter((state) => state.clock > (room.states.get(state.client)?.clock ?? -1))
       const gone = states.flatMap((state) => (state.json === GONE ? [] : (goneSince(room, state) ?? [])))
-      for (const state of news) keep(room, state, member)
+      for (const state of news) keep(room, { ...state, owner: member, at: now() })
       publish(room, news, member)
+      if (member.renews) askAgain(room)
       if (gone.length > 0) member.send({ type: 'awareness', ...room.where, bytes: encodeStates(gone) })
     },
     isOf: (document, client, member) => rooms.get(document)?.states.get(client)?.owner === member,
     leave,
     leaveAll(member) {
       for (const [document, room] of rooms) if (room.members.has(member)) leave(document, member)
+    },
+    shown(document, member) {
+      const states = rooms.get(document)?.states.values() ?? []
+      const own = [...states].filter(({ owner, json }) => owner === member && json !== GONE)
+      return own.length === 0 ? undefined : encodeStates(own)
+    },
+    restore(where, member, shown) {
+      const room = join(where, member)
+      const states = shown === undefined ? [] : decodeStates(shown, member.subject)
+      for (const state of states) keep(room, { ...state, owner: member, at: Number.NEGATIVE_INFINITY })
     },
   }
 }
@@ -124,7 +164,8 @@ function goneSince(room: Room, state: State): State | undefined {
 }
 
 /** Keeps a state; those who have gone stay as clocks, so that a late echo does not bring them back, while there is room. */
-function keep(room: Room, state: State, owner: Member): void {
+function keep(room: Room, state: OwnedState): void {
+  const { owner } = state
   if (!room.states.has(state.client)) {
     let own = 0
     for (const other of room.states.values()) if (other.owner === owner) own++
@@ -135,7 +176,7 @@ function keep(room: Room, state: State, owner: Member): void {
       throw new RejoinError('overloaded', `${own} awareness states of this connection, ${room.states.size} in all`)
     }
   }
-  room.states.set(state.client, { ...state, owner })
+  room.states.set(state.client, state)
 }
 
 function encodeStates(states: readonly State[]): Uint8Array {

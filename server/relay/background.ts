@@ -8,6 +8,7 @@ import type { Steps } from '../../shared/update/steps.ts'
 export interface Background {
   /** Begins the job when those before it are done; what it raises is reported. The returned function takes it back. */
   run(job: () => Steps<void>): () => void
+  readonly busy: boolean
   close(): void
 }
 
@@ -52,6 +53,9 @@ export function createBackground(environment: Environment, report: (error: unkno
       jobs.add(job)
       plan()
       return () => end(job)
+    },
+    get busy() {
+      return current !== undefined || jobs.size > 0
     },
     close() {
       jobs.clear()

@@ -65,6 +65,8 @@ export interface Commits {
   subscribe(subscriber: Subscriber): () => void
   /** Acknowledges with the next commit, after it has appended the news, if there is any. */
   queue(accepted: Omit<Accepted, 'entries' | 'fold'>, news?: News): void
+  /** Something is queued. */
+  readonly waits: boolean
   /** Commits what waits, and tells. False where that failed: what waited was withdrawn. */
   commit(): boolean
 }
@@ -174,6 +176,9 @@ export function createCommits(options: CommitsOptions): Commits {
   return {
     get head() {
       return durableHead
+    },
+    get waits() {
+      return waiting.length > 0
     },
     subscribe(subscriber) {
       subscribers.add(subscriber)

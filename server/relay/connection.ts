@@ -1,5 +1,8 @@
 /** What a relay needs of a socket, and what a socket needs of it; one small adapter per runtime stands between them. */
 import type { ErrorCode } from '../../shared/errors.ts'
+import type { LogEpoch } from '../../shared/ids.ts'
+import type { DocumentRef } from '../../shared/update/record.ts'
+import type { Principal } from '../auth/principal.ts'
 
 export interface Connection {
   /** Sends a binary message; never waits. */
@@ -11,6 +14,41 @@ export interface Connection {
   close(code: number, reason: string): void
 }
 
+/** What a conversation goes on from where a runtime keeps its socket and forgets all else. Plain values, to be stored. */
+export type Kept = KeptSync | KeptGuest
+
+interface KeptStart {
+  /** The epoch of the log that was opened meanwhile: to go on is no start. */
+  epoch?: LogEpoch
+  /** Who it is, where that was asked for. */
+  principal?: Principal
+}
+
+export interface KeptSync extends KeptStart {
+  /** When it began, or its peer was last heard; milliseconds. */
+  since: number
+  /** Absent before the greeting. */
+  greeted?: {
+    /** The peer's replica. */
+    peer: string
+    all: boolean
+    opened: KeptDocument[]
+    /** A document of which content is known to differ at the peer. */
+    mending?: string
+  }
+}
+
+export interface KeptDocument extends DocumentRef {
+  /** Awareness of the peer's clients in it, as y-protocols writes it. */
+  awareness?: Uint8Array
+}
+
+/** The same of a stock client. */
+export interface KeptGuest extends KeptStart {
+  where: DocumentRef
+  awareness?: Uint8Array
+}
+
 /** What the adapter of a socket calls. None of it throws. */
 export interface ConnectionHandler {
   received(data: Uint8Array | string): void
@@ -18,11 +56,31 @@ export interface ConnectionHandler {
   drained(): void
   /** Some seconds have passed. */
   tick(): void
+  /** When the runtime itself last answered a ping, where it does. */
+  heard(at: number): void
   closed(): void
+  /** Nothing is under way that would be lost with what is not kept. */
+  readonly resting: boolean
+  /** Rises with every change of what is kept. */
+  readonly changes: number
+  /** What it can go on from, while it rests. */
+  kept(): Kept
 }
 
 /** A connection's other end inside of the relay, which can also be ended from there. */
 export interface Conversation extends ConnectionHandler {
   /** `retryAfterMs`: come back no sooner than this; 0, the default: as you like. */
   end(code: ErrorCode, detail: string, retryAfterMs?: number): void
+}
+
+/** Stands for a conversation that did not begin. */
+export const NOBODY: ConnectionHandler = {
+  received() {},
+  drained() {},
+  tick() {},
+  heard() {},
+  closed() {},
+  resting: false,
+  changes: 0,
+  kept: () => ({ since: 0 }),
 }

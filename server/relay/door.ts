@@ -17,6 +17,8 @@ export interface DoorOptions {
   admission: Promise<Access> | ((token: string) => Promise<Access>)
   /** Lets it in. */
   enter(access: Access): Conversation
+  /** When it came, if that was before; milliseconds. */
+  since?: number
   /** Tells why not, and closes. */
   refuse(error: RejoinError): void
 }
@@ -25,8 +27,8 @@ export interface DoorOptions {
  * Who shows its token here does so in a hello, its first frame, and nothing may follow before the answer. What a stock client
  * says meanwhile waits, up to a bound: it waits for no answer.
  */
-export function createDoor({ connection, now, admission, enter, refuse }: DoorOptions): Conversation {
-  const came = now()
+export function createDoor({ connection, now, admission, enter, refuse, since }: DoorOptions): Conversation {
+  const came = since ?? now()
   const waiting: (Uint8Array | string)[] = []
   let bytes = 0
   let asked = false
@@ -79,10 +81,18 @@ export function createDoor({ connection, now, admission, enter, refuse }: DoorOp
       if (inside !== undefined) return inside.tick()
       if (!over && now() - came > HELLO_WITHIN_MS) fail(new RejoinError('timeout', 'no greeting in time'))
     },
+    heard: (at) => inside?.heard(at),
     closed() {
       over = true
       inside?.closed()
     },
+    get resting() {
+      return inside?.resting ?? (!asked && !over)
+    },
+    get changes() {
+      return inside === undefined ? 0 : inside.changes + 1
+    },
+    kept: () => inside?.kept() ?? { since: came },
     end(code, detail, retryAfterMs) {
       if (inside !== undefined) return inside.end(code, detail, retryAfterMs)
       fail(new RejoinError(code, detail))

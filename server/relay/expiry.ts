@@ -14,6 +14,10 @@ import { type LiveDocuments, refOf, versionOf } from './documents.ts'
 export interface Expiry {
   /** Time has passed; call it every few seconds. */
   tick(): void
+  /** Looks at once. */
+  maintain(): void
+  /** When to look next; `undefined` where nothing can expire. Milliseconds. */
+  dueAt(): number | undefined
   close(): void
 }
 
@@ -34,6 +38,8 @@ export interface ExpiryOptions {
 
 /** How often documents are looked at, while their workspace is in use; first when that begins. */
 const LOOK_EVERY_MS = 60 * 60_000
+/** How often, where only tombstones may be. */
+const TOMBSTONES_EVERY_MS = 24 * 60 * 60_000
 /** Documents in one step: some milliseconds. */
 const STEP_DOCUMENTS = 256
 /** Who has been away for longer hears of a deletion when it next writes, not before. */
@@ -73,12 +79,21 @@ export function createExpiry(options: ExpiryOptions): Expiry {
     }
   }
 
+  function maintain(): void {
+    lookedAt = environment.now()
+    cancel()
+    cancel = background.run(look)
+  }
+
   return {
     tick() {
-      if (Math.abs(environment.now() - lookedAt) < LOOK_EVERY_MS) return
-      lookedAt = environment.now()
-      cancel()
-      cancel = background.run(look)
+      if (Math.abs(environment.now() - lookedAt) >= LOOK_EVERY_MS) maintain()
+    },
+    maintain,
+    dueAt() {
+      const now = environment.now()
+      if (ttlMs !== undefined && store.untouched(now + 1, 1).length > 0) return now + LOOK_EVERY_MS
+      return store.buried(now, 1).length > 0 ? now + TOMBSTONES_EVERY_MS : undefined
     },
     close: () => cancel(),
   }

@@ -22,13 +22,16 @@ export interface WorkspaceIdentity {
   nextEpoch(start: number): EpochStart | undefined
   /** The epoch of a commit is durable. */
   epochOpened(): void
+  /** The epoch that this start has opened. */
+  own(): LogEpoch | undefined
 }
 
-export function createIdentity(store: RelayStore, environment: Environment): WorkspaceIdentity {
+/** `continued`: the epoch that this start has opened, where it goes on after a runtime forgot all but the sockets. */
+export function createIdentity(store: RelayStore, environment: Environment, continued?: LogEpoch): WorkspaceIdentity {
   const { replica, origin: first } = store.identity()
   let origin = first
   let epochs = store.epochs()
-  let opened = false
+  let opened = continued !== undefined && epochs.at(-1)?.epoch === continued
 
   return {
     replica,
@@ -55,5 +58,6 @@ export function createIdentity(store: RelayStore, environment: Environment): Wor
       opened = true
       epochs = store.epochs()
     },
+    own: () => (opened ? epochs.at(-1)?.epoch : undefined),
   }
 }

@@ -6,7 +6,7 @@ import { CHAIN_START, type Chain } from '../../shared/causality/chain.ts'
 import { type Dot, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { RejoinError, toRejoinError } from '../../shared/errors.ts'
-import { FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
+import { epochCounter, FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
 import { jointsOf } from '../../shared/sync/joint.ts'
 import { connect, fromRun } from '../../shared/sync/runs.ts'
 import { type DocumentRef, seal } from '../../shared/update/record.ts'
@@ -52,10 +52,14 @@ export interface IntakeOptions {
   ownership: Ownership
   shapes: Shapes
   environment: Environment
+  report: (error: unknown) => void
 }
 
+/** Deletions of one document that a relay may have missed. */
+const EPOCHS_AHEAD_MAX = 100_000
+
 export function createIntake(options: IntakeOptions): Intake {
-  const { store, live, judge, identity, commits, ownership, shapes, environment } = options
+  const { store, live, judge, identity, commits, ownership, shapes, environment, report } = options
   const transfers = createTransfers({ store, judge, commits, ownership, shapes, environment, commitFirst })
   let closed = false
   let burials = 0
@@ -185,6 +189,9 @@ export function createIntake(options: IntakeOptions): Intake {
 
   function beginEpoch(from: Subscriber, where: DocumentRef): void {
     const { document, epoch, gc } = where
+    const ahead = epochCounter(epoch) - epochCounter(live.get(document)?.ref.epoch ?? FIRST_EPOCH)
+    // At the end of the range nobody could delete it again.
+    if (ahead > EPOCHS_AHEAD_MAX) throw new RejoinError('invalid-update', `a document that was deleted ${ahead} times`)
     const buried = judge.bury({ document, epoch, gc })
     burials++
     const dot = { origin: identity.origin, seq: 0, chain: CHAIN_START }
@@ -222,11 +229,18 @@ export function createIntake(options: IntakeOptions): Intake {
 
   function withdraw(group: readonly Accepted[], error: unknown): void {
     judge.forget()
-    for (const { from, where, dot, request } of group) refuse(from, where, dot, request, error)
+    const failure = toRejoinError(error, 'storage-failed', 'the commit failed')
+    for (const { from, where, dot, request } of group) refuse(from, where, dot, request, failure)
+  }
+
+  /** What nobody thought of is a fault here, on this input: its sender keeps it apart, instead of sending it for ever. */
+  function poison({ document }: DocumentRef, { origin, seq }: Dot, cause: unknown): RejoinError {
+    report(new Error(`${origin}/${seq} of ${JSON.stringify(document)} breaks the relay`, { cause }))
+    return new RejoinError('invalid-update', 'the relay fails at it, and has told its operator')
   }
 
   function refuse(from: Subscriber, where: DocumentRef, dot: Dot, request: number, error: unknown): void {
-    const { code, detail } = toRejoinError(error, 'storage-failed', 'the relay could not take it')
+    const { code, detail } = error instanceof RejoinError ? error : poison(where, dot, error)
     const document = live.get(where.document)
     if (code === 'wrong-epoch' && document !== undefined) {
       // The answer names the epoch that it is in, and that has to be durable.

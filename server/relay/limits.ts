@@ -36,6 +36,8 @@ export interface RelayLimits {
   retainMs: number
   /** Memory for the state of documents in use, per workspace. */
   memoryBytesMax: number
+  /** Memory for documents that stock clients use, of all workspaces together. */
+  joinedLogBytesMax: number
 }
 
 const MIB = 1024 * 1024
@@ -68,6 +70,7 @@ export const RELAY_LIMITS: RelayLimits = {
   retainBytesMax: 64 * MIB,
   retainMs: 7 * 24 * 60 * 60_000,
   memoryBytesMax: 64 * MIB,
+  joinedLogBytesMax: 64 * MIB,
 }
 
 /** What a stock client may have said before it is known who it is: its state vector, awareness, a few keystrokes. */

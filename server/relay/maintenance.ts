@@ -19,6 +19,8 @@ export interface Maintenance {
   committed(ids: Iterable<DocumentId>): void
   /** Time has passed. */
   tick(): void
+  /** Looks at once for what is beyond its retention. */
+  maintain(): void
   /** How often entries were trimmed: offsets that were located before may be gone. */
   readonly trims: number
   close(): void
@@ -141,6 +143,7 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
       lookedAt = environment.now()
       trimSoon()
     },
+    maintain: trimSoon,
     get trims() {
       return trims
     },

@@ -5,16 +5,23 @@
  */
 import { type Environment, randomFraction } from '../../shared/environment.ts'
 import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
-import { checkDocumentId, checkWorkspaceId } from '../../shared/ids.ts'
+import { checkDocumentId, checkWorkspaceId, type LogEpoch } from '../../shared/ids.ts'
 import { SPREAD_MS_MAX } from '../../shared/limits.ts'
 import { encodeFrame, encodeMessage } from '../../shared/wire/codec.ts'
 import type { Credentials, Gate } from '../auth/gate.ts'
-import { type Access, OPEN_ACCESS } from '../auth/principal.ts'
+import { type Access, createAccess, OPEN_ACCESS, type Principal } from '../auth/principal.ts'
 import type { RelayStore } from '../storage/store.ts'
 import { type AwarenessRooms, createAwarenessRooms } from './awareness.ts'
 import { createBackground } from './background.ts'
 import type { CommitWatch } from './commits.ts'
-import type { Connection, ConnectionHandler, Conversation } from './connection.ts'
+import {
+  type Connection,
+  type ConnectionHandler,
+  type Conversation,
+  type KeptGuest,
+  type KeptSync,
+  NOBODY,
+} from './connection.ts'
 import { createDoor } from './door.ts'
 import { createJoinedLogCache } from './joined-logs.ts'
 import type { RelayLimits } from './limits.ts'
@@ -26,10 +33,19 @@ import { stockCloseCode } from './y-guest.ts'
 import { createYRooms, type YRooms } from './y-websocket.ts'
 
 export interface RelayCore {
-  /** A connection that speaks the Rejoin protocol. What is wrong with it, it is told itself. */
-  sync(workspaceId: string, connection: Connection): ConnectionHandler
-  /** A connection of a stock y-websocket client, with the token or ticket that it came with. */
-  yWebsocket(workspaceId: string, documentId: string, connection: Connection, token?: string): ConnectionHandler
+  /**
+   * A connection that speaks the Rejoin protocol. What is wrong with it, it is told itself. With `kept` it goes on where it was
+   * when the runtime forgot all but its socket.
+   */
+  sync(workspaceId: string, connection: Connection, kept?: KeptSync): ConnectionHandler
+  /** A connection of a stock y-websocket client, with the token or ticket that it came with; or with `kept`. */
+  yWebsocket(
+    workspaceId: string,
+    documentId: string,
+    connection: Connection,
+    token?: string,
+    kept?: KeptGuest,
+  ): ConnectionHandler
   /** Keeps a workspace open until the returned function is called. Raises `stopping`, `overloaded`, `invalid-id`, `storage-failed`. */
   use(workspaceId: string): () => void
   /** Workspaces in use, and those that were a moment ago. */
@@ -38,6 +54,12 @@ export interface RelayCore {
   readonly connections: number
   /** Time has passed; call it every `TICK_EVERY_MS`. */
   tick(): void
+  /** Does at once what a workspace needs done from time to time, for runtimes without a clock that ticks. */
+  maintain(workspaceId: string): void
+  /** When that is needed next, in milliseconds; `undefined`: not before somebody writes. Raises `storage-failed`. */
+  dueAt(workspaceId: string): number | undefined
+  /** Something is done in the background. */
+  readonly busy: boolean
   /** Tells every connection that the relay stops, and closes the workspaces. Idempotent. */
   close(): void
 }
@@ -49,6 +71,8 @@ export interface RelayCoreOptions {
   openStore: (workspaceId: string) => RelayStore
   environment: Environment
   limits: RelayLimits
+  /** The epoch that the log of the only workspace was in, where that goes on after a runtime forgot it. */
+  continued?: LogEpoch
   /** Who comes in and may do what; everybody and everything without it. */
   gate?: Gate
   /** Milliseconds after its last edit at which a document is deleted; `undefined`: never. */
@@ -74,9 +98,6 @@ const SPREAD_FROM = 100
 const SPREAD_MS = 1_000
 const SPREAD_MS_EACH = 0.3
 
-/** Memory for documents that stock clients use. */
-const JOINED_LOGS_BYTES_MAX = 64 * 1024 * 1024
-
 /** Those who were here when a relay stops are told to come back within a time that gives each of them so long, and no longer. */
 const BACK_MS_EACH = 2
 const BACK_WITHIN_MS_MAX = 30_000
@@ -93,7 +114,7 @@ interface OpenWorkspace {
 
 export function createRelayCore(options: RelayCoreOptions): RelayCore {
   const { environment, gate, limits, soon, report, noted } = options
-  const logs = createJoinedLogCache(JOINED_LOGS_BYTES_MAX)
+  const logs = createJoinedLogCache(limits.joinedLogBytesMax)
   const background = createBackground(environment, report)
   const open = new Map<string, OpenWorkspace>()
   const conversations = new Map<Conversation, ConnectionHandler>()
@@ -110,13 +131,14 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       store,
       environment,
       limits,
+      continued: options.continued,
       ttlMs: options.ttlMs && ((document) => options.ttlMs?.(workspaceId, document)),
       soon,
       background,
       report,
       watch: options.watch,
     })
-    const awareness = createAwarenessRooms()
+    const awareness = createAwarenessRooms(environment.now)
     const yRooms = createYRooms({
       workspace,
       awareness,
@@ -162,7 +184,8 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
         visited.users++
         return visited
       })
-      const handler = guarded(conversation, connection, () => {
+      const epoch = () => visited?.workspace.ownEpoch()
+      const handler = guarded(conversation, connection, epoch, () => {
         if (conversations.delete(conversation) && visited !== undefined) leave(visited)
       })
       conversations.set(conversation, handler)
@@ -170,7 +193,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
     } catch (error) {
       if (visited !== undefined) visited.users--
       refuse(toRejoinError(error, 'storage-failed', 'the workspace does not open'))
-      return { received() {}, drained() {}, tick() {}, closed() {} }
+      return NOBODY
     }
   }
 
@@ -188,6 +211,13 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
   const permit = (access: Access, where: Omit<Credentials, 'token'>): Permission =>
     gate === undefined ? OPEN_PERMISSION : createPermission(gate, access, environment.now, where)
 
+  /** Who was let in before the runtime forgot it. Raises `token-expired` and `unauthenticated` where that has ended. */
+  function stillIn(gate: Gate, principal: Principal): Access {
+    const access = createAccess(principal)
+    createPermission(gate, access, environment.now, { workspace: '' }).check()
+    return access
+  }
+
   /** Tells why it is not let in, or not any longer, and closes. */
   function refusing(
     connection: Connection,
@@ -203,7 +233,12 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
   }
 
   /** An error that a conversation did not see coming ends it alone. */
-  function guarded(conversation: Conversation, connection: Connection, left: () => void): ConnectionHandler {
+  function guarded(
+    conversation: Conversation,
+    connection: Connection,
+    epoch: () => LogEpoch | undefined,
+    left: () => void,
+  ): ConnectionHandler {
     const guard = (act: () => void): void => {
       try {
         act()
@@ -217,6 +252,14 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       received: (data) => guard(() => conversation.received(data)),
       drained: () => guard(() => conversation.drained()),
       tick: () => guard(() => conversation.tick()),
+      heard: (at) => guard(() => conversation.heard(at)),
+      get changes() {
+        return conversation.changes + (epoch() === undefined ? 0 : 1)
+      },
+      get resting() {
+        return conversation.resting
+      },
+      kept: () => ({ ...conversation.kept(), epoch: epoch() }),
       closed() {
         guard(() => conversation.closed())
         left()
@@ -233,7 +276,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
   }
 
   return {
-    sync(workspaceId, connection) {
+    sync(workspaceId, connection, kept) {
       const refuse = refusing(connection, closeCode, (code, detail) => {
         connection.send(encodeFrame([encodeMessage({ type: 'failure', code, detail, retryAfterMs: 0 })]))
       })
@@ -242,23 +285,25 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
           const { workspace, awareness, replicas } = visit(workspaceId)
           const permission = permit(access, { workspace: workspaceId })
           const told = { report, permission, spreadMs }
-          return createSubscriber({ workspace, awareness, replicas, connection, environment, ...told })
+          return createSubscriber({ workspace, awareness, replicas, connection, environment, ...told, kept })
         }
         if (gate === undefined) return converse(OPEN_ACCESS)
+        if (kept?.principal !== undefined) return converse(stillIn(gate, kept.principal))
         const admission = (token: string) => gate.admit({ token, workspace: workspaceId })
-        return createDoor({ connection, now: environment.now, admission, enter: converse, refuse })
+        return createDoor({ connection, now: environment.now, admission, enter: converse, refuse, since: kept?.since })
       })
     },
-    yWebsocket(workspaceId, document, connection, token = '') {
+    yWebsocket(workspaceId, document, connection, token = '', kept) {
       const refuse = refusing(connection, stockCloseCode)
       return host(connection, refuse, (visit) => {
         const converse = (access: Access): Conversation => {
           checkDocumentId(document)
           access.demand('read', document)
           const permission = permit(access, { workspace: workspaceId, document })
-          return visit(workspaceId).yRooms.enter(document, connection, permission)
+          return visit(workspaceId).yRooms.enter(document, connection, permission, kept)
         }
         if (gate === undefined) return converse(OPEN_ACCESS)
+        if (kept?.principal !== undefined) return converse(stillIn(gate, kept.principal))
         const admission = gate.admit({ token, workspace: workspaceId, document })
         return createDoor({ connection, now: environment.now, admission, enter: converse, refuse })
       })
@@ -286,6 +331,11 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
         if (environment.now() - workspace.idleSince < WORKSPACE_IDLE_MS) continue
         shut(workspace)
       }
+    },
+    maintain: (workspaceId) => enter(workspaceId).workspace.maintain(),
+    dueAt: (workspaceId) => enter(workspaceId).workspace.dueAt(),
+    get busy() {
+      return background.busy
     },
     close() {
       if (closed) return

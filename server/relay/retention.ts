@@ -12,6 +12,8 @@ export interface Retention {
   committed(bytes: number, mark: Mark | undefined): void
   /** The highest offset that is beyond what is kept. */
   boundary(head: number, now: number): number
+  /** When something will be older than is kept, of what is not yet; `undefined` where nothing will. */
+  dueAt(now: number): number | undefined
   /** Entries and marks up to there were trimmed. */
   trimmed(through: number): void
 }
@@ -53,6 +55,11 @@ export function createRetention(store: RelayStore, limits: RelayLimits): Retenti
         beyond((mark) => bytes - mark.bytes > limits.retainBytesMax),
         0,
       ),
+    dueAt(now) {
+      const ages = marks.map(({ at }) => at + limits.retainMs).filter((at) => at >= now)
+      // One millisecond later it is older.
+      return ages.length === 0 ? undefined : Math.min(...ages) + 1
+    },
     trimmed(through) {
       marks = marks.filter(({ offset }) => offset >= through)
     },

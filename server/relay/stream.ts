@@ -37,7 +37,7 @@ export interface LogReader {
   peer: ReplicaId
   /** Whether it reads all documents; otherwise those in `opened`. */
   all: boolean
-  opened: ReadonlySet<DocumentId>
+  opened: { has(document: DocumentId): boolean }
   /** Whether it may read all of them, and which. */
   readsAll: boolean
   reads(document: DocumentId): boolean

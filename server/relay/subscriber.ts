@@ -18,7 +18,7 @@ import type { Confirm, Content, Entries, Hello, Message, Open, Vector } from '..
 import type { Access } from '../auth/principal.ts'
 import type { AwarenessRooms, Member } from './awareness.ts'
 import type { CommitGroup, Refusal, Subscriber } from './commits.ts'
-import type { Connection, Conversation } from './connection.ts'
+import type { Connection, Conversation, KeptSync } from './connection.ts'
 import { refOf } from './documents.ts'
 import { createOutgoing } from './fan-out.ts'
 import { answer, catalog, type Feed } from './feeds.ts'
@@ -41,14 +41,18 @@ export interface SubscriberOptions {
   environment: Environment
   report: (error: unknown) => void
   permission: Permission
+  /** The conversation goes on from there: the runtime kept its socket while it forgot the rest. */
+  kept?: KeptSync
   /** Within what time all clients of the relay are to come back when they lose it. */
   spreadMs: () => number
 }
 
 export function createSubscriber(options: SubscriberOptions): Conversation {
-  const { workspace, awareness, connection, environment, report, permission, replicas = ALONE } = options
-  const session = createSession({ role: 'listener', replica: workspace.replica, now: environment.now() })
-  const opened = new Set<DocumentId>()
+  const { workspace, awareness, connection, environment, report, permission, replicas = ALONE, kept } = options
+  const since = kept?.since ?? environment.now()
+  const isGreeted = kept?.greeted !== undefined
+  const session = createSession({ role: 'listener', replica: workspace.replica, now: since, greeted: isGreeted })
+  const opened = new Map<DocumentId, DocumentRef>()
   const outgoing = createOutgoing()
   const feeds: Feed[] = []
   /** Documents that the other relays are asked for, and questions about them: how to take that back. */
@@ -61,7 +65,11 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
   let mending: DocumentId | undefined
   let cancelCheck = (): void => {}
   let peer = ''
+  let all = false
   let author: Author | undefined
+  /** Something was taken that is not committed yet. */
+  let unsettled = false
+  let changes = 0
   let over = false
   let renewing = false
   let toldSpreadMs = 0
@@ -108,19 +116,23 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
           break
         case 'close':
           opened.delete(action.ref.document)
+          changes++
           reads.get(action.ref.document)?.()
           reads.delete(action.ref.document)
           awareness.leave(action.ref.document, member)
           break
         case 'store':
+          unsettled = true
           store(action.entries)
           break
         case 'piece': {
           const { piece } = action
+          unsettled = true
           if (isAllowed('write', piece, { origin: peer, seq: piece.index })) workspace.restore(subscriber, piece, peer)
           break
         }
         case 'deleted':
+          unsettled = true
           if (isAllowed('write', action.ref)) workspace.bury(subscriber, action.ref)
           break
         case 'token':
@@ -132,6 +144,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
         case 'submit': {
           const { submit } = action
           if (!isAllowed('write', submit, { request: submit.request })) break
+          unsettled = true
           workspace.submit(subscriber, submit, submit, submit.request, submit.document === mending)
           break
         }
@@ -147,6 +160,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
         case 'awareness':
           // Who only reads is shown to nobody: its client says where it is all the same, so nothing is said of that.
           if (access().may('comment')) awareness.update(action.awareness, action.awareness.bytes, member)
+          changes++
           break
         case 'end':
           finish(action.code, action.detail)
@@ -196,6 +210,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
   }
 
   function tellAccess(): void {
+    changes++
     if (!over) deliver({ type: 'access', role: access().principal.role, expiresInMs: permission.expiresInMs() })
   }
 
@@ -209,16 +224,14 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
   }
 
   function greet(hello: Hello): void {
-    const all = hello.scope === 'all'
+    all = hello.scope === 'all'
     const { masked, readsAll, reads } = access()
     const place = hello.place && { epoch: masked(hello.place.epoch), offset: hello.place.offset }
     const resumed = all && place !== undefined && workspace.isPlaceValid(place)
     const head = workspace.head()
     peer = hello.replica
-    author = authorOf(permission, { replica: peer, begins: () => true })
-    const reader = { subscriber, peer, all, opened, outgoing, send, readsAll, reads, masked }
-    stream = createLogStream(workspace, reader, resumed && place ? place.offset : head)
-    unsubscribe = workspace.subscribe(subscriber)
+    follow(resumed && place ? place.offset : head)
+    changes++
     perform(session.welcome({ replica: workspace.replica, epoch: masked(workspace.epoch()), head, resumed }))
     if (permission.isAsked) tellAccess()
     tellSpread()
@@ -227,6 +240,30 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     if (workspace.isFew(scope)) return void feeds.push(catalog(workspace, scope))
     digest = workspace.digest(scope)
     perform(session.digest(digest.start()))
+  }
+
+  /** Reads the log from there. */
+  function follow(from: number): void {
+    author = authorOf(permission, { replica: peer, begins: () => true })
+    const { readsAll, reads, masked } = access()
+    stream = createLogStream(
+      workspace,
+      { subscriber, peer, all, opened, outgoing, send, readsAll, reads, masked },
+      from,
+    )
+    unsubscribe = workspace.subscribe(subscriber)
+  }
+
+  /** It was kept when there was nothing that it was owed: the log was read to its end. */
+  function goOn({ peer: known, ...greeted }: NonNullable<KeptSync['greeted']>): void {
+    peer = known
+    all = greeted.all
+    mending = greeted.mending
+    for (const { awareness: shown, ...ref } of greeted.opened) {
+      opened.set(ref.document, ref)
+      awareness.restore(ref, member, shown)
+    }
+    follow(workspace.head())
   }
 
   /** A message of the digest session. */
@@ -242,11 +279,13 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
   /** One at a time: who asks again does not wait for what was asked before. */
   function check(asked: Content): void {
     cancelCheck()
+    if (mending !== undefined) changes++
     mending = undefined
     cancelCheck = workspace.contents.check(asked, ({ content, pieces }) => {
       put(content)
       if (pieces !== undefined) {
         mending = content.document
+        changes++
         feeds.push(pieces[Symbol.iterator]())
       }
       pump()
@@ -272,7 +311,8 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
   function open(message: Open): void {
     if (opened.size >= OPEN_DOCUMENTS_MAX)
       return end('overloaded', `${opened.size} documents are open, the most allowed`)
-    opened.add(message.document)
+    opened.set(message.document, refOf(message))
+    changes++
     awareness.enter(message, member)
     reads.get(message.document)?.()
     reads.set(
@@ -292,8 +332,10 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     const { stateVector } = message
     const asked = { ...message, stateVector: stateVector && isReadable(stateVector) ? stateVector : undefined }
     const stored = workspace.document(message.document)
-    if (stored !== undefined && stored.epoch < message.epoch) workspace.bury(subscriber, message)
-    if (stored === undefined || stored.epoch === message.epoch) workspace.seen(message, message.vector)
+    // Who may only read changes nothing by what it says that it holds.
+    const writes = access().may('write')
+    if (writes && stored !== undefined && stored.epoch < message.epoch) workspace.bury(subscriber, message)
+    if (writes && (stored === undefined || stored.epoch === message.epoch)) workspace.seen(message, message.vector)
     const mine: VersionVector = stored?.epoch === message.epoch ? stored.vector : new Map()
     // Also behind the head: records that are sent joined do not show what they follow (P8).
     for (const { origin, seq } of mine.size > 0 ? workspace.forks(message, message.vector) : []) {
@@ -305,12 +347,14 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
   }
 
   function committed(group: CommitGroup): void {
+    unsettled = false
     if (stream === undefined || over) return
     stream.committed(group, connection.buffered() < SEND_BUFFER_BYTES_HIGH)
     pump()
   }
 
   function refused(refusal: Refusal): void {
+    unsettled = workspace.waits()
     const { where, ...rest } = refusal
     // What it is told of is not what the document was, but what it is.
     if (rest.code === 'wrong-epoch') return deliver({ type: 'tombstone', ...refOf(where), through: 0 })
@@ -398,14 +442,34 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     cancelPump?.()
   }
 
+  if (kept?.greeted !== undefined) goOn(kept.greeted)
+
   return {
     received,
     end,
     closed,
+    get changes() {
+      return changes
+    },
+    get resting() {
+      // What was put is sent before the turn of the event loop ends.
+      const isOwed = digest !== undefined || feeds.length > 0 || questions.size > 0
+      return !over && !unsettled && !renewing && !isOwed && stream?.isBehind() !== true
+    },
+    kept() {
+      if (stream === undefined) return { since }
+      const principal = permission.isAsked ? permission.access.principal : undefined
+      const documents = Array.from(opened.values(), (ref) => ({
+        ...ref,
+        awareness: awareness.shown(ref.document, member),
+      }))
+      return { since, principal, greeted: { peer, all, opened: documents, mending } }
+    },
     drained() {
       movedAt = environment.now()
       pump()
     },
+    heard: (at) => session.heard(at),
     tick() {
       const now = environment.now()
       if (connection.buffered() < SEND_BUFFER_BYTES_HIGH) movedAt = now

@@ -44,6 +44,10 @@ export interface RelayWorkspace {
   /** The highest offset that was trimmed. */
   low(): number
   epoch(): LogEpoch
+  /** Something was taken that is not committed yet. */
+  waits(): boolean
+  /** The one that was opened since this started. */
+  ownEpoch(): LogEpoch | undefined
   isPlaceValid(place: Place): boolean
   subscribe(subscriber: Subscriber): () => void
   /** Records of another replica. Answers come to `from`. */
@@ -98,6 +102,10 @@ export interface RelayWorkspace {
   partial(where: DocumentRef): Vector['partial']
   /** Time has passed; call it every few seconds. */
   tick(): void
+  /** Does at once what is done from time to time. */
+  maintain(): void
+  /** When that is needed next, in milliseconds; `undefined`: not before somebody writes. */
+  dueAt(): number | undefined
   /** Commits what waits, tells, and closes the store. */
   close(): void
 }
@@ -106,6 +114,8 @@ export interface WorkspaceOptions {
   store: RelayStore
   environment: Environment
   limits: RelayLimits
+  /** The epoch of the log that this start has opened already: it goes on where a runtime forgot it. */
+  continued?: LogEpoch
   /** Milliseconds after its last edit at which a document is deleted; `undefined`: never. */
   ttlMs?: (document: DocumentId) => number | undefined
   /** Runs a commit soon, when the current turn of the event loop has taken all it brings. */
@@ -121,7 +131,7 @@ export interface WorkspaceOptions {
 export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace {
   const { store, environment, limits, soon, background, report } = options
   const live = createLiveDocuments(store, limits.memoryBytesMax)
-  const identity = createIdentity(store, environment)
+  const identity = createIdentity(store, environment, options.continued)
   const judge = createJudge(store, live, limits)
   const retention = createRetention(store, limits)
   const digest = createWorkspaceDigest(store, environment.randomBytes, report)
@@ -141,7 +151,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     settle: judge.settle,
     withdraw: (group, error) => intake.withdraw(group, error),
   })
-  const intake = createIntake({ store, live, judge, identity, commits, ownership, shapes, environment })
+  const intake = createIntake({ store, live, judge, identity, commits, ownership, shapes, environment, report })
   const maintenance = createMaintenance({
     store,
     live,
@@ -175,6 +185,8 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     head: () => commits.head,
     low: () => store.low(),
     epoch: () => identity.epoch(),
+    waits: () => commits.waits,
+    ownEpoch: () => identity.own(),
     // What was trimmed after it would be missing.
     isPlaceValid: (place) => place.offset >= store.low() && identity.isPlaceValid(place, commits.head),
     subscribe: (subscriber) => commits.subscribe(subscriber),
@@ -222,6 +234,15 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
       ownership.tick()
       digest.keep(SUMMARY_EVERY)
       expiry.tick()
+    },
+    maintain() {
+      maintenance.maintain()
+      digest.keep(0)
+      expiry.maintain()
+    },
+    dueAt() {
+      const due = [retention.dueAt(environment.now()), expiry.dueAt()].filter((at) => at !== undefined)
+      return due.length === 0 ? undefined : Math.min(...due)
     },
     close() {
       if (closed) return

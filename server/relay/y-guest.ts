@@ -11,7 +11,7 @@ import { SEND_BUFFER_BYTES_HIGH, SEND_BUFFER_BYTES_MAX } from '../../shared/limi
 import { splitUpdate } from '../../shared/update/split.ts'
 import type { AwarenessRooms, Member } from './awareness.ts'
 import type { Refusal, Subscriber } from './commits.ts'
-import type { Connection, Conversation } from './connection.ts'
+import type { Connection, Conversation, KeptGuest } from './connection.ts'
 import { refOf } from './documents.ts'
 import type { JoinedLogs } from './joined-logs.ts'
 import { authorOf, type Permission, subjectOf } from './permission.ts'
@@ -23,6 +23,8 @@ export interface YGuest {
   /** As whom it submits. */
   subscriber: Subscriber
   session: Conversation
+  /** What it submitted was committed. */
+  settled(): void
   /** Asks it for what is missing here and shows it who is there. */
   greet(): void
   send(frame: Uint8Array): void
@@ -68,6 +70,7 @@ export function createYGuest(
   connection: Connection,
   permission: Permission,
   leave: () => void,
+  kept?: KeptGuest,
 ): YGuest {
   const { workspace, awareness, logs, environment, report } = options
   // A stock client cannot say which gc and epoch it means: it takes the document as it is.
@@ -80,6 +83,7 @@ export function createYGuest(
   const subscriber: Subscriber = { author, committed() {}, refused }
   const member: Member = {
     subject: subjectOf(permission),
+    renews: true,
     send({ bytes }) {
       // Awareness is renewed every few seconds: a reader that is behind does without, instead of falling back further.
       if (connection.buffered() < SEND_BUFFER_BYTES_HIGH) send(encodeAwareness(bytes))
@@ -97,6 +101,10 @@ export function createYGuest(
   let answersLeft = ANSWERS_AT_ONCE
   /** Bytes of the largest message that the socket has not taken, which may be more than a reader may be behind. */
   let largestBytes = 0
+  /** Something was taken that is not committed yet. */
+  let unsettled = false
+  let changes = 0
+  if (kept !== undefined) awareness.restore(where, member, kept.awareness)
 
   function take(message: YMessage): void {
     switch (message.type) {
@@ -114,9 +122,13 @@ export function createYGuest(
         break
       case 'awareness':
         if (permission.access.may('comment')) awareness.update(where, message.bytes, member)
+        changes++
+        // It renews its awareness about as often as it has to hear something.
+        if (environment.now() - sentAt >= QUIET_MS_MAX / 2) send(NOBODY)
         break
       case 'query-awareness':
         awareness.enter(where, member)
+        changes++
         break
     }
   }
@@ -128,6 +140,7 @@ export function createYGuest(
     if (!permission.access.may('write')) return submitNothing(update)
     refusedNow = false
     for (const bytes of splitUpdate(update, options.updateBytesMax)) {
+      unsettled = true
       workspace.submit(subscriber, where, { kind: 'yjs-v1', bytes }, 0)
       if (refusedNow) return false
     }
@@ -143,6 +156,7 @@ export function createYGuest(
   /** What an update builds on was made offline, and comes with the answer to a step 1; if that is under way, so is this. */
   function refused({ code, detail }: Refusal): void {
     refusedNow = true
+    unsettled = workspace.waits()
     if (code !== 'dependency' || (mending && !asked)) {
       end(code, detail)
     } else if (!asked) {
@@ -223,12 +237,28 @@ export function createYGuest(
       })
       if (environment.now() - sentAt >= QUIET_MS_MAX) send(NOBODY)
     },
+    heard() {},
     end,
     closed,
+    get changes() {
+      return changes
+    },
+    // That it was asked for something it may forget: it is asked again where that is missed.
+    get resting() {
+      return !over && !unsettled && wanted === undefined
+    },
+    kept: () => ({
+      where,
+      principal: permission.isAsked ? permission.access.principal : undefined,
+      awareness: awareness.shown(document, member),
+    }),
   }
   return {
     subscriber,
     session,
+    settled() {
+      unsettled = false
+    },
     greet: () =>
       attempt(() => {
         // What one may not write need not be asked for.

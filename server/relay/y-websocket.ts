@@ -6,8 +6,8 @@ import type { DocumentId } from '../../shared/ids.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
 import { inflatePiece } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
-import type { Accepted, CommitGroup } from './commits.ts'
-import type { Connection, Conversation } from './connection.ts'
+import type { Accepted, CommitGroup, Subscriber } from './commits.ts'
+import type { Connection, Conversation, KeptGuest } from './connection.ts'
 import { isRecord } from './fan-out.ts'
 import type { Permission } from './permission.ts'
 import { createYGuest, type YGuest, type YGuestOptions } from './y-guest.ts'
@@ -15,18 +15,20 @@ import { encodeUpdate } from './y-protocol.ts'
 
 /** The stock clients of one workspace. */
 export interface YRooms {
-  /** Lets a connection into a document and asks it for what is missing here. Raises `storage-failed`. */
-  enter(document: DocumentId, connection: Connection, permission: Permission): Conversation
+  /** Lets a connection into a document and asks it for what is missing here; with `kept` it was there before. Raises `storage-failed`. */
+  enter(document: DocumentId, connection: Connection, permission: Permission, kept?: KeptGuest): Conversation
 }
 
 export function createYRooms(options: YGuestOptions): YRooms {
   const { workspace, logs } = options
   const rooms = new Map<DocumentId, Set<YGuest>>()
+  const guests = new Map<Subscriber, YGuest>()
 
   /** What one commit made durable: one message for each document. */
   function committed(group: CommitGroup): void {
     const news = new Map<Set<YGuest>, Accepted[]>()
     for (const accepted of group.accepted) {
+      guests.get(accepted.from)?.settled()
       for (const entry of accepted.entries) logs.add(entry)
       const room = rooms.get(accepted.where.document)
       if (room === undefined || accepted.entries.length === 0) continue
@@ -61,14 +63,17 @@ export function createYRooms(options: YGuestOptions): YRooms {
 
   workspace.subscribe({ committed, refused() {} })
   return {
-    enter(document, connection, permission) {
-      const guest = createYGuest(options, document, connection, permission, () => {
+    enter(document, connection, permission, kept) {
+      const leave = (): void => {
         const room = roomOf(document)
         room.delete(guest)
+        guests.delete(guest.subscriber)
         if (room.size === 0) rooms.delete(document)
-      })
+      }
+      const guest = createYGuest(options, document, connection, permission, leave, kept)
       roomOf(document).add(guest)
-      guest.greet()
+      guests.set(guest.subscriber, guest)
+      if (kept === undefined) guest.greet()
       return guest.session
     },
   }

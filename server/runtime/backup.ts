@@ -7,7 +7,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:f
 import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { RejoinError } from '../../shared/errors.ts'
-import { renewIdentity } from '../storage/sqlite.ts'
+import { renewIdentity } from '../storage/sqlite-file.ts'
 import { openDataFolder, workspaceFiles } from './data-folder.ts'
 
 type Say = (line: string) => void

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { systemEnvironment } from '../../shared/environment.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import { compactStore } from '../relay/compact.ts'
-import { openSqliteStore } from '../storage/sqlite.ts'
+import { openSqliteStore } from '../storage/sqlite-file.ts'
 import { openDataFolder } from './data-folder.ts'
 
 /**

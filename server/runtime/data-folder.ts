@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { Revocations } from '../auth/gate.ts'
 import type { RootStore } from '../mesh/roots.ts'
-import { openSqliteStore } from '../storage/sqlite.ts'
+import { openSqliteStore } from '../storage/sqlite-file.ts'
 import type { RelayStore } from '../storage/store.ts'
 import { openRootStore } from './root-store.ts'
 

@@ -5,11 +5,14 @@ import { RejoinError } from '../../shared/errors.ts'
 import { FRAME_BYTES_MAX } from '../../shared/limits.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
 import { decodeYMessage, encodeStep1, encodeStep2 } from '../relay/y-protocol.ts'
+import { tokenProtocols } from '../target.ts'
 
 export interface ViewOptions {
   /** Of the relay and workspace: `http://127.0.0.1:8787/acme`, or the address that a client connects to. */
   url: string
   document: string
+  /** Where the relay asks for one. */
+  token?: string | undefined
   /** A line of output. */
   say(line: string): void
 }
@@ -39,8 +42,9 @@ export async function tailDocument(options: ViewOptions): Promise<void> {
 }
 
 /** Hands over updates, the whole document first, for as long as `took` says to go on. */
-function follow({ url, document }: ViewOptions, took: (update: Uint8Array) => boolean): Promise<void> {
-  const socket = new WebSocket(addressOf(url, document), { maxPayload: MESSAGE_BYTES_MAX })
+function follow({ url, document, token }: ViewOptions, took: (update: Uint8Array) => boolean): Promise<void> {
+  const protocols = token ? tokenProtocols(token) : []
+  const socket = new WebSocket(addressOf(url, document), protocols, { maxPayload: MESSAGE_BYTES_MAX })
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => fail(new RejoinError('timeout', 'the relay does not answer')), ANSWER_WITHIN_MS)
     const end = (): void => {

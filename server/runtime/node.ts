@@ -13,10 +13,11 @@ import { errorBody, type HttpCode } from '../app.ts'
 import type { Log } from '../log.ts'
 import { type RelayLimits, TICK_EVERY_MS } from '../relay/limits.ts'
 import type { RelayCore } from '../relay/relay.ts'
+import { parseTarget } from '../target.ts'
 import { createAddresses, type Visitor } from './addresses.ts'
 import { watchLoad } from './load.ts'
 import { createSockets } from './sockets.ts'
-import { answerPlain, localAddress, parseTarget } from './upgrade.ts'
+import { answerPlain, localAddress } from './upgrade.ts'
 
 export interface NodeHost {
   /** Whether connections are taken. */
@@ -32,10 +33,10 @@ export interface NodeHostOptions {
   allowedOrigins: ReadonlySet<string>
   /** Permissions are asked for: it may be reached from anywhere. */
   guarded: boolean
-  /** Time has passed. */
-  tick: () => void
   /** A proxy in front says where requests come from. */
   trustProxy: boolean
+  /** Time has passed. */
+  tick: () => void
   fetch: (request: Request) => Response | Promise<Response>
   now: () => number
   /** For what strangers can cause as often as they like. */
@@ -78,8 +79,8 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
   const timer = setInterval(() => {
     core.tick()
     sockets.tick()
-    tick()
     load.tick()
+    tick()
   }, TICK_EVERY_MS)
   timer.unref()
 

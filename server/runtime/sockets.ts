@@ -11,8 +11,8 @@ import type { Connection, ConnectionHandler } from '../relay/connection.ts'
 import type { RelayLimits } from '../relay/limits.ts'
 import type { RelayCore } from '../relay/relay.ts'
 import { Y_HEAD_BYTES } from '../relay/y-protocol.ts'
+import { SUBPROTOCOL, shownToken, type Target } from '../target.ts'
 import type { Visitor } from './addresses.ts'
-import { SUBPROTOCOL, shownToken, type Target } from './upgrade.ts'
 
 export interface Sockets {
   readonly size: number
@@ -149,7 +149,8 @@ export function createSockets({ core, limits, now, broken }: SocketsOptions): So
     },
     accept(request, stream, head, target, visitor) {
       const server = target.protocol === 'sync' ? sync : yWebsocket
-      const token = target.protocol === 'sync' ? '' : shownToken(request)
+      const offered = request.headers['sec-websocket-protocol']
+      const token = target.protocol === 'sync' ? '' : shownToken(request.url ?? '', offered)
       server.handleUpgrade(request, stream, head, (webSocket) => converse(webSocket, stream, target, token, visitor))
       // Also where the handshake fails, and there is no WebSocket to close.
       stream.once('close', () => visitor.leave())

@@ -1,126 +1,24 @@
 /**
- * A relay's store in one SQLite file per workspace (node:sqlite): WAL, synchronous=FULL, so `commit` returns after the
- * disk's fsync. The statements are plain SQL that a Durable Object's SQLite takes as well.
+ * A relay's store on SQLite, the same on every runtime: which rows stand for what. How a database is opened, and when a commit
+ * is durable, is the runtime's (`sqlite-file`, `sqlite-object`).
  */
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { type Environment, systemEnvironment } from '../../shared/environment.ts'
 import { assert, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { fromHex, toHex } from '../../shared/hash.ts'
-import { type DocumentId, randomId } from '../../shared/ids.ts'
+import type { DocumentId } from '../../shared/ids.ts'
 import { EPOCHS_KEPT_MAX } from '../../shared/sync/places.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { rowChecksum } from './checksums.ts'
+import type { Database, Statement } from './database.ts'
 import * as rows from './rows.ts'
-import {
-  APPLICATION_ID,
-  CHECKSUMS_SINCE,
-  MIGRATIONS,
-  SCHEMA_VERSION,
-  STATEMENTS,
-  type StatementName,
-} from './schema.ts'
+import { STATEMENTS, type StatementName } from './schema.ts'
 import type { CommitBatch, Fold, RelayStore, TransferPiece, Trimmed } from './store.ts'
 
-/**
- * Pages of new files. A commit of a few hundred bytes changes six to nine pages, each of which is written whole to the WAL: at
- * 1 KiB that is half the bytes that it is at SQLite's 4 KiB. To read or write a megabyte takes two to three times as long, 2 ms.
- */
-const PAGE_BYTES = 1024
-/** Length of the WAL at which it is written back to the file: SQLite's own, counted in its pages of 4 KiB. */
-const WAL_BYTES = 4 * 1024 * 1024
-/** How long to wait for another process that holds the file (a backup, a shell) before failing. */
-const BUSY_TIMEOUT_MS = 5_000
 /** Document numbers kept in memory; about 100 bytes each, so 1 MB. */
 const NUMBERS_KEPT_MAX = 10_000
 
-/** Opens or creates the file. Raises `storage-failed` where it cannot be opened or is no store of this version. */
-export function openSqliteStore(path: string, environment: Environment = systemEnvironment): RelayStore {
-  try {
-    const database = new DatabaseSync(path)
-    try {
-      prepare(database, environment)
-      return createStore(database)
-    } catch (error) {
-      database.close()
-      throw error
-    }
-  } catch (error) {
-    throw toRejoinError(error, 'storage-failed', `the store ${path} does not open`)
-  }
-}
-
-/** Makes another replica of a copy of a store: with new ids it seals nothing twice. Raises `storage-failed`. */
-export function renewIdentity(path: string, environment: Environment = systemEnvironment): void {
-  try {
-    const database = new DatabaseSync(path)
-    try {
-      prepare(database, environment)
-      const { setMeta } = statements(database)
-      const id = randomId(environment)
-      for (const key of ['replica', 'origin']) setMeta.run(key, id, rowChecksum(rows.metaName(key, id)))
-    } finally {
-      database.close()
-    }
-  } catch (error) {
-    throw toRejoinError(error, 'storage-failed', `the store ${path} does not open`)
-  }
-}
-
-function prepare(database: DatabaseSync, environment: Environment): void {
-  database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
-  const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number }
-  const { application_id: id } = database.prepare('PRAGMA application_id').get() as { application_id: number }
-  if (version > SCHEMA_VERSION) {
-    throw new RejoinError('storage-failed', `the store is of version ${version}, this relay knows ${SCHEMA_VERSION}`)
-  }
-  if (version !== 0 && id !== APPLICATION_ID)
-    throw new RejoinError('storage-failed', 'the file belongs to another program')
-  if (version === 0)
-    database.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL`)
-  if (version < SCHEMA_VERSION) migrate(database, version, environment)
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
-  const { page_size: bytes } = database.prepare('PRAGMA page_size').get() as { page_size: number }
-  database.exec(`PRAGMA wal_autocheckpoint = ${Math.ceil(WAL_BYTES / bytes)}`)
-}
-
-function migrate(database: DatabaseSync, version: number, environment: Environment): void {
-  database.exec('BEGIN IMMEDIATE')
-  for (const migration of MIGRATIONS.slice(version)) database.exec(migration)
-  if (version === 0) {
-    const insert = database.prepare('INSERT INTO meta (key, value) VALUES (?, ?)')
-    const replica = randomId(environment)
-    insert.run('replica', replica)
-    insert.run('origin', replica)
-  }
-  if (version < CHECKSUMS_SINCE) addChecksums(database)
-  database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
-  database.exec('COMMIT')
-}
-
-/** To what rows of an older file say, right or wrong. */
-function addChecksums(database: DatabaseSync): void {
-  const tables: [table: string, checksumOf: (row: rows.Row) => Uint8Array][] = [
-    ['meta', (row) => rowChecksum(rows.metaName(String(row.key), String(row.value)))],
-    ['epochs', (row) => rowChecksum(rows.epochName({ epoch: String(row.epoch), start: Number(row.start) }))],
-    ['documents', rows.documentChecksum],
-    ['transfers', rows.transferChecksum],
-    [
-      'marks',
-      (row) => rowChecksum(rows.timeName({ offset: Number(row.offset), at: Number(row.at), bytes: Number(row.bytes) })),
-    ],
-    ['summary', (row) => rowChecksum(rows.summaryName(Number(row.head)), row.bytes as Uint8Array)],
-  ]
-  for (const [table, checksumOf] of tables) {
-    const key = table === 'meta' ? 'key' : 'rowid'
-    const put = database.prepare(`UPDATE ${table} SET checksum = ? WHERE ${key} = ?`)
-    for (const row of database.prepare(`SELECT *, ${key} AS place FROM ${table}`).all()) {
-      put.run(checksumOf(row), row.place as number | string)
-    }
-  }
-}
-
-function createStore(database: DatabaseSync): RelayStore {
+/** The store in a database that has the tables of this version. It owns the database. */
+export function createSqliteStore(database: Database): RelayStore {
   const sql = statements(database)
   const numbers = new Map<DocumentId, number>()
   let closed = false
@@ -128,9 +26,11 @@ function createStore(database: DatabaseSync): RelayStore {
   function numberOf(id: DocumentId): number | undefined {
     const known = numbers.get(id)
     if (known !== undefined) return known
-    const row = sql.number.get(id) as { number: number } | undefined
-    if (row !== undefined) remember(id, row.number)
-    return row?.number
+    const row = sql.number.get(id)
+    if (row === undefined) return undefined
+    const number = Number(row.number)
+    remember(id, number)
+    return number
   }
 
   function remember(id: DocumentId, number: number): void {
@@ -147,14 +47,10 @@ function createStore(database: DatabaseSync): RelayStore {
   /** All of it or nothing. */
   function transact<Result>(write: () => Result): Result {
     try {
-      database.exec('BEGIN IMMEDIATE')
-      const result = write()
-      database.exec('COMMIT')
-      return result
+      return database.transact(write)
     } catch (error) {
-      if (database.isTransaction) database.exec('ROLLBACK')
       numbers.clear()
-      throw toRejoinError(error, isFull(error) ? 'storage-full' : 'storage-failed', 'the commit failed')
+      throw toRejoinError(error, database.isFull(error) ? 'storage-full' : 'storage-failed', 'the commit failed')
     }
   }
 
@@ -259,7 +155,7 @@ function createStore(database: DatabaseSync): RelayStore {
   }
 
   /** One after the other, each read when it is asked for, so that no statement stays open. */
-  function* piecesOf(statement: StatementSync, where: DocumentRef, of: number, from: number): Iterable<PieceBytes> {
+  function* piecesOf(statement: Statement, where: DocumentRef, of: number, from: number): Iterable<PieceBytes> {
     for (let number = from; ; number++) {
       const row = statement.get(of, number)
       if (row === undefined) return
@@ -356,11 +252,7 @@ function createStore(database: DatabaseSync): RelayStore {
     forgetOwners: (since, count) => transact(() => forgetOwners(since, count)),
     marks: () => sql.marks.all().map(rows.toMark),
     trim: (through, count) => transact(() => trim(through, count)),
-    shrink(pages) {
-      database.exec(`PRAGMA incremental_vacuum(${pages})`)
-      const { freelist_count: left } = database.prepare('PRAGMA freelist_count').get() as { freelist_count: number }
-      return left > 0
-    },
+    shrink: (pages) => database.shrink(pages),
     close() {
       if (closed) return
       closed = true
@@ -369,11 +261,7 @@ function createStore(database: DatabaseSync): RelayStore {
   }
 }
 
-function statements(database: DatabaseSync): Record<StatementName, StatementSync> {
+function statements(database: Database): Record<StatementName, Statement> {
   const prepared = Object.entries(STATEMENTS).map(([name, text]) => [name, database.prepare(text)])
-  return Object.fromEntries(prepared) as Record<StatementName, StatementSync>
+  return Object.fromEntries(prepared) as Record<StatementName, Statement>
 }
-
-/** SQLITE_FULL, also behind an extended code. */
-const isFull = (error: unknown): boolean =>
-  error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 13

@@ -20,6 +20,8 @@ export interface SessionOptions {
   replica: ReplicaId
   /** Milliseconds, from the environment's clock. */
   now: number
+  /** A listener's conversation that was greeted before, and goes on: what it was is known elsewhere. */
+  greeted?: boolean
 }
 
 export interface Session {
@@ -48,8 +50,8 @@ export type { Action, Compared } from './action.ts'
 
 export function createSession(options: SessionOptions): Session {
   const { role } = options
-  let phase: Session['phase'] = 'greeting'
-  let greeted = false
+  let greeted = options.greeted ?? false
+  let phase: Session['phase'] = greeted ? 'live' : 'greeting'
   let scope: Scope = 'all'
   let place: Place | undefined
   let cataloged = true
@@ -91,7 +93,7 @@ export function createSession(options: SessionOptions): Session {
       return role === 'dialer' ? receiveAsDialer(message) : receiveAsListener(message)
     },
     heard(now) {
-      heardAt = now
+      heardAt = Math.max(heardAt, now)
     },
     tick(now) {
       if (phase === 'ended') return []

@@ -1,5 +1,5 @@
 /** What every store of a relay promises. A store's test calls `testRelayStore` with a way to make one. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test as testOnce } from 'vitest'
 import type { AnyEntry, Checkpoint, CommitBatch, Fold, RelayStore, StoredDocument } from '../../server/storage/store.ts'
 import { CHAIN_START } from '../../shared/causality/chain.ts'
 import { type DotRange, headOf } from '../../shared/causality/version-vector.ts'
@@ -47,7 +47,13 @@ export const bytesOf = (...bytes: number[]): Uint8Array => new Uint8Array(bytes)
 const ALICE = 'a'.repeat(16)
 const BOB = 'b'.repeat(16)
 
-export function testRelayStore(name: string, open: () => StoreUnderTest): void {
+/** `run` runs the body of each test, where that is only possible in some place. */
+export function testRelayStore(
+  name: string,
+  open: () => StoreUnderTest,
+  run: (body: () => void) => void | Promise<void> = (body) => body(),
+): void {
+  const test = (title: string, body: () => void): void => testOnce(title, () => run(body))
   describe(`the relay store ${name}`, () => {
     test('is empty at first, and knows who it is', () => {
       const { store, reopen } = open()

@@ -118,6 +118,22 @@ describe('Fieldnotes without a server', () => {
   })
 })
 
+describe('Fieldnotes from static hosting', () => {
+  test('[P6] a notebook that never saw a relay is filled with samples, and has them after a reload', async () => {
+    const relay = await startRelayProcess({ pages: demo })
+    const page = await openNotebookPage(await newProfile(browser), relay.url)
+    await installed(page)
+    await relay.kill()
+    await page.reload()
+    await page.getByTestId('fill').click()
+    await until('all are there', async () => (await rowOf(page, 'Start here').getAttribute('aria-setsize')) === '200')
+    await openByTitle(page, 'Spring count')
+    await tells(page, { receipt: 'device', storage: 'ok' })
+    await page.reload()
+    await openByTitle(page, 'Curlews, five winters')
+  })
+})
+
 describe('a new version', () => {
   test('is offered, and shown when asked for; other tabs go on with theirs', async () => {
     const pages = join(temporaryFolder(), 'pages')

@@ -59,6 +59,9 @@ describe('accessibility', () => {
         await page.getByTestId('settings-button').click()
         await page.getByTestId('settings').waitFor()
         await check(page, 'the settings')
+        await page.getByRole('button', { name: 'Network lab' }).click()
+        await page.locator('.node').first().waitFor()
+        await check(page, 'the lab')
       })
     }
   }

@@ -121,6 +121,38 @@ describe('IndexedDB', () => {
     expect(relay.url).toBeTruthy()
   })
 
+  test('tells how much room there is, and is asked to keep what it has', async () => {
+    const { page } = await start()
+    const room = await page.evaluate(() => window.estimateStorage())
+    expect(room?.quotaBytes).toBeGreaterThan(1_000_000)
+    expect(room?.usedBytes).toBeLessThan(room?.quotaBytes ?? 0)
+    const asked = await page.evaluate(() => window.persistStorage())
+    expect((await page.evaluate(() => window.estimateStorage()))?.persisted).toBe(asked)
+  })
+
+  test('[P5] a page that holds what is nowhere else asks before it is left, and no other one does', async () => {
+    const { relay, page } = await start()
+    await page.evaluate(() => window.guardUnload(window.me.workspace))
+    const asks = () => page.evaluate(() => !window.dispatchEvent(new Event('beforeunload', { cancelable: true })))
+    await page.evaluate(() => window.me.write('kept here'))
+    await page.evaluate(() => window.me.saved('device'))
+    expect(await asks()).toBe(false)
+    await relay.kill()
+    await page.evaluate(() => {
+      window.refuse = 'QuotaExceededError'
+    })
+    await page.evaluate(() => window.me.write('kept nowhere'))
+    const status = () => page.evaluate(() => window.me.workspaceStatus())
+    await until('it is said', async () => (await status()).storage === 'degraded')
+    expect(await asks()).toBe(true)
+    await page.evaluate(() => {
+      window.refuse = undefined
+    })
+    await page.evaluate(() => window.me.saved('device'))
+    await until('all is well', async () => (await status()).storage === 'ok')
+    expect(await asks()).toBe(false)
+  })
+
   test('[P6] that is not there: the page works, and syncs', async () => {
     const relay = await startRelayProcess({ pages })
     const profile = await browser.newContext()

@@ -23,6 +23,7 @@ export interface PersonOptions {
   user?: string
   document?: string
   storage?: 'indexeddb' | 'memory' | ReplicaStore
+  token?: string
   environment?: Environment
   dial?: Dial
 }
@@ -58,9 +59,9 @@ export interface Writing {
 const SAVED_WITHIN_MS = 45_000
 
 export async function openPerson(options: PersonOptions): Promise<Person> {
-  const { relay, workspace: id = 'acme', user, document = 'notes/today', storage, environment, dial } = options
+  const { relay, workspace: id = 'acme', user, document = 'notes/today', storage, token, environment, dial } = options
   const relays = relay === undefined ? [] : [relay]
-  const workspace = await openWorkspace({ id, user, relays, storage, environment, dial })
+  const workspace = await openWorkspace({ id, user, relays, storage, token, environment, dial })
   const note = workspace.open(document)
   await note.whenLoaded
   const { doc } = note

@@ -1,5 +1,6 @@
 /** A page with nothing on it: tests tell it what to do. */
 import * as Y from 'yjs'
+import { estimateStorage, guardUnload, persistStorage } from '../../../client/index.ts'
 import { openPerson, type Person, type PersonOptions } from '../../support/person.ts'
 
 declare global {
@@ -13,6 +14,9 @@ declare global {
     watchGaps(): void
     /** The longest times in which it could not, in milliseconds; the longest of Yjs' own transactions. */
     gaps: { page: number; yjs: number }
+    estimateStorage: typeof estimateStorage
+    persistStorage: typeof persistStorage
+    guardUnload: typeof guardUnload
     /** Given by the test: takes note outside of the browser. */
     told?: (token: string) => void
     /** How many sockets the page has that are open or being opened. */
@@ -27,6 +31,7 @@ declare global {
 }
 
 window.errors = []
+Object.assign(window, { estimateStorage, persistStorage, guardUnload })
 
 const opened = new Set<WebSocket>()
 window.WebSocket = class extends WebSocket {

@@ -65,7 +65,7 @@ let people = 0
 
 /** A client in the workspace `acme` of a relay. */
 export async function startClient(
-  relay: RunningRelay | undefined,
+  relay: Pick<RunningRelay, 'socketUrl'> | undefined,
   options: Partial<WorkspaceOptions> = {},
 ): Promise<Client> {
   const network = createNetwork()

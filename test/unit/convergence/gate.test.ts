@@ -18,6 +18,7 @@ describe('relays that ask for tokens', () => {
   test.each([
     ['4 replicas, 1 relay', { replicas: 4, relays: 1 }],
     ['2 replicas, 1 relay, one document', { replicas: 2, relays: 1, documents: 1 }],
+    ['4 replicas, 3 relays that talk', { replicas: 4, relays: 3, mesh: true }],
     ['3 replicas, 1 relay, 12 documents', { replicas: 3, relays: 1, documents: 12, durationMs: 30_000 }],
   ])('[P1][P2][P6][P8][P10] %s: 30 seeds', async (_name, options) => {
     const { failures, runs } = await simulate({

@@ -60,6 +60,10 @@ describe('the examples of the README', () => {
     expect(await runExample('provider')).toContain('synced true')
   })
 
+  it('who has a token may write', async () => {
+    expect(await runExample('tokens', 'docs/security.md')).toContain('write')
+  })
+
   it('[P10] the relays of a mesh meet', async () => {
     expect(await runExample('mesh', 'docs/mesh.md')).toContain('the second relay knows 1 other')
   })

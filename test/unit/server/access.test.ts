@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { checkOrigin, isLoopbackName, refusal } from '../../../server/access.ts'
-import { parseTarget } from '../../../server/runtime/upgrade.ts'
+import { parseTarget } from '../../../server/target.ts'
 
 const ALLOWED = new Set(['https://app.example.com'])
 

@@ -1,6 +1,6 @@
 /** A relay without sockets and without time: both are the test's. */
 import { type Authenticate, createGate } from '../../../server/auth/gate.ts'
-import type { Connection, ConnectionHandler } from '../../../server/relay/connection.ts'
+import type { Connection, ConnectionHandler, KeptGuest, KeptSync } from '../../../server/relay/connection.ts'
 import { RELAY_LIMITS, type RelayLimits } from '../../../server/relay/limits.ts'
 import { createRelayCore, type RelayCoreOptions } from '../../../server/relay/relay.ts'
 import { createMemoryStore } from '../../../server/storage/memory.ts'
@@ -23,8 +23,11 @@ export interface Bench {
   step(): boolean
   /** Lets all timers run out, also those that are set meanwhile: what is done in the background is done then. */
   rest(): void
-  sync(workspace: string): Socket
-  yWebsocket(workspace: string, document: string): Socket
+  /** Timers that are set. */
+  timers(): number
+  /** With `kept` it goes on from there. */
+  sync(workspace: string, kept?: KeptSync): Socket
+  yWebsocket(workspace: string, document: string, token?: string, kept?: KeptGuest): Socket
 }
 
 export interface Socket {
@@ -46,6 +49,7 @@ export function createBench(
   limits: Partial<RelayLimits> = {},
   ttlMs?: RelayCoreOptions['ttlMs'],
   auth?: { authenticate: Authenticate },
+  continued?: RelayCoreOptions['continued'],
 ): Bench {
   // Not 0, which stands for a time that is not known.
   let now = 1
@@ -68,6 +72,7 @@ export function createBench(
     gate: auth && createGate({ ...auth, ...environment, lifetimeMsMax: 3_600_000 }),
     limits: { ...RELAY_LIMITS, ...limits },
     ttlMs,
+    continued,
     soon: (commit) => void commits.push(commit),
     report: (error) => void reported.push(error),
     noted: (event, workspace) => void noted.push(`${event}: ${workspace}`),
@@ -100,8 +105,10 @@ export function createBench(
     rest() {
       for (let steps = 0; step(); steps++) if (steps > 100_000) throw new Error('the work has no end')
     },
-    sync: (workspace) => createSocket((connection) => core.sync(workspace, connection)),
-    yWebsocket: (workspace, document) => createSocket((connection) => core.yWebsocket(workspace, document, connection)),
+    timers: () => timers.size,
+    sync: (workspace, kept) => createSocket((connection) => core.sync(workspace, connection, kept)),
+    yWebsocket: (workspace, document, token, kept) =>
+      createSocket((connection) => core.yWebsocket(workspace, document, connection, token, kept)),
   }
 }
 
@@ -127,7 +134,16 @@ function createSocket(open: (connection: Connection) => ConnectionHandler): Sock
       socket.closedWith ??= code
     },
   }
-  const deaf: ConnectionHandler = { received() {}, drained() {}, tick() {}, closed() {} }
+  const deaf: ConnectionHandler = {
+    received() {},
+    drained() {},
+    tick() {},
+    heard() {},
+    closed() {},
+    changes: 0,
+    resting: false,
+    kept: () => ({ since: 0 }),
+  }
   const socket: Socket = {
     sent,
     unread: 0,

@@ -1,4 +1,5 @@
 /** A bare Rejoin client on a relay without sockets: it says what the test says, and keeps what it was told. */
+import type { KeptSync } from '../../../server/relay/connection.ts'
 import { toEntries } from '../../../shared/sync/runs.ts'
 import type { DocumentRef, UpdateRecord } from '../../../shared/update/record.ts'
 import { decodeFrame, encodeFrame, encodeMessage } from '../../../shared/wire/codec.ts'
@@ -18,8 +19,8 @@ export interface RejoinClient {
   forget(): void
 }
 
-export function rejoinClient(bench: Bench, workspace: string, replica: string): RejoinClient {
-  const socket = bench.sync(workspace)
+export function rejoinClient(bench: Bench, workspace: string, replica: string, kept?: KeptSync): RejoinClient {
+  const socket = bench.sync(workspace, kept)
   const send = (...messages: readonly Message[]) => socket.send(encodeFrame(messages.map(encodeMessage)))
 
   function received(): Message[]

@@ -1,0 +1,246 @@
+/**
+ * `RelayObject`: the relay of one workspace in one region, as a Durable Object. It runs the same core as a Node relay does, a turn
+ * at a time: an event is taken, what it brought is committed, and what its sockets go on from is taken down. Between turns it
+ * holds no timer and no outgoing socket, so that the platform lets it sleep; pings are answered without waking it.
+ */
+import { DurableObject } from 'cloudflare:workers'
+import { type Environment, systemEnvironment } from '../../shared/environment.ts'
+import { FRAME_BYTES_MAX } from '../../shared/limits.ts'
+import { errorBody } from '../app.ts'
+import { type Authenticate, createGate } from '../auth/gate.ts'
+import { atMostOften, createLog, errorFields } from '../log.ts'
+import { TICK_EVERY_MS } from '../relay/limits.ts'
+import { createRelayCore, type RelayCore } from '../relay/relay.ts'
+import { Y_HEAD_BYTES } from '../relay/y-protocol.ts'
+import { hasObjectStore, openObjectStore } from '../storage/sqlite-object.ts'
+import { parseTarget, SUBPROTOCOL, shownToken } from '../target.ts'
+import { createObjectMesh, type ObjectMesh } from './object-mesh.ts'
+import { authenticateOf, namespaceOf, OBJECT_LIMITS, objectOptions, regionsOf } from './object-options.ts'
+import { closeSocket, createObjectSockets, keptEpoch, type ObjectSockets } from './object-sockets.ts'
+import { objectName, parseObjectName, type Region } from './regions.ts'
+
+/** Commits of one object are at least so far apart: each costs a row for every document in it, beside those of its records. */
+const COMMIT_EVERY_MS = 20
+/** How often an alarm looks whether what it began is done. */
+const BUSY_LOOK_MS = 50
+/** What is done from time to time waits for so long at least. */
+const MAINTAIN_AFTER_MS = 60 * 60_000
+/** After a write the regions are compared, in case that one missed it; and again, where one could not be reached. */
+const COMPARE_AFTER_MS = 30_000
+const COMPARE_AGAIN_MS = 60_000
+/** The key under which it is kept which regions nobody has used. */
+const UNUSED = 'unused regions'
+
+const log = createLog({ write: (line) => console.error(line), human: false, now: Date.now })
+
+/** Whoever is let in is so in a turn of the object. */
+function inTurn(authenticate: Authenticate, environment: Environment): Authenticate {
+  return async (credentials) => {
+    try {
+      return await authenticate(credentials)
+    } finally {
+      environment.setTimer(() => {}, 0)
+    }
+  }
+}
+
+/** Export it from your Worker, and bind it in `wrangler.toml` with `new_sqlite_classes`. */
+export class RelayObject extends DurableObject<unknown> {
+  readonly #workspace: string
+  readonly #core: RelayCore
+  readonly #sockets: ObjectSockets
+  readonly #mesh: ObjectMesh
+  readonly #connectionsMax: number
+  /** Commits that wait for the end of the turn. */
+  #commits: (() => void)[] = []
+  #inTurn = false
+  #isCommitting = false
+  #committedAt = Number.NEGATIVE_INFINITY
+  #tickedAt = Date.now()
+  /** When the alarm is known to be set for. */
+  #alarmAt = Number.POSITIVE_INFINITY
+  /** Nobody has come since this object was last asleep without sockets. */
+  #isNew: boolean
+
+  constructor(ctx: DurableObjectState, env: unknown) {
+    super(ctx, env)
+    const options = objectOptions()
+    const { ttlMs } = options
+    const limits = { ...OBJECT_LIMITS, ...options.limits }
+    const environment: Environment = {
+      ...systemEnvironment,
+      setTimer: (callback, delayMs) => systemEnvironment.setTimer(() => this.#turn(callback), delayMs),
+    }
+    const flooding = atMostOften(log, Date.now)
+    const report = (error: unknown) => flooding('error', 'internal error', errorFields(error))
+    const webSockets = ctx.getWebSockets()
+    const { region, workspace } = parseObjectName(ctx.id.name ?? '')
+    this.#workspace = workspace
+    this.#connectionsMax = limits.connectionsMax
+    this.#isNew = webSockets.length === 0
+    this.#mesh = createObjectMesh({
+      regions: regionsOf(options).filter((other) => other !== region),
+      unused: ctx.storage.kv.get<Region[]>(UNUSED) ?? [],
+      keep: (unused) => ctx.storage.kv.put(UNUSED, unused),
+      call: (other, request) => this.#call(other, region, request),
+      environment,
+      trouble: (peer, { code, detail }) => flooding('info', 'peer trouble', { workspace, peer, code, message: detail }),
+      report,
+    })
+    const asked = authenticateOf(options, env as Record<string, unknown>, environment.now)
+    this.#core = createRelayCore({
+      gate: asked && createGate({ ...environment, ...asked, authenticate: inTurn(asked.authenticate, environment) }),
+      openStore: () => openObjectStore(ctx.storage, environment),
+      environment,
+      limits,
+      continued: keptEpoch(webSockets),
+      ttlMs: typeof ttlMs === 'number' ? () => ttlMs : ttlMs,
+      attach: (_, opened) => this.#mesh.attach(opened),
+      soon: (commit) => this.#soon(commit),
+      report,
+      noted: () => {},
+    })
+    this.#sockets = createObjectSockets({
+      core: this.#core,
+      bytesMax: { sync: FRAME_BYTES_MAX, 'y-websocket': limits.yMessageBytesMax + Y_HEAD_BYTES },
+      answeredAt: (webSocket) => ctx.getWebSocketAutoResponseTimestamp(webSocket),
+      later: (act) => void environment.setTimer(act, 0),
+    })
+    if (webSockets.length > 0) this.#sockets.restore(webSockets)
+    else ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'))
+  }
+
+  /** Takes a WebSocket; the Worker has looked at everything else. */
+  override fetch(request: Request): Response {
+    const { pathname, search } = new URL(request.url)
+    const target = parseTarget(pathname)
+    if (target?.workspace !== this.#workspace || request.headers.get('Upgrade') !== 'websocket') {
+      return Response.json(errorBody('not-found', 'there is no such path for WebSockets'), { status: 404 })
+    }
+    // Others may be gone for long: the platform does not say.
+    this.#turn(() => this.#tick())
+    if (this.#sockets.size >= this.#connectionsMax) {
+      const message = `${this.#sockets.size} connections are open, the most allowed`
+      return Response.json(errorBody('overloaded', message), { status: 503, headers: { 'Retry-After': '5' } })
+    }
+    const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket]
+    this.ctx.acceptWebSocket(server)
+    const offered = request.headers.get('Sec-WebSocket-Protocol')
+    this.#turn(() => this.#sockets.accept(server, target, shownToken(pathname + search, offered)))
+    if (this.#isNew) this.ctx.waitUntil(this.#compare())
+    // A token among them is not given back.
+    const isNamed = offered?.split(',').some((name) => name.trim() === SUBPROTOCOL)
+    const headers = isNamed ? { 'Sec-WebSocket-Protocol': SUBPROTOCOL } : undefined
+    return new Response(null, { status: 101, webSocket: client, headers })
+  }
+
+  override webSocketMessage(webSocket: WebSocket, data: string | ArrayBuffer): void {
+    this.#turn(() => this.#sockets.received(webSocket, data))
+  }
+
+  override webSocketClose(webSocket: WebSocket, code: number, reason: string): void {
+    this.#turn(() => this.#sockets.closed(webSocket))
+    closeSocket(webSocket, code, reason)
+  }
+
+  override webSocketError(webSocket: WebSocket): void {
+    this.#turn(() => this.#sockets.closed(webSocket))
+  }
+
+  /** The answer to the object of the workspace in another region; `undefined` where nobody has come to this one yet. */
+  exchange(from: Region, request: Uint8Array): Uint8Array | undefined {
+    if (!hasObjectStore(this.ctx.storage)) return undefined
+    let answer: Uint8Array | undefined
+    this.#turn(() => {
+      const leave = this.#core.use(this.#workspace)
+      answer = this.#mesh.answer(from, request)
+      leave()
+    })
+    return answer
+  }
+
+  /** May run twice, or be cut: all of it can be done again. */
+  override async alarm(): Promise<void> {
+    this.#alarmAt = Number.POSITIVE_INFINITY
+    try {
+      this.#turn(() => this.#core.maintain(this.#workspace))
+      await this.#compare()
+      while (this.#core.busy) await new Promise((resolve) => setTimeout(resolve, BUSY_LOOK_MS))
+    } finally {
+      await this.#plan(this.#dueAt())
+    }
+  }
+
+  /** Holds everything against the other regions; what fails is tried again by the alarm. */
+  async #compare(): Promise<void> {
+    this.#isNew = false
+    if (!this.#mesh.hasPeers) return
+    const leave = this.#core.use(this.#workspace)
+    try {
+      if (!(await this.#mesh.compare())) await this.#plan(Date.now() + COMPARE_AGAIN_MS)
+    } finally {
+      leave()
+    }
+  }
+
+  async #call(to: Region, from: Region, request: Uint8Array): Promise<Uint8Array | undefined> {
+    const namespace = namespaceOf<DurableObjectNamespace<RelayObject>>(this.env, objectOptions())
+    const stub = namespace.get(namespace.idFromName(objectName(to, this.#workspace)), { locationHint: to })
+    return await stub.exchange(from, request)
+  }
+
+  /** What one event brings: it is committed, or a timer is set for that, and what sockets go on from is taken down. */
+  #turn(act: () => void): void {
+    this.#inTurn = true
+    try {
+      if (Date.now() - this.#tickedAt >= TICK_EVERY_MS) this.#tick()
+      act()
+    } finally {
+      this.#inTurn = false
+      if (this.#commits.length > 0) this.#commitInTime()
+      this.#sockets.keep()
+    }
+  }
+
+  #soon(commit: () => void): void {
+    this.#commits.push(commit)
+    if (!this.#inTurn) queueMicrotask(() => this.#turn(() => {}))
+  }
+
+  /** At once, or where many write together with what others write. */
+  #commitInTime(): void {
+    const waitMs = COMMIT_EVERY_MS - Math.abs(Date.now() - this.#committedAt)
+    if (waitMs <= 0) return this.#commit()
+    if (this.#isCommitting) return
+    this.#isCommitting = true
+    setTimeout(() => this.#turn(() => this.#commit()), waitMs)
+  }
+
+  #commit(): void {
+    this.#isCommitting = false
+    this.#committedAt = Date.now()
+    for (const commit of this.#commits.splice(0)) commit()
+    const compareAt = this.#mesh.hasPeers ? Date.now() + COMPARE_AFTER_MS : undefined
+    if (this.#alarmAt > (compareAt ?? Number.MAX_VALUE)) this.ctx.waitUntil(this.#plan(compareAt ?? this.#dueAt()))
+  }
+
+  #dueAt(): number | undefined {
+    const at = this.#core.dueAt(this.#workspace)
+    return at === undefined ? undefined : Math.max(at, Date.now() + MAINTAIN_AFTER_MS)
+  }
+
+  #tick(): void {
+    this.#tickedAt = Date.now()
+    this.#sockets.heard()
+    this.#core.tick()
+  }
+
+  /** There is one alarm: it is set for the earliest of what was asked for. */
+  async #plan(at: number | undefined): Promise<void> {
+    if (at === undefined || at >= this.#alarmAt) return
+    this.#alarmAt = at
+    const current = await this.ctx.storage.getAlarm()
+    if (current === null || current > at) await this.ctx.storage.setAlarm(at)
+    else this.#alarmAt = current
+  }
+}

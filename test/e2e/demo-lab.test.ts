@@ -1,0 +1,65 @@
+/** The network lab: a world in the page that parts and joins, and says so. */
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { launchBrowser } from '../support/browser.ts'
+import { buildDemo, newProfile, openNotebookPage } from '../support/fieldnotes.ts'
+import { until } from '../support/lifetime.ts'
+import { startRelayProcess } from '../support/relay-process.ts'
+
+let browser: Browser
+let demo: string
+beforeAll(async () => {
+  browser = await launchBrowser()
+  demo = await buildDemo()
+})
+afterAll(() => browser.close())
+
+describe('the network lab', () => {
+  test('[P1][P10] parts where it is cut, keeps hints, and joins when it is healed, with no relay but its own', async () => {
+    const relay = await startRelayProcess({ pages: demo })
+    const page = await openNotebookPage(await newProfile(browser), relay.url)
+    await page.evaluate(async () => void (await navigator.serviceWorker.ready))
+    // From here on it runs as from static hosting: what it needs is in the page.
+    await relay.kill()
+    await page.getByTestId('status-all').click()
+    await page.getByTestId('open-lab').click()
+    await says(page, /^All replicas hold the same/)
+    const holds = async (name: string) =>
+      (await page.locator(`.node[data-name="${name}"] .press`).getAttribute('aria-label')) ?? ''
+    await until('everybody has written', async () => /A\d+ B\d+ C\d+ D\d+ E\d+/.test(await holds('r3')), {
+      seen: () => holds('r3'),
+    })
+
+    await page.locator('.node[data-name="Ada"] .press').click()
+    await page.locator('.node[data-name="r2"] .press').click()
+    await says(page, /^Parted: \d versions among 8 replicas/)
+    expect(await holds('r2')).toContain('stopped')
+    expect(await holds('Ada')).toContain('offline')
+    await until('others keep for it what it misses', async () =>
+      (await page.locator('.owed').allTextContents()).some((owed) => /^\d+ kept$/.test(owed)),
+    )
+
+    await page.getByText('Everybody writes').click()
+    await page.getByTestId('heal').click()
+    await says(page, /^Joined: 8 replicas that held \d different versions hold one again/)
+    const vectors = await Promise.all(['Ada', 'Ben', 'Cleo', 'Dov', 'Eve', 'r1', 'r2', 'r3'].map(holds))
+    expect(new Set(vectors.map((label) => /holds (.*)\. Press/.exec(label)?.[1])).size).toBe(1)
+    await until('the reconnect is measured', async () => (await page.locator('.costs tr').count()) > 1)
+    const [cells] = await page
+      .locator('.costs tr:nth-child(2)')
+      .evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent ?? '')))
+    expect(cells?.[0]).toMatch(/^\w+ to R\d$/)
+    expect(bytesOf(cells?.[2])).toBeLessThan(bytesOf(cells?.[3]))
+  })
+})
+
+/** `1.2 kB` */
+function bytesOf(words = ''): number {
+  const [, value = '0', unit] = /^([\d.]+) (\w+)$/.exec(words) ?? []
+  return Number(value) * (unit === 'kB' ? 1_000 : 1)
+}
+
+async function says(page: Page, what: RegExp): Promise<void> {
+  const said = async (): Promise<string> => (await page.getByTestId('lab-verdict').textContent()) ?? ''
+  await until(`the lab says ${what}`, async () => what.test(await said()), { withinMs: 90_000, seen: said })
+}

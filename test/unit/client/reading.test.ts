@@ -1,0 +1,86 @@
+/** A Y.Doc that was given something whose ground is missing: it is noticed within a second, and asked for. */
+import { describe, expect, test } from 'vitest'
+import * as Y from 'yjs'
+import { createReading } from '../../../client/reading.ts'
+import { CHAIN_START } from '../../../shared/causality/chain.ts'
+import { systemEnvironment } from '../../../shared/environment.ts'
+import { seal } from '../../../shared/update/record.ts'
+import { createChance } from '../../sim/time/chance.ts'
+import { createClock } from '../../sim/time/clock.ts'
+import { durable, entriesOf, NOTE, openLog, PEER } from '../../support/stores.ts'
+
+async function start() {
+  const log = await openLog(durable())
+  await log.ensure(NOTE)
+  const clock = createClock(createChance(1))
+  const doc = new Y.Doc()
+  let asked = 0
+  const reading = createReading({
+    where: NOTE,
+    doc,
+    log,
+    environment: {
+      ...systemEnvironment,
+      now: clock.now,
+      setTimer: (callback, delayMs) => clock.after(delayMs, callback),
+    },
+    counted() {},
+    storage() {},
+    lacking: () => asked++,
+    report(error) {
+      throw error
+    },
+  })
+  await reading.load()
+  const updates: Uint8Array[] = []
+  const author = new Y.Doc()
+  author.on('update', (update) => updates.push(update))
+  for (const word of ['a', 'b', 'c']) author.getText('text').insert(author.getText('text').length, word)
+  let origins = 0
+  /** As somebody else's record, each under an origin of its own. */
+  const give = async (n: number): Promise<void> => {
+    const origin = String(++origins).padStart(16, '0')
+    const record = seal(NOTE, { origin, seq: 1, kind: 'yjs-v1', bytes: updates[n] ?? new Uint8Array() }, CHAIN_START)
+    const { arrived } = await log.take([entriesOf(record)], PEER)
+    reading.arrived(arrived.get(NOTE.document) ?? [])
+  }
+  return { clock, doc, reading, give, asked: () => asked, pass: (ms: number) => clock.run(clock.now() + ms) }
+}
+
+describe('a Y.Doc that lacks something', () => {
+  test('[P10] is mended by asking once a second has passed', async () => {
+    const { doc, give, asked, pass } = await start()
+    await give(2)
+    expect(doc.store.pendingStructs).not.toBeNull()
+    await pass(900)
+    expect(asked()).toBe(0)
+    await pass(200)
+    expect(asked()).toBe(1)
+    await give(0)
+    await give(1)
+    expect(doc.getText('text').toString()).toBe('abc')
+    await pass(60_000)
+    expect(asked()).toBe(1)
+  })
+
+  test('[P7] asks a bounded number of times, and not at all for what comes by itself or for a Y.Doc that was ended', async () => {
+    const first = await start()
+    await first.give(1)
+    await first.give(0)
+    await first.pass(60_000)
+    expect(first.asked()).toBe(0)
+
+    const never = await start()
+    for (let times = 0; times < 50; times++) {
+      await never.give(2)
+      await never.pass(1_500)
+    }
+    expect(never.asked()).toBe(5)
+
+    const ended = await start()
+    await ended.give(1)
+    ended.reading.end()
+    await ended.pass(60_000)
+    expect(ended.asked()).toBe(0)
+  })
+})

@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { WebsocketProvider } from 'y-websocket'
+import * as Y from 'yjs'
+import { startWorkerd, type WorkerdRelay } from '../support/workerd.ts'
+import { isSynced, startClient } from '../unit/client/support.ts'
+import { cleanUp, until } from '../unit/server/support.ts'
+
+let relay: WorkerdRelay
+
+beforeAll(async () => {
+  relay = await startWorkerd('test/workers/regions/wrangler.toml')
+})
+
+afterAll(() => relay.close())
+
+/** An unmodified client whose requests are for a region. */
+function stockIn(region: string, workspace: string) {
+  const doc = new Y.Doc()
+  const provider = new WebsocketProvider(`${relay.socketUrl}/y/${workspace}`, 'note', doc, {
+    disableBc: true,
+    params: { region },
+  })
+  cleanUp(() => {
+    provider.destroy()
+    provider.awareness.destroy()
+  })
+  return { text: doc.getText('text'), provider }
+}
+
+describe('three regions in workerd', () => {
+  test('[P1] a Rejoin client in one and unmodified WebsocketProviders in the others converge', async () => {
+    const ada = await startClient(relay, { id: 'world' })
+    const note = ada.open()
+    note.type('weur ')
+    await isSynced(ada)
+    // For the first time in either.
+    const [enam, apac] = [stockIn('enam', 'world'), stockIn('apac', 'world')]
+    await until('both have what was written before', () => [enam, apac].every(({ text }) => text.length === 5))
+    enam.text.insert(5, 'enam ')
+    await until('it is everywhere', () => note.read().length === 10 && apac.text.length === 10)
+    apac.text.insert(10, 'apac')
+    note.type('!')
+    const texts = () => [note.read(), enam.text.toString(), apac.text.toString()]
+    await until('all read the same', () => texts().every((text) => text.length === 15 && text === texts()[0]))
+    expect(relay.errors()).toEqual([])
+  })
+
+  test('[P2] a receipt of two relays comes when another region has it', async () => {
+    const ada = await startClient(relay, { id: 'receipts' })
+    const note = ada.open()
+    stockIn('enam', 'receipts')
+    note.type('a')
+    await note.saved({ relays: 2 })
+    expect(await relay.query('receipts', 'SELECT COUNT(*) AS count FROM log')).toEqual([{ count: 1 }])
+    const there = await relay.query('receipts', 'SELECT COUNT(*) AS count FROM log', 'enam')
+    expect(there).toEqual([{ count: 1 }])
+  })
+})
