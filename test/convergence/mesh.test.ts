@@ -7,8 +7,10 @@ import { openPerson, type Person } from '../support/person.ts'
 import { seeded } from '../support/random.ts'
 import { seedOfTest } from '../support/seed.ts'
 
+/** Each is somebody else: one user's tabs would share a connection. */
 async function openAt({ socketUrl }: MeshProcess): Promise<Person> {
-  const person = await openPerson({ relay: socketUrl, storage: createMemoryReplicaStore({ durable: true }) })
+  const storage = createMemoryReplicaStore({ durable: true })
+  const person = await openPerson({ relay: socketUrl, user: socketUrl, storage })
   cleanUp(() => person.leave())
   return person
 }

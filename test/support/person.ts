@@ -19,6 +19,8 @@ export interface PersonOptions {
   /** Address of a relay; without one they work alone. */
   relay?: string
   workspace?: string
+  /** Several who keep something in one process are several users: the tabs of one share a connection. */
+  user?: string
   document?: string
   storage?: 'indexeddb' | 'memory' | ReplicaStore
   token?: string
@@ -57,9 +59,9 @@ export interface Writing {
 const SAVED_WITHIN_MS = 45_000
 
 export async function openPerson(options: PersonOptions): Promise<Person> {
-  const { relay, workspace: id = 'acme', document = 'notes/today', storage, token, environment, dial } = options
+  const { relay, workspace: id = 'acme', user, document = 'notes/today', storage, token, environment, dial } = options
   const relays = relay === undefined ? [] : [relay]
-  const workspace = await openWorkspace({ id, relays, storage, token, environment, dial })
+  const workspace = await openWorkspace({ id, user, relays, storage, token, environment, dial })
   const note = workspace.open(document)
   await note.whenLoaded
   const { doc } = note
