@@ -121,7 +121,7 @@ export function createComparing(talk: Talk, sending: Sending): Comparing {
 
   async function serve(message: Vector): Promise<void> {
     // What it holds it holds, whoever brought it.
-    for (const [origin, { seq }] of message.vector) offers.settle(message.document, origin, seq)
+    for (const [origin, { seq }] of message.vector) offers.held(message.document, origin, seq)
     const { transfer, records } = await lacking(message)
     if (transfer !== undefined && !(await sending.sendPieces(message, transfer))) return repair(message.document)
     for (const record of records) offers.serve(message.document, record.origin, record.seq)

@@ -13,6 +13,10 @@ export interface Offers {
   addTombstone(offset: number, document: DocumentId): void
   /** Sent in answer to a version vector: it counts until acknowledged but lies before the watermark's reach. */
   serve(document: DocumentId, origin: OriginId, seq: number): void
+  /** The relay takes something of this document only from others. */
+  leave(document: DocumentId): void
+  /** The relay has records of this origin up to `seq`, whoever brought them: of what was left to others nothing is waited for. */
+  held(document: DocumentId, origin: OriginId, seq: number): void
   /** Records of this origin up to `seq` are acknowledged, or will never be. */
   settle(document: DocumentId, origin: OriginId, seq: number): void
   /** The relay is in the epoch that the tombstone of this document told. */
@@ -45,6 +49,7 @@ const sizeOf = ({ offered }: Entry): number => offered?.record.bytes.length ?? 0
 export function createOffers(): Offers {
   let queue: Entry[] = []
   const served = new Map<string, number>()
+  const left = new Set<DocumentId>()
   let bytes = 0
 
   function drop(goes: (entry: Entry) => boolean): void {
@@ -55,6 +60,15 @@ export function createOffers(): Offers {
     }
     const first = queue.findIndex((each) => !each.done)
     queue = first < 0 ? [] : queue.slice(first)
+  }
+
+  function settle(document: DocumentId, origin: OriginId, seq: number): void {
+    const key = `${document}\u0000${origin}`
+    if ((served.get(key) ?? Infinity) <= seq) served.delete(key)
+    drop(({ offered }) => {
+      if (offered === undefined || offered.where.document !== document) return false
+      return offered.record.origin === origin && offered.record.seq <= seq
+    })
   }
 
   return {
@@ -70,14 +84,11 @@ export function createOffers(): Offers {
       const key = `${document}\u0000${origin}`
       served.set(key, Math.max(seq, served.get(key) ?? 0))
     },
-    settle(document, origin, seq) {
-      const key = `${document}\u0000${origin}`
-      if ((served.get(key) ?? Infinity) <= seq) served.delete(key)
-      drop(({ offered }) => {
-        if (offered === undefined || offered.where.document !== document) return false
-        return offered.record.origin === origin && offered.record.seq <= seq
-      })
+    leave: (document) => void left.add(document),
+    held(document, origin, seq) {
+      if (left.has(document)) settle(document, origin, seq)
     },
+    settle,
     forget(document) {
       for (const key of served.keys()) if (key.startsWith(`${document}\u0000`)) served.delete(key)
       drop((each) => each.document === document)

@@ -139,11 +139,11 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
       case 'store':
         // What the relay sends it has.
         for (const { origin, first, updates } of action.entries.runs) {
-          offers.settle(action.entries.document, origin, first + updates.length - 1)
+          offers.held(action.entries.document, origin, first + updates.length - 1)
         }
         return [{ type: 'entries', entries: action.entries }]
       case 'piece':
-        for (const [origin, { seq }] of action.piece.vector ?? []) offers.settle(action.piece.document, origin, seq)
+        for (const [origin, { seq }] of action.piece.vector ?? []) offers.held(action.piece.document, origin, seq)
         return [{ type: 'piece', piece: action.piece }]
       case 'deleted':
         offers.settleTombstone(action.ref.document)
@@ -204,6 +204,7 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
   function leaveToOthers(message: Refused): void {
     const { document, origin, request, code, detail } = message
     left.set(document, refOf(message))
+    offers.leave(document)
     const isOwn = origin === log.replica || request > 0
     if (isOwn && !strangers.has(document)) strangers.set(document, { code, detail, since: talk.environment.now() })
   }

@@ -118,7 +118,8 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
     if (guarded && !addresses.hasRoom(addresses.of(request))) {
       return `${limits.connectionsPerAddressMax} connections from one address are open, the most allowed`
     }
-    return load.excess()
+    // Without permissions it is one machine's own: who asks too much of it waits.
+    return guarded ? load.excess() : undefined
   }
 
   async function stop(): Promise<void> {
