@@ -14,7 +14,7 @@ const USED_AT_COARSE_MS = 3_600_000
  * The numbers of the rounds that this tab has begun, by those that its sessions wished for: two tabs may wish for the same one.
  */
 export interface Rounds {
-  /** The note as the log takes it. */
+  /** The note as the log takes it; what it is to begin is owed until it has begun. */
   named(note: PeerNote): PeerNote
   /** The round of this note has begun; `undefined`: it may not begin yet, and the next note with a place begins it. */
   begun(note: PeerNote, round: number | undefined): void
@@ -27,6 +27,8 @@ export function createRounds(): Rounds {
   return {
     named(note) {
       const key = keyOf(note)
+      // A transaction that fails has begun nothing.
+      if (note.begin) owed.add(key)
       if (owed.has(key) && note.place !== undefined) return { ...note, begin: true }
       return { ...note, round: given.get(key) ?? note.round }
     },

@@ -153,6 +153,11 @@ const FAILED: readonly Failed[] = [
     options: { relays: 3, ...ANY_EDITS },
   },
   {
+    title: '[P10] a round whose first note was aborted begins with the next one',
+    seed: 1,
+    options: { relays: 1, faults: ['relay restore', 'break', 'abort'], ...ANY_EDITS },
+  },
+  {
     title: '[P10] records are offered after what they build on, in whatever order they came',
     seed: 33_614,
     options: { relays: 3, ...ANY_EDITS },
