@@ -15,7 +15,10 @@ export interface Offers {
   serve(document: DocumentId, origin: OriginId, seq: number): void
   /** The relay takes something of this document only from others. */
   leave(document: DocumentId): void
-  /** The relay has records of this origin up to `seq`, whoever brought them: of what was left to others nothing is waited for. */
+  /**
+   * The relay has records of this origin up to `seq`, whoever brought them: what was sent in answer to a vector, and what was left to
+   * others, is not waited for.
+   */
   held(document: DocumentId, origin: OriginId, seq: number): void
   /** Records of this origin up to `seq` are acknowledged, or will never be. */
   settle(document: DocumentId, origin: OriginId, seq: number): void
@@ -62,9 +65,13 @@ export function createOffers(): Offers {
     queue = first < 0 ? [] : queue.slice(first)
   }
 
-  function settle(document: DocumentId, origin: OriginId, seq: number): void {
+  function settleServed(document: DocumentId, origin: OriginId, seq: number): void {
     const key = `${document}\u0000${origin}`
     if ((served.get(key) ?? Infinity) <= seq) served.delete(key)
+  }
+
+  function settle(document: DocumentId, origin: OriginId, seq: number): void {
+    settleServed(document, origin, seq)
     drop(({ offered }) => {
       if (offered === undefined || offered.where.document !== document) return false
       return offered.record.origin === origin && offered.record.seq <= seq
@@ -87,6 +94,7 @@ export function createOffers(): Offers {
     leave: (document) => void left.add(document),
     held(document, origin, seq) {
       if (left.has(document)) settle(document, origin, seq)
+      else settleServed(document, origin, seq)
     },
     settle,
     forget(document) {
