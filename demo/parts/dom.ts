@@ -38,10 +38,8 @@ export function makeButton({ label, icon, text, class: className, testid, act }:
   if (icon === undefined) button.append(text ?? label)
   else button.append(makeIcon(icon))
   if (icon !== undefined && text !== undefined) button.append(make('span', {}, text))
-  if (icon !== undefined && text === undefined) {
-    button.ariaLabel = label
-    button.title = label
-  }
+  if (icon !== undefined) button.ariaLabel = text ?? label
+  if (icon !== undefined && text === undefined) button.title = label
   button.addEventListener('click', act)
   return button
 }

@@ -1,8 +1,8 @@
 /** Random edits under random faults, from seeds: whatever happened, healed replicas agree and nothing acknowledged is lost. */
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
-import { createWorld, FAULT_KINDS, runSeed, type SimulateOptions, simulate, UNSETTLED } from '../../sim/index.ts'
-import { openTrace, replay } from '../../support/traces.ts'
+import { createWorld, FAULT_KINDS, runSeed, type SimulateOptions, simulate, UNSETTLED } from '../sim/index.ts'
+import { openTrace, replay } from '../support/traces.ts'
 
 const WORLDS: [name: string, options: Omit<SimulateOptions, 'seeds'>][] = [
   ['4 replicas, 1 relay', { replicas: 4, relays: 1 }],

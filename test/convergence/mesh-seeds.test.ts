@@ -1,8 +1,8 @@
 /** Relays that gossip in the simulator: real clients and relays under random faults of everything, links between relays included. */
 import { describe, expect, test } from 'vitest'
-import { createBody, decodeBody } from '../../../server/mesh/body.ts'
-import type { MeshTransport } from '../../../server/mesh/mesh.ts'
-import { type Chance, FAULT_KINDS, FAULTS, runSeed, type SimulateOptions, simulate } from '../../sim/index.ts'
+import { createBody, decodeBody } from '../../server/mesh/body.ts'
+import type { MeshTransport } from '../../server/mesh/mesh.ts'
+import { type Chance, FAULT_KINDS, FAULTS, runSeed, type SimulateOptions, simulate } from '../sim/index.ts'
 
 const WORLDS: [name: string, seeds: number, options: Omit<SimulateOptions, 'seeds'>][] = [
   ['3 relays', 40, { relays: 3 }],

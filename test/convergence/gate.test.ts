@@ -1,6 +1,6 @@
 /** Worlds in which relays ask who somebody is: nothing honest is refused, whatever fails, and tokens that end are renewed. */
 import { describe, expect, test } from 'vitest'
-import { FAULT_KINDS, type SimulateOptions, simulate, UNSETTLED } from '../../sim/index.ts'
+import { FAULT_KINDS, type SimulateOptions, simulate, UNSETTLED } from '../sim/index.ts'
 
 /** Everybody is somebody else, for some seconds at a time. */
 const bend: SimulateOptions['bend'] = {
