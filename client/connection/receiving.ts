@@ -171,6 +171,9 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     const name = `${where.document}\u0000${origin}`
     if (forks.has(name)) return
     forks.add(name)
+    // What was held under that name goes, also of what lies before the place: until it is fetched there is none to go on from.
+    talk.unsettle()
+    progress.place = undefined
     const held = await log.unseal(where.document, origin)
     offers.forget(where.document)
     host.forked(where.document, origin)
