@@ -5,19 +5,19 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
-import { compactFolder } from '../../../server/runtime/compact.ts'
-import { verifyFolder } from '../../../server/runtime/verify.ts'
-import { openSqliteStore } from '../../../server/storage/sqlite-file.ts'
-import { type Verified, verifySteps } from '../../../server/storage/verify.ts'
-import { hashJoinedLog } from '../../../shared/update/joined-log.ts'
-import { seeded } from '../../support/random.ts'
-import { allRead, isSynced, noise, startClient } from '../client/support.ts'
-import { startRelay, temporaryFolder } from './support.ts'
+import { compactFolder } from '../../server/runtime/compact.ts'
+import { verifyFolder } from '../../server/runtime/verify.ts'
+import { openSqliteStore } from '../../server/storage/sqlite-file.ts'
+import { type Verified, verifySteps } from '../../server/storage/verify.ts'
+import { hashJoinedLog } from '../../shared/update/joined-log.ts'
+import { seeded } from '../support/random.ts'
+import { allRead, isSynced, noise, startClient } from '../unit/client/support.ts'
+import { startRelay, temporaryFolder } from '../unit/server/support.ts'
 
 /** REJOIN_FLIPS=10000 for the figure in docs/security.md. */
 const FLIPS = Number(process.env.REJOIN_FLIPS ?? 2_000)
 
-const CLI = join(import.meta.dirname, '../../../server/cli.ts')
+const CLI = join(import.meta.dirname, '../../server/cli.ts')
 
 interface Data {
   folder: string

@@ -3,12 +3,12 @@ import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
-import { createMemoryReplicaStore } from '../../../client/replica/memory.ts'
-import { PIECE_BYTES_TARGET } from '../../../shared/limits.ts'
-import { startNetworkProxy } from '../../support/network-proxy.ts'
-import { seeded } from '../../support/random.ts'
-import { startRelay, temporaryFolder, until } from '../server/support.ts'
-import { isSynced, noise, readAtRelay, startClient, startRelayAt } from './support.ts'
+import { createMemoryReplicaStore } from '../../client/replica/memory.ts'
+import { PIECE_BYTES_TARGET } from '../../shared/limits.ts'
+import { startNetworkProxy } from '../support/network-proxy.ts'
+import { seeded } from '../support/random.ts'
+import { isSynced, noise, readAtRelay, startClient, startRelayAt } from '../unit/client/support.ts'
+import { startRelay, temporaryFolder, until } from '../unit/server/support.ts'
 
 const CUTS = 30
 /** Pieces of the large document, at least. */
