@@ -3,13 +3,13 @@
  * has been given is counted, so that nothing is read twice and a gap is noticed. Nothing here throws into Yjs.
  */
 import * as Y from 'yjs'
+import { backoff } from '../shared/backoff.ts'
 import type { VersionVector } from '../shared/causality/version-vector.ts'
 import type { Environment } from '../shared/environment.ts'
 import { isOfStorage, type RejoinError, toRejoinError } from '../shared/errors.ts'
 import type { OriginId } from '../shared/ids.ts'
 import { joinUpdates } from '../shared/update/join.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
-import { backoff } from './connection/backoff.ts'
 import type { Waiting } from './replica/store.ts'
 import type { Arrived, ArrivedPieces, HeldDocument, LoadedDocument, UpdateLog } from './replica/update-log.ts'
 

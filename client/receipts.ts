@@ -1,9 +1,10 @@
 /** Waiting for receipts: who asked for one is told when everything typed before is as safe as asked for (P2). */
+
+import { backoff } from '../shared/backoff.ts'
 import { covers } from '../shared/causality/version-vector.ts'
 import type { Environment } from '../shared/environment.ts'
 import { isOfStorage, RejoinError } from '../shared/errors.ts'
 import type { DocumentId } from '../shared/ids.ts'
-import { backoff } from './connection/backoff.ts'
 import type { Outstanding, UpdateLog } from './replica/update-log.ts'
 import type { Confirmation } from './tabs/channel.ts'
 

@@ -3,6 +3,7 @@
  * be stored is kept, shown as degraded, and tried again (P5, P6).
  */
 import * as Y from 'yjs'
+import { backoff } from '../shared/backoff.ts'
 import type { Environment } from '../shared/environment.ts'
 import { type ErrorCode, type RejoinError, toRejoinError } from '../shared/errors.ts'
 import type { ReplicaId } from '../shared/ids.ts'
@@ -10,7 +11,6 @@ import { inspectUpdate } from '../shared/update/inspect.ts'
 import { createIntervalIndex } from '../shared/update/intervals.ts'
 import { joinUpdates } from '../shared/update/join.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
-import { backoff } from './connection/backoff.ts'
 import type { BranchRow } from './replica/store.ts'
 import type { UpdateLog } from './replica/update-log.ts'
 

@@ -3,8 +3,9 @@
  * with full jitter (open); then it is tried again (half-open), and after a connection that lasted it is as good as any (closed).
  * Among those that may be tried it is the turn of the one that was tried longest ago.
  */
+
+import { backoff } from '../../shared/backoff.ts'
 import type { Environment } from '../../shared/environment.ts'
-import { backoff } from './backoff.ts'
 
 export interface Health {
   /** Whose turn it is, and in how many milliseconds. */

@@ -68,11 +68,7 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     const taken = await unlessBroken(store(incoming), noted)
     host.storing(problem)
     if (taken === undefined) return passOn(incoming)
-    // Until what did not fit is fetched there is no place to go on from.
-    if (taken.unfit.length > 0) {
-      talk.unsettle()
-      progress.place = undefined
-    }
+    if (taken.unfit.length > 0) leavePlace()
     show(taken)
     for (const document of [...taken.arrived.keys(), ...taken.pieces.keys()]) refusals.delete(document)
     for (const each of incoming) if (each.type === 'entries') reviveLater(each.entries)
@@ -83,6 +79,12 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     for (const { where } of taken.unfit) sending.want(where.document)
     comparing.reached()
     if (progress.sending) await sending.send()
+  }
+
+  /** Until what is missing is fetched there is no place to go on from. */
+  function leavePlace(): void {
+    talk.unsettle()
+    progress.place = undefined
   }
 
   /** A transaction that is aborted once mostly works the next time; what is not stored has to be fetched again, in its order. */
@@ -171,9 +173,8 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     const name = `${where.document}\u0000${origin}`
     if (forks.has(name)) return
     forks.add(name)
-    // What was held under that name goes, also of what lies before the place: until it is fetched there is none to go on from.
-    talk.unsettle()
-    progress.place = undefined
+    // What was held under that name goes, also of what lies before the place.
+    leavePlace()
     const held = await log.unseal(where.document, origin)
     offers.forget(where.document)
     host.forked(where.document, origin)

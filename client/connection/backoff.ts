@@ -1,1 +1,0 @@
-export { backoff } from '../../shared/backoff.ts'
