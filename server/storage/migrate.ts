@@ -4,8 +4,9 @@ import { RejoinError } from '../../shared/errors.ts'
 import { randomId } from '../../shared/ids.ts'
 import { rowChecksum } from './checksums.ts'
 import type { Database } from './database.ts'
+import { PART_BYTES_MAX, toParts } from './parts.ts'
 import * as rows from './rows.ts'
-import { CHECKSUMS_SINCE, MIGRATIONS, SCHEMA_VERSION } from './schema.ts'
+import { CHECKSUMS_SINCE, MIGRATIONS, PARTS_SINCE, SCHEMA_VERSION, STATEMENTS } from './schema.ts'
 
 /** `version`: the one that the tables have; 0 where there are none. Call it in a transaction. Raises `storage-failed` for a later one. */
 export function migrate(database: Database, version: number, environment: Environment): void {
@@ -20,6 +21,7 @@ export function migrate(database: Database, version: number, environment: Enviro
     insert.run('origin', replica)
   }
   if (version < CHECKSUMS_SINCE) addChecksums(database)
+  if (version < PARTS_SINCE) part(database)
 }
 
 /** To what rows of an older file say, right or wrong. */
@@ -41,5 +43,19 @@ function addChecksums(database: Database): void {
     for (const row of database.prepare(`SELECT *, ${key} AS place FROM ${table}`).all()) {
       put.run(checksumOf(row), row.place as number | string)
     }
+  }
+}
+
+/** What is larger than a part, one at a time: a row of an older file may be as large as its document is old. */
+function part(database: Database): void {
+  const large = database.prepare('SELECT document FROM checkpoints WHERE length(intervals) > ?').all(PART_BYTES_MAX)
+  const get = database.prepare('SELECT intervals FROM checkpoints WHERE document = ?')
+  const put = database.prepare('UPDATE checkpoints SET intervals = ? WHERE document = ?')
+  const putPart = database.prepare(STATEMENTS.putPart)
+  for (const { document } of large) {
+    const number = Number(document)
+    const [first, ...rest] = toParts(get.get(number)?.intervals as Uint8Array)
+    put.run(first, number)
+    for (const [i, bytes] of rest.entries()) putPart.run(number, i + 1, bytes)
   }
 }

@@ -14,6 +14,7 @@ import {
   verifyPiece,
   verifyRow,
 } from './checksums.ts'
+import { fromParts, toParts } from './parts.ts'
 import { RESTORED_KIND, TOMBSTONE_KIND } from './schema.ts'
 import type {
   AnyEntry,
@@ -108,8 +109,8 @@ export function fromEntry(entry: AnyEntry): [Uint8Array, number, number, ...Uint
 const markName = ({ document, epoch }: DocumentRef, offset: number, kind: number) =>
   ['entry', epoch, document, offset, kind] as const
 
-/** Raises `corrupt`. */
-export function toCheckpoint(where: DocumentRef, row: Row): Checkpoint {
+/** `parts`: rows of the parts that are not in this one. Raises `corrupt`. */
+export function toCheckpoint(where: DocumentRef, row: Row, parts: () => Row[]): Checkpoint {
   const checkpoint: Checkpoint = {
     id: toHex(row.id as Uint8Array),
     vector: decodeVector(row.vector as Uint8Array),
@@ -118,17 +119,22 @@ export function toCheckpoint(where: DocumentRef, row: Row): Checkpoint {
     bytes: Number(row.bytes),
     size: Number(row.size),
     compacted: Number(row.compacted),
-    intervals: row.intervals as Uint8Array,
+    intervals: fromParts(row.intervals as Uint8Array, () => parts().map(({ bytes }) => bytes as Uint8Array)),
   }
   verifyCheckpoint(where, checkpoint, toHex(row.checksum as Uint8Array))
   return checkpoint
 }
 
-/** The columns of a checkpoint from `id` to `checksum`. */
-export function fromCheckpoint(where: DocumentRef, checkpoint: Checkpoint): (Uint8Array | number)[] {
+/** The columns of a checkpoint from `id` to `checksum`, and the parts that do not fit beside them. */
+export function fromCheckpoint(
+  where: DocumentRef,
+  checkpoint: Checkpoint,
+): { columns: (Uint8Array | number)[]; parts: Uint8Array[] } {
   const { id, vector, through, pieces, bytes, size, compacted, intervals } = checkpoint
   const checksum = fromHex(checkpointChecksum(where, checkpoint))
-  return [fromHex(id), encodeVector(vector), through, pieces, bytes, size, compacted, intervals, checksum]
+  const [first, ...parts] = toParts(intervals)
+  const columns = [fromHex(id), encodeVector(vector), through, pieces, bytes, size, compacted, first, checksum]
+  return { columns, parts }
 }
 
 /** Raises `corrupt`. */

@@ -57,10 +57,17 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE transfers ADD COLUMN checksum BLOB NOT NULL DEFAULT x'';
   ALTER TABLE marks ADD COLUMN checksum BLOB NOT NULL DEFAULT x'';
   ALTER TABLE summary ADD COLUMN checksum BLOB NOT NULL DEFAULT x'';`,
+
+  // What of the intervals of checkpoints does not fit their rows, from the second part on.
+  `CREATE TABLE parts (document INTEGER NOT NULL, number INTEGER NOT NULL, bytes BLOB NOT NULL);
+  CREATE UNIQUE INDEX parts_number ON parts (document, number);`,
 ]
 
 /** From this version on every row has a checksum: those of an older file get theirs when it is brought up to date. */
 export const CHECKSUMS_SINCE = 4
+
+/** From this version on what is large is in parts: that of an older file is parted when it is brought up to date. */
+export const PARTS_SINCE = 5
 
 export const SCHEMA_VERSION = MIGRATIONS.length
 
@@ -111,6 +118,9 @@ export const STATEMENTS = {
   clearCheckpoint: 'DELETE FROM checkpoints WHERE document = ?',
 
   checkpoint: 'SELECT * FROM checkpoints WHERE document = ?',
+  parts: 'SELECT bytes FROM parts WHERE document = ? ORDER BY number',
+  clearParts: 'DELETE FROM parts WHERE document = ?',
+  putPart: 'INSERT INTO parts VALUES (?, ?, ?)',
   putCheckpoint: 'INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)',
   piece: 'SELECT size, bytes, checksum FROM pieces WHERE document = ? AND number = ?',
   putPiece: 'INSERT INTO pieces VALUES (?, ?, ?, ?, ?)',

@@ -92,6 +92,7 @@ export function createSqliteStore(database: Database): RelayStore {
     const number = numberIn(where)
     sql.clearLog.run(number)
     sql.clearCheckpoint.run(number)
+    sql.clearParts.run(number)
     sql.cutPieces.run(number, 0)
     sql.clearWriters.run(number)
     drop(where.document)
@@ -121,7 +122,10 @@ export function createSqliteStore(database: Database): RelayStore {
       sql.adoptPieces.run(number, keep + pieces.length, where.document)
       drop(where.document)
     }
-    sql.putCheckpoint.run(number, ...rows.fromCheckpoint(where, checkpoint))
+    const { columns, parts } = rows.fromCheckpoint(where, checkpoint)
+    sql.putCheckpoint.run(number, ...columns)
+    sql.clearParts.run(number)
+    for (const [i, bytes] of parts.entries()) sql.putPart.run(number, i + 1, bytes)
   }
 
   function trim(through: number, count: number): Trimmed {
@@ -225,8 +229,9 @@ export function createSqliteStore(database: Database): RelayStore {
     },
     checkpoint(where) {
       const number = numberOf(where.document)
-      const row = number === undefined ? undefined : sql.checkpoint.get(number)
-      return row && rows.toCheckpoint(where, row)
+      if (number === undefined) return undefined
+      const row = sql.checkpoint.get(number)
+      return row && rows.toCheckpoint(where, row, () => sql.parts.all(number))
     },
     *pieces(where, from) {
       const number = numberOf(where.document)

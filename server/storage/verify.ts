@@ -18,8 +18,9 @@ import { hashJoinedLogSteps } from '../../shared/update/joined-log.ts'
 import { inflatePiece } from '../../shared/update/piece-bytes.ts'
 import type { UpdateRecord } from '../../shared/update/record.ts'
 import type { Steps } from '../../shared/update/steps.ts'
+import { PART_BYTES_MAX } from './parts.ts'
 import * as rows from './rows.ts'
-import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION } from './schema.ts'
+import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION, STATEMENTS } from './schema.ts'
 import { type Checkpoint, type StoredDocument, TOMBSTONE_EXPIRED } from './store.ts'
 
 /** Something that is not as it should be. */
@@ -176,8 +177,12 @@ function* verifyDocument(
 ): Steps<void> {
   const before = verified.findings.length
   const find = (what: string): void => findAny(what, document.document)
+  const parts = database.prepare(STATEMENTS.parts)
   const checkpointRow = database.prepare('SELECT * FROM checkpoints WHERE document = ?').get(number)
-  const checkpoint = checkpointRow && read(() => rows.toCheckpoint(document, checkpointRow), find)
+  const checkpoint =
+    checkpointRow && read(() => rows.toCheckpoint(document, checkpointRow, () => parts.all(number)), find)
+  const inRow = (checkpointRow?.intervals as Uint8Array | undefined)?.length ?? 0
+  if (inRow < PART_BYTES_MAX && parts.get(number) !== undefined) find('there are parts, and nothing that they are of')
   const index = createIntervalIndex()
   const updates: Uint8Array[] = []
   const take = (bytes: Uint8Array): void => {
@@ -313,7 +318,7 @@ function chainBefore(seq: number, covered: { seq: number; chain: Chain }): Chain
 
 /** Rows of documents that are not there. */
 function verifyStrays(database: DatabaseSync, find: Find): void {
-  for (const table of ['log', 'checkpoints', 'pieces', 'writers']) {
+  for (const table of ['log', 'checkpoints', 'parts', 'pieces', 'writers']) {
     const strays = database
       .prepare(`SELECT COUNT(*) AS count FROM ${table} WHERE document NOT IN (SELECT number FROM documents)`)
       .get()

@@ -1,5 +1,6 @@
 /** What every store of a relay promises. A store's test calls `testRelayStore` with a way to make one. */
 import { describe, expect, test as testOnce } from 'vitest'
+import { PART_BYTES_MAX } from '../../server/storage/parts.ts'
 import type { AnyEntry, Checkpoint, CommitBatch, Fold, RelayStore, StoredDocument } from '../../server/storage/store.ts'
 import { CHAIN_START } from '../../shared/causality/chain.ts'
 import { type DotRange, headOf } from '../../shared/causality/version-vector.ts'
@@ -279,6 +280,32 @@ export function testRelayStore(
         for (const _ of again.pieces(refTo('note'), 0)) break
         again.commit(only({ folds: [foldOf(4, 2, 0, [])] }))
         expect([...again.pieces(refTo('note'), 0)]).toEqual([])
+      })
+
+      test('[P11] keep what they say of their pieces, however much that is, in rows below what an object takes', () => {
+        const { store, reopen } = open()
+        createScribe(store).write([refTo('note'), ALICE, bytesOf(1)], [refTo('list'), ALICE, bytesOf(1)])
+        const sizes = [5_000_000, 3 * PART_BYTES_MAX, PART_BYTES_MAX + 1, PART_BYTES_MAX, 7, 3_000_000]
+        for (const [i, size] of sizes.entries()) {
+          for (const document of ['note', 'list']) {
+            const intervals = Uint8Array.from({ length: size }, (_, at) => at * 31 + (at >> 8) + document.length + i)
+            const where = refTo(document)
+            const fold = { ...foldOf(i + 1, 1, 0, []), where }
+            store.commit(only({ folds: [{ ...fold, checkpoint: { ...fold.checkpoint, intervals } }] }))
+            const isKept = Buffer.compare(store.checkpoint(where)?.intervals ?? bytesOf(), intervals) === 0
+            expect([document, size, isKept]).toEqual([document, size, true])
+          }
+        }
+        const again = reopen()
+        const [where, offset] = [refTo('note'), again.head() + 1]
+        again.commit({
+          documents: [{ ...where, vector: new Map(), bytes: 0 }],
+          entries: [{ offset, where, tombstone: true }],
+        })
+        expect(again.checkpoint(where)).toBeUndefined()
+        expect(again.checkpoint(refTo('list'))?.intervals.length).toBe(3_000_000)
+        again.commit(only({ folds: [foldOf(9, 1, 0, [])] }))
+        expect(again.checkpoint(where)).toEqual(checkpointOf(9, 0, 1))
       })
 
       test('come from outside by a transfer, which is no part of the document before it is whole', () => {

@@ -126,6 +126,7 @@ describe('rejoin verify', () => {
       /"document","/,
     ],
     ['rows of no document', "DELETE FROM documents WHERE id = 'two'", /belong to no document/],
+    ['a part of nothing', "INSERT INTO parts VALUES (1, 1, x'00')", /parts, and nothing/],
     ['a size', 'UPDATE documents SET bytes = bytes + 1', /checksum: \["document","one"/],
     ['who it is', "UPDATE meta SET value = 'nobody' WHERE key = 'origin'", /checksum: \["meta","origin","nobody"/],
     ['another program', 'PRAGMA application_id = 7', /another program/],

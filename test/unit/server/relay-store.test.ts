@@ -2,8 +2,10 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { createMemoryStore } from '../../../server/storage/memory.ts'
+import { PART_BYTES_MAX } from '../../../server/storage/parts.ts'
 import { openSqliteStore } from '../../../server/storage/sqlite-file.ts'
 import type { RelayStore } from '../../../server/storage/store.ts'
+import { CHAIN_START } from '../../../shared/causality/chain.ts'
 import { bytesOf, createScribe, refTo, testRelayStore } from '../../contract/relay-store.ts'
 import { cleanUp, temporaryFolder } from './support.ts'
 
@@ -73,6 +75,27 @@ describe('the SQLite store', () => {
     expect(store.document('note')?.bytes).toBe(1)
     scribe.write([refTo('note'), ALICE, bytesOf(2)])
     expect(store.head()).toBe(2)
+  })
+
+  test('[P11] parts what is larger than a row when it opens a file of an earlier version', () => {
+    const path = temporaryFile()
+    const store = open(path)
+    createScribe(store).write([refTo('note'), ALICE, bytesOf(1)])
+    const intervals = Uint8Array.from({ length: 4_000_000 }, (_, at) => at * 31 + (at >> 8))
+    const vector = new Map([[ALICE, { seq: 1, chain: CHAIN_START }]])
+    const checkpoint = { id: ALICE, vector, through: 1, pieces: 0, bytes: 0, size: 0, compacted: 0, intervals }
+    store.commit({ documents: [], entries: [], folds: [{ where: refTo('note'), checkpoint, keep: 0, pieces: [] }] })
+    store.close()
+    const database = new DatabaseSync(path)
+    database.prepare('UPDATE checkpoints SET intervals = ?').run(intervals)
+    database.exec('DROP TABLE parts; PRAGMA user_version = 4')
+    database.close()
+    expect(open(path).checkpoint(refTo('note'))).toEqual(checkpoint)
+    const migrated = new DatabaseSync(path)
+    cleanUp(() => migrated.close())
+    const largest = (column: string, table: string): number =>
+      Number(migrated.prepare(`SELECT MAX(length(${column})) AS bytes FROM ${table}`).get()?.bytes)
+    expect([largest('intervals', 'checkpoints'), largest('bytes', 'parts')]).toEqual([PART_BYTES_MAX, PART_BYTES_MAX])
   })
 
   test('refuses a file of another program, and one of a later version', () => {
