@@ -5,6 +5,7 @@ import { type ErrorCode, toRejoinError } from '../shared/errors.ts'
 import { refusal } from './access.ts'
 import { type Gate, toDenial } from './auth/gate.ts'
 import { type Polling, SESSION_TYPE } from './polling.ts'
+import { RETRY_AFTER_SECONDS } from './relay/limits.ts'
 
 /** Files that a relay serves beside its routes. */
 export interface Assets {
@@ -66,7 +67,15 @@ export type HttpCode = ErrorCode | 'not-found' | 'upgrade-required'
 /** The body of every answer that is not a success. */
 export const errorBody = (code: HttpCode, message: string) => ({ error: { code, message } })
 
-export function createApp(options: AppOptions): Hono {
+/** Whether a path tells how the relay is. */
+export const isHealth = (path: string): boolean => /^\/(healthz|readyz)(\?|$)/.test(path)
+
+/** What a runtime says of a request. */
+interface Told {
+  Bindings: { address?: string }
+}
+
+export function createApp(options: AppOptions): Hono<Told> {
   const {
     version,
     allowedOrigins,
@@ -81,7 +90,7 @@ export function createApp(options: AppOptions): Hono {
     ready,
     report,
   } = options
-  const app = new Hono()
+  const app = new Hono<Told>()
 
   app.use(async (context, next) => {
     const host = context.req.header('host') ?? new URL(context.req.url).host
@@ -121,7 +130,9 @@ export function createApp(options: AppOptions): Hono {
   app.post('/exchange/:workspace', (context) => {
     const { req } = context
     const workspace = req.param('workspace')
-    if (req.header('content-type') === SESSION_TYPE && polling !== undefined) return polling.answer(workspace, req.raw)
+    if (req.header('content-type') === SESSION_TYPE && polling !== undefined) {
+      return polling.answer(workspace, req.raw, context.env?.address ?? '')
+    }
     return exchange?.(workspace, req.raw) ?? notFound(context, assets !== undefined)
   })
   for (const path of ['/sync/*', '/y/*']) app.all(path, upgradeRequired)
@@ -151,7 +162,7 @@ function allowPage(context: Context, origin: string): void {
  * `POST /v1/workspaces/<workspace>/tickets?document=<document>` with `Authorization: Bearer <token>`: a ticket for one
  * connection, for clients that can only put something into an address.
  */
-function addTickets(app: Hono, gate: Gate): void {
+function addTickets(app: Hono<Told>, gate: Gate): void {
   app.post('/v1/workspaces/:workspace/tickets', async (context) => {
     const [, token = ''] = /^Bearer (.+)$/i.exec(context.req.header('authorization') ?? '') ?? []
     try {
@@ -160,6 +171,7 @@ function addTickets(app: Hono, gate: Gate): void {
       return context.json(ticket, 201, { 'Cache-Control': 'no-store' })
     } catch (error) {
       const { code, detail } = toDenial(error)
+      if (code === 'overloaded') context.header('Retry-After', RETRY_AFTER_SECONDS)
       return context.json(errorBody(code, detail), code === 'overloaded' ? 503 : 401)
     }
   })

@@ -146,7 +146,7 @@ export function createRelay(options: RelayOptions = {}): Relay {
     assert(mesh !== undefined, 'a relay with peers has a mesh')
     return mesh
   }
-  const polling = createPolling({ core, environment: systemEnvironment, connectionsMax: limits.connectionsMax })
+  const polling = createPolling({ core, environment: systemEnvironment, admit: (address) => host.admit(address) })
   const app = createApp({
     version,
     allowedOrigins,
@@ -160,7 +160,6 @@ export function createRelay(options: RelayOptions = {}): Relay {
     ready: () => host.ready,
     report,
   })
-  const fetch = (request: Request) => app.fetch(request)
   const guarded = gate !== undefined
   const host = createNodeHost({
     core,
@@ -169,12 +168,12 @@ export function createRelay(options: RelayOptions = {}): Relay {
     guarded,
     trustProxy: options.trustProxy ?? false,
     tick: polling.tick,
-    fetch,
+    fetch: (request, address) => app.fetch(request, { address }),
     now: systemEnvironment.now,
     log: flooding,
   })
   return {
-    fetch,
+    fetch: (request) => app.fetch(request),
     attach: host.attach,
     mesh: () => mesh?.view(),
     async listen(port, address = '127.0.0.1') {

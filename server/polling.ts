@@ -9,59 +9,66 @@ import { closeCode, RejoinError } from '../shared/errors.ts'
 import { FRAME_BYTES_MAX } from '../shared/limits.ts'
 import { framesOf, joinFrames } from './mesh/body.ts'
 import { readBounded } from './mesh/http.ts'
-import { type ConnectionHandler, NOBODY } from './relay/connection.ts'
+import { type ConnectionHandler, NOBODY, type Visitor } from './relay/connection.ts'
+import { RETRY_AFTER_SECONDS } from './relay/limits.ts'
 import type { RelayCore } from './relay/relay.ts'
 
 export const SESSION_TYPE = 'application/vnd.rejoin.session'
 
 export interface Polling {
   /** Answers a request of such a client. Never rejects. */
-  answer(workspace: string, request: Request): Promise<Response>
+  answer(workspace: string, request: Request, address: string): Promise<Response>
   /** Time has passed: ends connections that nobody asks about any more. */
   tick(): void
   close(): void
 }
 
 export interface PollingOptions {
-  core: Pick<RelayCore, 'sync' | 'connections'>
+  core: Pick<RelayCore, 'sync'>
   environment: Environment
-  /** Connections of all kinds. */
-  connectionsMax: number
+  /** Lets one more connection in from there. Raises `overloaded`. */
+  admit(address: string): Visitor
 }
-
 /** How long a request waits for something to be said; below what proxies on the way allow. */
 const POLL_MS_MAX = 20_000
 /** What is said within this time shares an answer. */
 const GATHER_MS = 10
 /** A client that asks for nothing for so long is gone. */
 const SILENT_MS_MAX = 30_000
+/** What brings more than it may is answered later, by so much at most: below what clients wait for an answer. */
+const SLOWED_MS_MAX = 10_000
 /** Connections of this kind: each holds a request open. */
 const SESSIONS_MAX = 1_000
 
 interface Session {
+  visitor: Visitor
   handler: ConnectionHandler
   frames: Uint8Array[]
   bytes: number
   /** Sequence number of the last request that brought something. */
   taken: number
+  /** What it brings before this is refused: the answer to what it brought is not given yet. */
+  slowedUntil: number
   /** Set when it is over: what the client is told. */
   over: { code: number; reason: string } | undefined
   heardAt: number
   wake: () => void
 }
 
-export function createPolling({ core, environment, connectionsMax }: PollingOptions): Polling {
+export function createPolling({ core, environment, admit }: PollingOptions): Polling {
   const sessions = new Map<string, Session>()
 
-  function open(id: string, workspace: string): Session {
-    if (sessions.size >= SESSIONS_MAX || core.connections >= connectionsMax) {
+  function open(id: string, workspace: string, address: string): Session {
+    if (sessions.size >= SESSIONS_MAX) {
       throw new RejoinError('overloaded', 'as many connections are open as are allowed')
     }
     const session: Session = {
+      visitor: admit(address),
       handler: NOBODY,
       frames: [],
       bytes: 0,
       taken: 0,
+      slowedUntil: 0,
       over: undefined,
       heardAt: environment.now(),
       wake() {},
@@ -82,14 +89,28 @@ export function createPolling({ core, environment, connectionsMax }: PollingOpti
         session.over ??= { code, reason }
         session.wake()
       },
+      slow: (forMs) => slow(session, forMs),
     })
     return session
+  }
+
+  function slow(session: Session, forMs: number): void {
+    const until = environment.now() + Math.min(forMs, SLOWED_MS_MAX)
+    if (forMs > 0) session.slowedUntil = Math.max(session.slowedUntil, until)
+  }
+
+  /** Ends when it may bring more. */
+  async function taken({ slowedUntil }: Session): Promise<Response> {
+    const waitMs = slowedUntil - environment.now()
+    if (waitMs > 0) await new Promise<void>((resolve) => void environment.setTimer(resolve, waitMs))
+    return new Response(null, { status: 204 })
   }
 
   function take(session: Session, frames: readonly Uint8Array[]): void {
     for (const frame of frames) {
       if (frame.length > FRAME_BYTES_MAX) throw new RejoinError('too-big', `a frame of ${frame.length} bytes`)
       session.handler.received(frame.length === 0 ? 'ping' : frame)
+      slow(session, session.visitor.spend(1, frame.length))
     }
   }
 
@@ -126,31 +147,34 @@ export function createPolling({ core, environment, connectionsMax }: PollingOpti
   function end(id: string, session: Session): void {
     if (!sessions.delete(id)) return
     session.over ??= { code: closeCode('timeout'), reason: 'nobody asks any more' }
+    session.visitor.leave()
     session.handler.closed()
     session.wake()
   }
 
-  async function respond(workspace: string, request: Request): Promise<Response> {
+  async function respond(workspace: string, request: Request, address: string): Promise<Response> {
     const [, id = '', what, number] =
       /^([0-9a-f]{32}) (open|send|poll|close) (\d{1,15})$/.exec(request.headers.get('Rejoin-Session') ?? '') ?? []
     const frames = framesOf(await readBounded(request.body, request.headers.get('Content-Length')))
-    const session = what === 'open' && !sessions.has(id) && id !== '' ? open(id, workspace) : sessions.get(id)
+    const session = what === 'open' && !sessions.has(id) && id !== '' ? open(id, workspace, address) : sessions.get(id)
     if (session === undefined) return failure(410, new RejoinError('closed', 'that connection is over'))
     session.heardAt = environment.now()
     if (what === 'poll') return poll(id, session)
     if (what === 'close') end(id, session)
     else if (what === 'send') {
       if (Number(number) !== session.taken + 1) return failure(410, new RejoinError('protocol', 'a request was lost'))
+      if (session.slowedUntil > environment.now()) throw new RejoinError('overloaded', 'it does not wait for answers')
       session.taken++
       take(session, frames)
+      return taken(session)
     }
     return new Response(null, { status: 204 })
   }
 
   return {
-    async answer(workspace, request) {
+    async answer(workspace, request, address) {
       try {
-        return await respond(workspace, request)
+        return await respond(workspace, request, address)
       } catch (thrown) {
         const error = thrown instanceof RejoinError ? thrown : new RejoinError('bad-frame', 'the request broke off')
         return failure(error.code === 'overloaded' ? 503 : error.code === 'too-big' ? 413 : 400, error)
@@ -168,4 +192,7 @@ export function createPolling({ core, environment, connectionsMax }: PollingOpti
 }
 
 const failure = (status: number, { code, message }: RejoinError): Response =>
-  Response.json({ error: { code, message } }, { status })
+  Response.json(
+    { error: { code, message } },
+    { status, headers: status === 503 ? { 'Retry-After': RETRY_AFTER_SECONDS } : {} },
+  )

@@ -5,12 +5,14 @@
  * (y-protocols' own `Awareness` takes timers from the globals and needs a Y.Doc.)
  */
 import * as encoding from 'lib0/encoding'
+import type { Environment } from '../../shared/environment.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import { AWARENESS_BYTES_MAX, AWARENESS_STATE_BYTES_MAX } from '../../shared/limits.ts'
 import { bytesLeft, createReader, malformed, readCount, readText, readVarint } from '../../shared/reader.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { AwarenessMessage } from '../../shared/wire/messages.ts'
+import { type Bucket, createBucket } from './bucket.ts'
 import { refOf } from './documents.ts'
 import {
   AWARENESS_CLIENTS_PER_CONNECTION_MAX,
@@ -35,6 +37,10 @@ export interface Member {
  * are older than this are asked for them again: it says so every 18 s at least.
  */
 const RENEWED_AFTER_MS = 8_000
+/** So many seconds of what a document may tell are saved up: many who come at once are seen at once. */
+const BURST_SECONDS = 4
+/** States in one message, so that it stays below `AWARENESS_BYTES_MAX`. */
+const TOLD_TOGETHER = Math.floor(AWARENESS_BYTES_MAX / (AWARENESS_STATE_BYTES_MAX + 32))
 
 export interface AwarenessRooms {
   /** Joins a document and is sent the states of those who are there. */
@@ -65,6 +71,11 @@ interface Room {
   where: DocumentRef
   members: Set<Member>
   states: Map<number, OwnedState>
+  /** How often its members may be told something. */
+  bucket: Bucket
+  /** Clients whose states have changed, and nobody was told yet. */
+  waiting: Set<number>
+  cancel: () => void
 }
 
 interface OwnedState extends State {
@@ -73,13 +84,36 @@ interface OwnedState extends State {
   at: number
 }
 
-export function createAwarenessRooms(now: () => number): AwarenessRooms {
+/** `perSecondMax`: messages of a document. It is what is shed first: what is written is never dropped. */
+export function createAwarenessRooms(
+  { now, setTimer }: Pick<Environment, 'now' | 'setTimer'>,
+  perSecondMax: number,
+): AwarenessRooms {
   const rooms = new Map<DocumentId, Room>()
 
   function publish(room: Room, states: readonly State[], except?: Member): void {
     if (states.length === 0) return
+    if (room.waiting.size === 0 && room.bucket.take(0, now()) === 0) return send(room, states, except)
+    for (const { client } of states) room.waiting.add(client)
+    if (room.waiting.size === states.length) tellLater(room)
+  }
+
+  function send(room: Room, states: readonly State[], except?: Member): void {
+    room.bucket.take(1, now())
     const message: AwarenessMessage = { type: 'awareness', ...room.where, bytes: encodeStates(states) }
     for (const member of room.members) if (member !== except) member.send(message)
+  }
+
+  /** The newest states of all that changed until then, in as few messages as hold them. */
+  function tellLater(room: Room): void {
+    room.cancel = setTimer(
+      () => {
+        const states = [...room.waiting].flatMap((client) => room.states.get(client) ?? [])
+        room.waiting.clear()
+        for (let at = 0; at < states.length; at += TOLD_TOGETHER) send(room, states.slice(at, at + TOLD_TOGETHER))
+      },
+      Math.max(1, room.bucket.take(0, now())),
+    )
   }
 
   function leave(document: DocumentId, member: Member): void {
@@ -92,14 +126,16 @@ export function createAwarenessRooms(now: () => number): AwarenessRooms {
       room.states.set(state.client, { ...last, owner: member, at: now() })
       gone.push(last)
     }
-    if (room.members.size === 0) rooms.delete(document)
-    else publish(room, gone)
+    if (room.members.size > 0) return publish(room, gone)
+    room.cancel()
+    rooms.delete(document)
   }
 
   function join(where: DocumentRef, member: Member): Room {
     let room = rooms.get(where.document)
     if (room === undefined) {
-      room = { where: refOf(where), members: new Set(), states: new Map() }
+      const bucket = createBucket(perSecondMax, perSecondMax * BURST_SECONDS)
+      room = { where: refOf(where), members: new Set(), states: new Map(), bucket, waiting: new Set(), cancel() {} }
       rooms.set(where.document, room)
     }
     room.members.add(member)

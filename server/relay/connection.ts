@@ -12,6 +12,16 @@ export interface Connection {
   buffered(): number
   /** Idempotent. */
   close(code: number, reason: string): void
+  /** Reads nothing more from it for so long, in milliseconds; absent where a runtime cannot. */
+  slow?(forMs: number): void
+}
+
+/** What bounds a connection by itself, and by where it comes from. */
+export interface Visitor {
+  /** So many messages with so many bytes came; milliseconds for which nothing more is to be read. */
+  spend(messages: number, bytes: number): number
+  /** It has gone. Idempotent. */
+  leave(): void
 }
 
 /** What a conversation goes on from where a runtime keeps its socket and forgets all else. Plain values, to be stored. */

@@ -65,8 +65,12 @@ export interface LiveDocuments {
   /** The document in a new epoch, in which nothing is there yet. */
   bury(ref: DocumentRef): LiveDocument
   drop(id: DocumentId): void
-  /** Forgets what was not used for longest until the budget is met. Call it when nothing is ahead of the store. */
+  /** Now and then forgets what was not used for longest until the budget is met. Call it when nothing is ahead of the store. */
   trim(): void
+  /** Rough bytes of memory of all of them. */
+  bytes(): number
+  /** Forgets at once down to so many bytes. Call it when nothing is ahead of the store. */
+  shrink(bytesMax: number): void
   /** Forgets all, so that the store is asked again. */
   clear(): void
 }
@@ -85,6 +89,21 @@ export function createLiveDocuments(store: RelayStore, memoryBytesMax: number): 
   // In order of use: the map's first entry is the one not used for longest.
   const live = new Map<DocumentId, LiveDocument>()
   let trims = 0
+
+  function bytes(): number {
+    let total = 0
+    for (const document of live.values()) total += document.size()
+    return total
+  }
+
+  function shrink(bytesMax: number): void {
+    let total = bytes()
+    for (const [id, document] of live) {
+      if (total <= bytesMax) return
+      live.delete(id)
+      total -= document.size()
+    }
+  }
 
   return {
     get(id) {
@@ -116,15 +135,10 @@ export function createLiveDocuments(store: RelayStore, memoryBytesMax: number): 
     },
     drop: (id) => live.delete(id),
     trim() {
-      if (++trims % TRIM_EVERY !== 0) return
-      let total = 0
-      for (const document of live.values()) total += document.size()
-      for (const [id, document] of live) {
-        if (total <= memoryBytesMax) return
-        live.delete(id)
-        total -= document.size()
-      }
+      if (++trims % TRIM_EVERY === 0) shrink(memoryBytesMax)
     },
+    bytes,
+    shrink,
     clear: () => live.clear(),
   }
 }

@@ -16,15 +16,17 @@ export interface RelayLimits {
   connectionsMax: number
   /** Most connections from one address; loopback is not counted. */
   connectionsPerAddressMax: number
-  /**
-   * What one connection may send a second, where permissions are asked for; of an address all together twenty times that. What is more is
-   * read later.
-   */
+  /** What one connection may send a second; of an address all together twenty times that. What is more is read later. */
   messagesPerSecondMax: number
   bytesPerSecondMax: number
+  /** What all who write one document may send into it a second. What is more is read later. */
+  documentMessagesPerSecondMax: number
+  documentBytesPerSecondMax: number
   /** So much of that is saved up. */
   burstMs: number
-  /** One turn of the event loop in a hundred that comes later than this keeps new connections out. */
+  /** Messages of awareness a second that are handed on in one document; of what is more only the newest states are, together. */
+  awarenessPerSecondMax: number
+  /** Where one turn of the event loop in a hundred comes later than this, for ten seconds, new connections are kept out. */
   loopDelayMsMax: number
   /** Largest message of a stock y-websocket client, which sends all that it has as one; it is sealed in several records. */
   yMessageBytesMax: number
@@ -34,8 +36,9 @@ export interface RelayLimits {
   retainRecordsMax: number
   retainBytesMax: number
   retainMs: number
-  /** Memory for the state of documents in use, per workspace. */
+  /** Memory for the state of documents in use, per workspace, and of all workspaces together. */
   memoryBytesMax: number
+  memoryTotalBytesMax: number
   /** Memory for documents that stock clients use, of all workspaces together. */
   joinedLogBytesMax: number
 }
@@ -58,7 +61,12 @@ export const RELAY_LIMITS: RelayLimits = {
   // Somebody who types sends 50, a program that writes some hundreds; a minute of that at once after an absence.
   messagesPerSecondMax: 1_000,
   bytesPerSecondMax: 4 * MIB,
+  // Eighty people who type, or four programs, in one document; what they write goes to everybody who has it open.
+  documentMessagesPerSecondMax: 4_000,
+  documentBytesPerSecondMax: 16 * MIB,
   burstMs: 20_000,
+  // More than a screen shows. Each goes to everybody who is there.
+  awarenessPerSecondMax: 50,
   // People notice half of that.
   loopDelayMsMax: 1_000,
   // To be split and sealed it is in memory twice, and takes the relay about a second.
@@ -70,6 +78,8 @@ export const RELAY_LIMITS: RelayLimits = {
   retainBytesMax: 64 * MIB,
   retainMs: 7 * 24 * 60 * 60_000,
   memoryBytesMax: 64 * MIB,
+  // Four workspaces that are used as much as one may be; of more each has its part.
+  memoryTotalBytesMax: 256 * MIB,
   joinedLogBytesMax: 64 * MIB,
 }
 
@@ -125,3 +135,6 @@ export const FEED_MS_MAX = 10
 
 /** How often connections are looked at for silence. */
 export const TICK_EVERY_MS = 5_000
+
+/** When to come back to a relay that is full or stops. */
+export const RETRY_AFTER_SECONDS = '5'

@@ -52,6 +52,8 @@ export interface RelayCore {
   readonly workspaces: number
   /** Connections that are open. */
   readonly connections: number
+  /** Rough bytes of memory of the state of documents in use. */
+  readonly memory: number
   /** Time has passed; call it every `TICK_EVERY_MS`. */
   tick(): void
   /** Does at once what a workspace needs done from time to time, for runtimes without a clock that ticks. */
@@ -138,7 +140,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       report,
       watch: options.watch,
     })
-    const awareness = createAwarenessRooms(environment.now)
+    const awareness = createAwarenessRooms(environment, limits.awarenessPerSecondMax)
     const yRooms = createYRooms({
       workspace,
       awareness,
@@ -267,6 +269,19 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
     }
   }
 
+  /** Where all together use more memory than they may, those give some back that use more than their part. */
+  function shareMemory(): void {
+    const used = Array.from(open.values(), ({ workspace }) => ({ workspace, bytes: workspace.memory() }))
+    let left = limits.memoryTotalBytesMax
+    if (used.reduce((sum, { bytes }) => sum + bytes, 0) <= left) return
+    used.sort((a, b) => a.bytes - b.bytes)
+    for (const [at, { workspace, bytes }] of used.entries()) {
+      const part = left / (used.length - at)
+      if (bytes > part) attempt(() => workspace.shrink(part))
+      left -= Math.min(bytes, part)
+    }
+  }
+
   function attempt(act: () => void): void {
     try {
       act()
@@ -323,6 +338,11 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
     get connections() {
       return conversations.size
     },
+    get memory() {
+      let bytes = 0
+      for (const { workspace } of open.values()) bytes += workspace.memory()
+      return bytes
+    },
     tick() {
       for (const handler of conversations.values()) handler.tick()
       for (const workspace of open.values()) {
@@ -331,6 +351,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
         if (environment.now() - workspace.idleSince < WORKSPACE_IDLE_MS) continue
         shut(workspace)
       }
+      shareMemory()
     },
     maintain: (workspaceId) => enter(workspaceId).workspace.maintain(),
     dueAt: (workspaceId) => enter(workspaceId).workspace.dueAt(),

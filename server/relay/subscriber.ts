@@ -128,7 +128,9 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
         case 'piece': {
           const { piece } = action
           unsettled = true
-          if (isAllowed('write', piece, { origin: peer, seq: piece.index })) workspace.restore(subscriber, piece, peer)
+          if (!isAllowed('write', piece, { origin: peer, seq: piece.index })) break
+          workspace.restore(subscriber, piece, peer)
+          spend(piece, piece.bytes.length)
           break
         }
         case 'deleted':
@@ -146,6 +148,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
           if (!isAllowed('write', submit, { request: submit.request })) break
           unsettled = true
           workspace.submit(subscriber, submit, submit, submit.request, submit.document === mending)
+          spend(submit, submit.bytes.length)
           break
         }
         case 'content':
@@ -191,10 +194,19 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
   }
 
   function store(entries: Entries): void {
+    let bytes = 0
     for (const run of entries.runs) {
-      if (isAllowed('write', entries, { origin: run.origin, seq: run.first }))
-        workspace.accept(subscriber, entries, run)
+      if (!isAllowed('write', entries, { origin: run.origin, seq: run.first })) continue
+      workspace.accept(subscriber, entries, run)
+      bytes += run.updates.reduce((sum, update) => sum + update.bytes.length, 0)
     }
+    spend(entries, bytes)
+  }
+
+  /** What is written into a document too fast by all together is read more slowly. */
+  function spend({ document }: DocumentRef, bytes: number): void {
+    const waitMs = workspace.spend(document, bytes)
+    if (waitMs > 0) connection.slow?.(waitMs)
   }
 
   /** A newer token, before the old one ends. */

@@ -26,6 +26,7 @@ import { createJudge, type UpdateBytes } from './judge.ts'
 import { CATALOG_MAX, type RelayLimits } from './limits.ts'
 import { createMaintenance } from './maintenance.ts'
 import { createOwnership } from './ownership.ts'
+import { createPace } from './pace.ts'
 import { createRetention } from './retention.ts'
 import { createShapes } from './shape.ts'
 
@@ -100,6 +101,12 @@ export interface RelayWorkspace {
   stateVector(where: DocumentRef): Uint8Array
   /** What has come of a transfer of a document. */
   partial(where: DocumentRef): Vector['partial']
+  /** Something of so many bytes is written into a document; milliseconds for which its sender is to be read no more. */
+  spend(document: DocumentId, bytes: number): number
+  /** Rough bytes of memory of the state of documents in use. */
+  memory(): number
+  /** Forgets of that what was not used for longest, down to so many bytes. */
+  shrink(bytesMax: number): void
   /** Time has passed; call it every few seconds. */
   tick(): void
   /** Does at once what is done from time to time. */
@@ -173,6 +180,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     commitFirst: intake.commitFirst,
     report,
   })
+  const pace = createPace(limits, environment.now)
   const contents = createContentChecks({ store, background, environment, report })
   let closed = false
   commits.subscribe({
@@ -229,7 +237,13 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     partial(where) {
       return intake.transfers.progress(where)
     },
+    spend: pace.spend,
+    memory: live.bytes,
+    shrink(bytesMax) {
+      if (commits.commit()) live.shrink(bytesMax)
+    },
     tick() {
+      pace.tick()
       maintenance.tick()
       ownership.tick()
       digest.keep(SUMMARY_EVERY)

@@ -144,6 +144,8 @@ export function createYGuest(
       workspace.submit(subscriber, where, { kind: 'yjs-v1', bytes }, 0)
       if (refusedNow) return false
     }
+    const waitMs = workspace.spend(document, update.length)
+    if (waitMs > 0) connection.slow?.(waitMs)
     return true
   }
 

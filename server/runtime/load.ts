@@ -15,22 +15,42 @@ export interface Load {
 /** Part of the memory that there is for this process, past which it is soon ended by the system. */
 const MEMORY_PART_MAX = 0.8
 
-/** `delayMsMax`: a turn of the event loop in a hundred may come so late. */
-export function watchLoad(delayMsMax: number): Load {
-  const delays = monitorEventLoopDelay({ resolution: 20 })
-  delays.enable()
+/** `delayMsMax`: a turn of the event loop in a hundred may come so late; once, as a machine that pauses does, it may come later. */
+export function watchLoad(delayMsMax: number, delays: Delays = delaysOfThisProcess()): Load {
   const memory = constrainedMemory()
   const bytesMax = MEMORY_PART_MAX * (memory > 0 && memory < totalmem() ? memory : totalmem())
   let excess: string | undefined
+  let wasLate = false
   return {
     excess: () => excess,
     tick() {
-      const delayMs = delays.percentile(99) / 1e6
+      const delayMs = delays.lateMs()
       const bytes = memoryUsage.rss()
-      delays.reset()
-      if (delayMs > delayMsMax) excess = `one turn in a hundred comes ${Math.round(delayMs)} ms late`
+      const isLate = delayMs > delayMsMax
+      if (isLate && wasLate) excess = `one turn in a hundred comes ${Math.round(delayMs)} ms late`
       else if (bytes > bytesMax) excess = `the process uses ${bytes} bytes of ${Math.round(bytesMax)}`
       else excess = undefined
+      wasLate = isLate
+    },
+    close: delays.close,
+  }
+}
+
+/** How late turns of the event loop come. */
+export interface Delays {
+  /** One in a hundred since the last call came later than this. */
+  lateMs(): number
+  close(): void
+}
+
+function delaysOfThisProcess(): Delays {
+  const delays = monitorEventLoopDelay({ resolution: 20 })
+  delays.enable()
+  return {
+    lateMs() {
+      const lateMs = delays.percentile(99) / 1e6
+      delays.reset()
+      return lateMs
     },
     close: () => delays.disable(),
   }

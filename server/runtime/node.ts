@@ -9,12 +9,13 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
 import { RejoinError } from '../../shared/errors.ts'
 import { isLoopbackName, refusal } from '../access.ts'
-import { errorBody, type HttpCode } from '../app.ts'
+import { errorBody, type HttpCode, isHealth } from '../app.ts'
 import type { Log } from '../log.ts'
-import { type RelayLimits, TICK_EVERY_MS } from '../relay/limits.ts'
+import type { Visitor } from '../relay/connection.ts'
+import { RETRY_AFTER_SECONDS, type RelayLimits, TICK_EVERY_MS } from '../relay/limits.ts'
 import type { RelayCore } from '../relay/relay.ts'
 import { parseTarget } from '../target.ts'
-import { createAddresses, type Visitor } from './addresses.ts'
+import { createAddresses } from './addresses.ts'
 import { watchLoad } from './load.ts'
 import { createSockets } from './sockets.ts'
 import { answerPlain, localAddress } from './upgrade.ts'
@@ -22,6 +23,8 @@ import { answerPlain, localAddress } from './upgrade.ts'
 export interface NodeHost {
   /** Whether connections are taken. */
   readonly ready: boolean
+  /** Lets one more connection in that is no WebSocket. Raises `overloaded`. */
+  admit(address: string): Visitor
   attach(server: Server): () => void
   listen(port: number, host: string): Promise<AddressInfo>
   close(): Promise<void>
@@ -37,7 +40,8 @@ export interface NodeHostOptions {
   trustProxy: boolean
   /** Time has passed. */
   tick: () => void
-  fetch: (request: Request) => Response | Promise<Response>
+  /** Answers a request that came from this address. */
+  fetch: (request: Request, address: string) => Response | Promise<Response>
   now: () => number
   /** For what strangers can cause as often as they like. */
   log: Log
@@ -51,8 +55,6 @@ const SLOW_REQUESTS_EVERY_MS = 2_000
 const HEADER_BYTES_MAX = 8 * 1024
 /** Sockets of plain HTTP beside those of `connectionsMax`. */
 const HTTP_CONNECTIONS_MAX = 1_000
-/** When to come back to a relay that is full or stops. */
-const RETRY_AFTER_SECONDS = '5'
 /** How long a stop waits for peers to read what they were sent. */
 const DRAIN_WITHIN_MS = 5_000
 
@@ -62,8 +64,6 @@ interface Denial {
   code: HttpCode
   message: string
 }
-
-const UNBOUNDED: Visitor = { spend: () => 0, leave() {} }
 
 const NO_SUCH_PATH: Denial = { status: 404, code: 'not-found', message: 'there is no such path for WebSockets' }
 
@@ -80,6 +80,7 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
     core.tick()
     sockets.tick()
     load.tick()
+    addresses.tick()
     tick()
   }, TICK_EVERY_MS)
   timer.unref()
@@ -95,9 +96,7 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
       const headers = denied.status === 503 ? { 'Retry-After': RETRY_AFTER_SECONDS } : undefined
       answerPlain(socket, denied.status, errorBody(denied.code, denied.message), headers)
     } else if (target !== undefined) {
-      // Without permissions it is this machine's own programs that send.
-      const visitor = guarded ? addresses.enter(addresses.of(request)) : UNBOUNDED
-      sockets.accept(request, socket, head, target, visitor)
+      sockets.accept(request, socket, head, target, addresses.enter(addresses.of(request)))
     }
   }
 
@@ -109,17 +108,27 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
     const refused = refusal({ host: request.headers.host, origin: request.headers.origin }, allowedOrigins, guarded)
     if (refused !== undefined) return { status: 403, code: refused.code, message: refused.message }
     if (stopping !== undefined) return { status: 503, code: 'stopping', message: 'the relay stops' }
-    const full = fullness(request)
+    const full = fullness(addresses.of(request))
     return full === undefined ? undefined : { status: 503, code: 'overloaded', message: full }
   }
 
-  function fullness(request: IncomingMessage): string | undefined {
-    if (sockets.size >= limits.connectionsMax) return `${sockets.size} connections are open, the most allowed`
-    if (guarded && !addresses.hasRoom(addresses.of(request))) {
+  /** Why nobody new is let in from there. */
+  function fullness(address: string): string | undefined {
+    if (core.connections >= limits.connectionsMax) return `${core.connections} connections are open, the most allowed`
+    if (!addresses.hasRoom(address)) {
       return `${limits.connectionsPerAddressMax} connections from one address are open, the most allowed`
     }
-    // Without permissions it is one machine's own: who asks too much of it waits.
-    return guarded ? load.excess() : undefined
+    return load.excess()
+  }
+
+  /** A request of plain HTTP. How the relay is, it says whatever else is asked of it. */
+  function answer(request: Request, incoming: IncomingMessage): Response | Promise<Response> {
+    const address = addresses.of(incoming)
+    const waitMs = isHealth(incoming.url ?? '') ? 0 : addresses.ask(address)
+    if (waitMs === 0) return fetch(request, address)
+    const seconds = Math.ceil(waitMs / 1000)
+    const body = errorBody('overloaded', 'more requests come from one address than are answered')
+    return Response.json(body, { status: 503, headers: { 'Retry-After': String(seconds) } })
   }
 
   async function stop(): Promise<void> {
@@ -139,6 +148,11 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
   return {
     get ready() {
       return stopping === undefined
+    },
+    admit(address) {
+      const full = fullness(address)
+      if (full !== undefined) throw new RejoinError('overloaded', full)
+      return addresses.enter(address)
     },
     attach(server) {
       const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -161,7 +175,7 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
         )
       }
       if (stopping !== undefined) throw new RejoinError('stopping', 'the relay is closed')
-      const server = createHttpServer(limits, fetch)
+      const server = createHttpServer(limits, answer)
       server.on('upgrade', (request, socket, head) => upgrade(request, socket, head, false))
       await startListening(server, port, host)
       server.on('error', (error) => log('error', 'server error', { message: error.message }))
@@ -175,7 +189,9 @@ export function createNodeHost(options: NodeHostOptions): NodeHost {
   }
 }
 
-function createHttpServer(limits: RelayLimits, fetch: NodeHostOptions['fetch']): Server {
+type Answer = (request: Request, incoming: IncomingMessage) => Response | Promise<Response>
+
+function createHttpServer(limits: RelayLimits, answer: Answer): Server {
   const options = {
     headersTimeout: HEADERS_WITHIN_MS,
     requestTimeout: REQUEST_WITHIN_MS,
@@ -183,7 +199,10 @@ function createHttpServer(limits: RelayLimits, fetch: NodeHostOptions['fetch']):
     maxHeaderSize: HEADER_BYTES_MAX,
     noDelay: true,
   }
-  const server = createServer(options, getRequestListener(fetch, { overrideGlobalObjects: false }))
+  const listener = getRequestListener((request, { incoming }) => answer(request, incoming as IncomingMessage), {
+    overrideGlobalObjects: false,
+  })
+  const server = createServer(options, listener)
   server.maxConnections = limits.connectionsMax + HTTP_CONNECTIONS_MAX
   return server
 }

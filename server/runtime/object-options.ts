@@ -38,6 +38,7 @@ export const OBJECT_LIMITS: RelayLimits = {
   yMessageBytesMax: 16 * MIB,
   yUnfinishedBytesMax: 16 * MIB,
   memoryBytesMax: 16 * MIB,
+  memoryTotalBytesMax: 16 * MIB,
   joinedLogBytesMax: 16 * MIB,
   // What the platform lets one object have, less some for those who come while others leave.
   connectionsMax: 32_000,

@@ -7,12 +7,11 @@ import type { Duplex } from 'node:stream'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import { RejoinError } from '../../shared/errors.ts'
 import { FRAME_BYTES_MAX, PING_EVERY_MS } from '../../shared/limits.ts'
-import type { Connection, ConnectionHandler } from '../relay/connection.ts'
+import type { Connection, ConnectionHandler, Visitor } from '../relay/connection.ts'
 import type { RelayLimits } from '../relay/limits.ts'
 import type { RelayCore } from '../relay/relay.ts'
 import { Y_HEAD_BYTES } from '../relay/y-protocol.ts'
 import { SUBPROTOCOL, shownToken, type Target } from '../target.ts'
-import type { Visitor } from './addresses.ts'
 
 export interface Sockets {
   readonly size: number
@@ -81,7 +80,7 @@ export function createSockets({ core, limits, now, broken }: SocketsOptions): So
     // Before ws reads it: what it makes whole is taken off again.
     if (isStock) stream.prependListener('data', (data: Buffer) => unfinished(socket, data.length))
     webSocket.on('error', broken)
-    const connection = createConnection(webSocket)
+    const connection = createConnection(webSocket, (forMs) => slowDown(webSocket, visitor, forMs))
     const handler = open(core, target, connection, token)
     webSocket.on('message', (data, isBinary) => {
       socket.pingsMissed = 0
@@ -207,12 +206,13 @@ function open(core: RelayCore, target: Target, connection: Connection, token: st
     : core.yWebsocket(target.workspace, target.document, connection, token)
 }
 
-function createConnection(webSocket: WebSocket): Connection {
+function createConnection(webSocket: WebSocket, slow: (forMs: number) => void): Connection {
   return {
     send: (bytes) => webSocket.send(bytes),
     sendText: (text) => webSocket.send(text),
     buffered: () => webSocket.bufferedAmount,
     close: (code, reason) => webSocket.close(code, shorten(reason)),
+    slow,
   }
 }
 

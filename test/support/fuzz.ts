@@ -164,7 +164,7 @@ function createWays({ bench, rejoin, stock }: World): Record<string, Way> {
   const index = new Y.Doc()
   index.getText('text').insert(0, 'hello')
   const known = Y.encodeStateAsUpdate(index)
-  const rooms = createAwarenessRooms(() => 0)
+  const rooms = createAwarenessRooms({ now: () => 0, setTimer: () => () => {} }, 1_000)
   const member = { send() {} }
   rooms.enter(NOTE, member)
   return {

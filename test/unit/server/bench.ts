@@ -37,6 +37,8 @@ export interface Socket {
   /** Whether the peer reads what it is sent at once. */
   reads: boolean
   closedWith: number | undefined
+  /** For how long nothing is to be read from it, milliseconds: the longest. */
+  slowedMs: number
   handler: ConnectionHandler
   send(data: Uint8Array | string): void
   /** Reads all that it was sent. */
@@ -133,6 +135,9 @@ function createSocket(open: (connection: Connection) => ConnectionHandler): Sock
     close(code) {
       socket.closedWith ??= code
     },
+    slow(forMs) {
+      socket.slowedMs = Math.max(socket.slowedMs, forMs)
+    },
   }
   const deaf: ConnectionHandler = {
     received() {},
@@ -149,6 +154,7 @@ function createSocket(open: (connection: Connection) => ConnectionHandler): Sock
     unread: 0,
     reads: true,
     closedWith: undefined,
+    slowedMs: 0,
     handler: deaf,
     send: (data) => socket.handler.received(data),
     read() {
