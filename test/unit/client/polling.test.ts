@@ -15,7 +15,7 @@ async function startBlockedRelay() {
     requests.push(String(request.headers['rejoin-session']).split(' ')[1] ?? '')
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => void chunks.push(chunk))
-    request.on('end', async () => {
+    const forward = async (): Promise<void> => {
       const headers = {
         'Content-Type': request.headers['content-type'] ?? '',
         'Rejoin-Session': String(request.headers['rejoin-session']),
@@ -27,7 +27,9 @@ async function startBlockedRelay() {
       })
       response.writeHead(answer.status, Object.fromEntries(answer.headers))
       response.end(Buffer.from(await answer.arrayBuffer()))
-    })
+    }
+    // A relay that stops answers nothing any more.
+    request.on('end', () => void forward().catch(() => response.destroy()))
   })
   proxy.on('upgrade', (_, socket) => {
     upgrades++

@@ -27,6 +27,8 @@ export function temporaryFolder(): string {
   return folder
 }
 
+const LATE_MS_MAX = 3_600_000
+
 export interface RunningRelay {
   relay: Relay
   /** `http://127.0.0.1:12345` */
@@ -50,7 +52,9 @@ export async function startRelay(options: RelayOptions = {}): Promise<RunningRel
     if (level === 'error') errors.push({ event, ...fields })
   }
   const data = options.data ?? temporaryFolder()
-  const relay = createRelay({ log, ...options, data })
+  // It shares its process with clients and tests, whose work is none of its own.
+  const limits = { loopDelayMsMax: LATE_MS_MAX, ...options.limits }
+  const relay = createRelay({ log, ...options, data, limits })
   cleanUp(() => relay.close())
   const { url } = await relay.listen(0)
   return { relay, url, socketUrl: url.replace('http', 'ws'), data, errors, told }
