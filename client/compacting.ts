@@ -3,9 +3,9 @@
  * one at a time and in short steps. Where tabs have a leader it does this; the log sees to it that only one fold counts.
  */
 import type { Environment } from '../shared/environment.ts'
-import { RejoinError } from '../shared/errors.ts'
+import { type ErrorCode, RejoinError } from '../shared/errors.ts'
 import type { DocumentId } from '../shared/ids.ts'
-import type { UpdateLog } from './replica/update-log.ts'
+import type { UpdateLog } from './replica/log-types.ts'
 
 export interface Compacting {
   /** The log has news of this document. */
@@ -18,6 +18,9 @@ export interface Compacting {
 const QUIET_MS = 1_000
 /** Documents that wait to be looked at; what is beyond is looked at when it is next touched. */
 const WAITING_MAX = 10_000
+
+/** A tab that closes, or leads no more, has no use for it; what cannot be loaded is told where it is missed. */
+const WAITS: ReadonlySet<ErrorCode> = new Set(['closed', 'fenced', 'not-loaded'])
 
 export function createCompacting(
   log: Pick<UpdateLog, 'wantsCompaction' | 'compact'>,
@@ -50,8 +53,8 @@ export function createCompacting(
     try {
       if (await log.wantsCompaction(document)) await log.compact(document, pause)
     } catch (error) {
-      // It can wait: nothing is lost by not folding. A tab that closes has no use for it.
-      if (!(error instanceof RejoinError && (error.code === 'closed' || error.code === 'fenced'))) report(error)
+      // It can wait: nothing is lost by not folding.
+      if (!(error instanceof RejoinError && WAITS.has(error.code))) report(error)
     } finally {
       running = false
     }

@@ -13,8 +13,8 @@ import type { DocumentRef } from '../shared/update/record.ts'
 import { createPresence } from './presence.ts'
 import { createReading, STORED } from './reading.ts'
 import { createReceipts, type SavedLevel } from './receipts.ts'
+import type { Arrived, ArrivedPieces, DeviceLog, HeldDocument } from './replica/log-types.ts'
 import type { BranchRow, Waiting } from './replica/store.ts'
-import type { Arrived, ArrivedPieces, HeldDocument, UpdateLog } from './replica/update-log.ts'
 import { seedUpdate } from './seeding.ts'
 import { createStatus, type DocumentStatus, type Readable, type Receipt, toTrouble, type Writable } from './status.ts'
 import type { Confirmation } from './tabs/channel.ts'
@@ -56,7 +56,7 @@ export interface DocumentHandle {
 
 export interface DocumentOptions {
   where: DocumentRef
-  log: UpdateLog
+  log: DeviceLog
   environment: Environment
   doc?: Y.Doc
   /** The app's own; it is not ended with the document. */

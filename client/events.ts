@@ -1,6 +1,7 @@
 /** What a workspace tells its app beside status: what was refused, found forked, or failed with nobody waiting for it. */
 import type { ErrorCode } from '../shared/errors.ts'
 import type { DocumentId } from '../shared/ids.ts'
+import type { BranchRow } from './replica/store.ts'
 
 /** Edits that a relay refused for good, kept on this device until `dismiss`. */
 export interface Branch {
@@ -14,6 +15,14 @@ export interface Branch {
   /** One Yjs update (v1) with everything that was not acknowledged: apply it to a copy of the document to have it back. */
   update: Uint8Array
 }
+
+export const toBranch = (row: BranchRow): Branch => ({
+  id: row.id,
+  document: row.document,
+  code: row.code,
+  detail: row.detail,
+  update: row.bytes,
+})
 
 /** What `on` can listen to. */
 export interface WorkspaceEvents {

@@ -5,6 +5,7 @@ import type { Environment } from '../shared/environment.ts'
 import { RejoinError, toRejoinError } from '../shared/errors.ts'
 import type { Scope } from '../shared/wire/messages.ts'
 import type { Dial } from './connection/socket.ts'
+import type { Parts } from './parts.ts'
 import { openIndexedDbStore } from './replica/indexeddb.ts'
 import { createMemoryReplicaStore } from './replica/memory.ts'
 import type { ReplicaStore } from './replica/store.ts'
@@ -41,6 +42,8 @@ export interface WorkspaceOptions {
   environment?: Environment
   /** How a socket is opened; for tests and platforms without WebSocket. */
   dial?: Dial
+  /** How the code is loaded that is only needed later; for tests. */
+  parts?: Parts
 }
 
 /** How a document is opened; what is given matters for its first handle only, but for `doc`, which has to be the same one. */

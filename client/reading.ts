@@ -10,8 +10,8 @@ import { isOfStorage, type RejoinError, toRejoinError } from '../shared/errors.t
 import type { OriginId } from '../shared/ids.ts'
 import { joinUpdates } from '../shared/update/join.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
+import type { Arrived, ArrivedPieces, DeviceLog, HeldDocument, LoadedDocument } from './replica/log-types.ts'
 import type { Waiting } from './replica/store.ts'
-import type { Arrived, ArrivedPieces, HeldDocument, LoadedDocument, UpdateLog } from './replica/update-log.ts'
 
 /** Origin of transactions in which stored updates are applied. */
 export const STORED = Symbol('rejoin')
@@ -22,7 +22,7 @@ const APPLIED_BYTES_TARGET = 256 * 1024
 export interface ReadingOptions {
   where: DocumentRef
   doc: Y.Doc
-  log: UpdateLog
+  log: DeviceLog
   environment: Environment
   /** So many transactions in the log are not acknowledged. */
   counted(unacknowledged: number): void

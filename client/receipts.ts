@@ -5,7 +5,7 @@ import { covers } from '../shared/causality/version-vector.ts'
 import type { Environment } from '../shared/environment.ts'
 import { isOfStorage, RejoinError } from '../shared/errors.ts'
 import type { DocumentId } from '../shared/ids.ts'
-import type { Outstanding, UpdateLog } from './replica/update-log.ts'
+import type { DeviceLog, Outstanding } from './replica/log-types.ts'
 import type { Confirmation } from './tabs/channel.ts'
 
 /**
@@ -29,7 +29,7 @@ export interface Receipts {
 
 export function createReceipts(
   document: DocumentId,
-  log: UpdateLog,
+  log: DeviceLog,
   environment: Environment,
   edits: { readonly stored: number; readonly safe: number },
   confirm: (asked: Confirmation) => void,

@@ -5,13 +5,12 @@
 import { type ErrorCode, RejoinError } from '../shared/errors.ts'
 import type { DocumentId } from '../shared/ids.ts'
 import type { OpenDocument } from './document.ts'
-import type { Branch } from './events.ts'
-import type { BranchRow } from './replica/store.ts'
-import type { UpdateLog } from './replica/update-log.ts'
+import { type Branch, toBranch } from './events.ts'
+import type { UpdateLog } from './replica/log-types.ts'
 
 /** Resolves to the branches that were made. */
 export async function refuseEdits(
-  log: UpdateLog,
+  log: Pick<UpdateLog, 'refuse'>,
   id: DocumentId,
   document: OpenDocument | undefined,
   code: ErrorCode,
@@ -28,11 +27,3 @@ export async function refuseEdits(
   document?.refuse(new RejoinError(code, `a relay refused edits of ${JSON.stringify(id)}: ${detail}`))
   return [...branches.values()]
 }
-
-export const toBranch = (row: BranchRow): Branch => ({
-  id: row.id,
-  document: row.document,
-  code: row.code,
-  detail: row.detail,
-  update: row.bytes,
-})

@@ -55,7 +55,7 @@ export interface WorkspaceStatus {
   lastSyncedAt: number
   /** What may be done at the relay, where that says so: with `read` and `comment` it takes no edits. The last one that was told. */
   role?: Role
-  /** Why the connection was given up for good, if it was. */
+  /** Why the connection was given up for good, if it was; with the code `not-loaded`, why it cannot be tried: that is tried again. */
   error?: { code: ErrorCode; detail: string }
 }
 

@@ -6,9 +6,9 @@ import type { Environment } from '../shared/environment.ts'
 import type { DocumentId, ReplicaId } from '../shared/ids.ts'
 import { joinUpdates } from '../shared/update/join.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
-import type { Connector } from './connection/connector.ts'
 import type { Documents } from './documents.ts'
-import type { UpdateLog } from './replica/update-log.ts'
+import type { Link } from './link.ts'
+import type { DeviceLog } from './replica/log-types.ts'
 import type { Standing } from './standing.ts'
 import {
   type Confirmation,
@@ -29,11 +29,11 @@ import type { Unstored } from './writing.ts'
 export interface TeamOptions {
   /** The same in all tabs of the replica. */
   name: string
-  log: UpdateLog
+  log: DeviceLog
   environment: Environment
   documents: Documents
   standing: Standing
-  connector(): Connector
+  link: Link
   /** What other tabs say of the log. */
   heard(news: TabNews | TabRequest): void
   /** The page was asleep: what it holds may be of before. */
@@ -54,6 +54,8 @@ export interface Team {
   stands(): void
   /** What this tab did as the leader was refused: another has begun to lead. */
   fenced(): void
+  /** This tab cannot connect: another one may, and takes over; where there is none it is tried again here. */
+  passOn(): void
   opened(where: DocumentRef): void
   closed(where: DocumentRef): void
   /** What is open in any tab. */
@@ -80,7 +82,7 @@ export interface Team {
 const LEAD_AGAIN_MS = 1_000
 
 export function createTeam(options: TeamOptions): Team {
-  const { name, log, environment, documents, standing, report } = options
+  const { name, log, environment, documents, standing, link, report } = options
   const locks = log.durable ? platformLocks() : undefined
   const channel = log.durable ? openTabChannel(name, heard) : { tell() {}, close() {} }
   const { tell } = channel
@@ -124,7 +126,7 @@ export function createTeam(options: TeamOptions): Team {
     guests.clear()
     if (role === 'leading') return void lead()
     log.resign()
-    options.connector().disconnect()
+    link.disconnect()
     for (const document of documents.all()) document.disconnected()
     standing.connect(role === 'following' ? 'connecting' : 'offline')
     standing.show()
@@ -140,7 +142,7 @@ export function createTeam(options: TeamOptions): Team {
       return closed ? undefined : report(error)
     }
     if (!isLeading()) return log.resign()
-    options.connector().connect()
+    link.connect()
     stands()
   }
 
@@ -196,7 +198,7 @@ export function createTeam(options: TeamOptions): Team {
 
   /** What another tab has put into the log is this one's to send. */
   function send(news: TabNews | TabRequest): void {
-    const { conversation } = options.connector()
+    const { conversation } = link
     const those = news.type === 'edited' ? [news.document] : news.type === 'changed' ? news.documents : []
     for (const document of those) conversation?.edited(document, !page.isVisible())
   }
@@ -252,14 +254,14 @@ export function createTeam(options: TeamOptions): Team {
   }
 
   function heardFollower(message: FollowerNews): void {
-    const { conversation } = options.connector()
+    const { conversation } = link
     switch (message.type) {
       case 'ask':
         answer()
-        if (!page.isVisible()) options.connector().tick()
+        if (!page.isVisible()) link.tick()
         break
       case 'connect':
-        options.connector().connect()
+        link.connect()
         break
       case 'opened':
         guests.opened(message.tab, message.where)
@@ -289,19 +291,19 @@ export function createTeam(options: TeamOptions): Team {
   }
 
   function ask({ where, vector, relays }: Confirmation): void {
-    options.connector().conversation?.confirm({ ...where, vector, relays })
+    link.conversation?.confirm({ ...where, vector, relays })
   }
 
   function heardPeople({ document, bytes, from }: PeopleNews): void {
     if (standing.connection === 'syncing') documents.get(document)?.receiveAwareness(bytes)
     if (from === undefined || !isLeading()) return
     guests.showed(from.tab, from.where, bytes)
-    options.connector().conversation?.awareness(from.where, bytes)
+    link.conversation?.awareness(from.where, bytes)
   }
 
   /** A guest has left a document, and whoever it showed there. */
   function left(where: DocumentRef, people: Uint8Array | undefined): void {
-    const { conversation } = options.connector()
+    const { conversation } = link
     if (people !== undefined) {
       conversation?.awareness(where, people)
       documents.get(where.document)?.receiveAwareness(people)
@@ -335,7 +337,7 @@ export function createTeam(options: TeamOptions): Team {
     join() {
       wanted = true
       if (leadership.role === 'following') tell({ type: 'connect' })
-      else if (isLeading()) options.connector().connect()
+      else if (isLeading()) link.connect()
       else {
         standing.connect('connecting')
         leadership.join()
@@ -347,12 +349,16 @@ export function createTeam(options: TeamOptions): Team {
     },
     stands,
     fenced: leadership.fenced,
+    passOn() {
+      if (locks === undefined) link.connect()
+      else leadership.fenced()
+    },
     opened(where) {
-      options.connector().conversation?.open(where)
+      link.conversation?.open(where)
       if (leadership.role === 'following') tell({ type: 'opened', tab: me, where })
     },
     closed(where) {
-      if (!guests.has(where.document)) options.connector().conversation?.close(where)
+      if (!guests.has(where.document)) link.conversation?.close(where)
       if (leadership.role === 'following') tell({ type: 'closed', tab: me, where })
     },
     documents() {
@@ -365,7 +371,7 @@ export function createTeam(options: TeamOptions): Team {
     },
     showed(where, bytes) {
       tell({ type: 'people', document: where.document, bytes, from: { tab: me, where } })
-      options.connector().conversation?.awareness(where, bytes)
+      link.conversation?.awareness(where, bytes)
     },
     people(document, bytes) {
       documents.get(document)?.receiveAwareness(bytes)
@@ -376,7 +382,7 @@ export function createTeam(options: TeamOptions): Team {
       tell({ type: 'fetched', document })
     },
     stored(document, n, count, bytes) {
-      options.connector().conversation?.edited(document)
+      link.conversation?.edited(document)
       tell({ type: 'edited', document, tab: me, n, count, bytes })
     },
     stuck(document) {
@@ -384,7 +390,7 @@ export function createTeam(options: TeamOptions): Team {
       if (untold !== undefined) {
         tell({ type: 'unstored', document, relay: standing.tell().relay, updates: [untold] })
       }
-      if (isLeading()) options.connector().conversation?.edited(document)
+      if (isLeading()) link.conversation?.edited(document)
       else handOver(document)
     },
     unstored(document, relay) {

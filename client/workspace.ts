@@ -4,20 +4,19 @@
  * tabs tell one another.
  */
 import { systemEnvironment } from '../shared/environment.ts'
-import { type ErrorCode, RejoinError, toRejoinError, withoutRemedy } from '../shared/errors.ts'
+import { RejoinError, toRejoinError } from '../shared/errors.ts'
 import { checkDocumentId, checkWorkspaceId, type DocumentId, FIRST_EPOCH } from '../shared/ids.ts'
 import { joinUpdates } from '../shared/update/join.ts'
 import { createCompacting } from './compacting.ts'
-import { createConnector, type Ended } from './connection/connector.ts'
-import { createConversation } from './connection/conversation.ts'
-import { dialAnyhow } from './connection/polling.ts'
 import { type DocumentHandle, type OpenDocument, openDocument } from './document.ts'
 import { createDocuments } from './documents.ts'
-import { type Branch, createEvents, type WorkspaceEvents } from './events.ts'
+import { type Branch, createEvents, toBranch, type WorkspaceEvents } from './events.ts'
 import { createHearing } from './hearing.ts'
+import { createLink } from './link.ts'
 import { type OpenOptions, openStore, syncUrl, type WorkspaceOptions } from './options.ts'
-import { toBranch } from './refusing.ts'
-import { openUpdateLog } from './replica/update-log.ts'
+import { importedParts } from './parts.ts'
+import { openDeviceLog } from './replica/device-log.ts'
+import type { WholeLog } from './replica/update-log.ts'
 import { createStanding } from './standing.ts'
 import { type Readable, toTrouble, type WorkspaceStatus } from './status.ts'
 import type { TabNews, TabRequest } from './tabs/channel.ts'
@@ -80,7 +79,8 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const urls = (options.relays ?? []).map((relay) => syncUrl(relay, options.id))
   const name = `rejoin:${encodeURIComponent(options.user ?? '')}:${encodeURIComponent(options.id)}`
   const { store, unopened } = await openStore(options.storage, name)
-  const log = await openUpdateLog(store, environment, damaged, lost)
+  const { parts = importedParts } = options
+  const log = await openDeviceLog(store, environment, whole)
   const scope = options.sync ?? (log.durable ? 'all' : 'opened')
 
   const events = createEvents()
@@ -96,8 +96,24 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   // When whoever opens it can listen.
   if (unopened !== undefined) environment.setTimer(() => report(unopened), 0)
   const { status } = standing
-  const compacting = createCompacting(log, environment, report)
-  const hearing = createHearing({ log, touched: compacting.touch, documents, standing, events, team: () => team })
+  const compacting = createCompacting(
+    {
+      wantsCompaction: async (id) => (await whole()).wantsCompaction(id),
+      compact: async (id, pause) => (await whole()).compact(id, pause),
+    },
+    environment,
+    report,
+  )
+  const hearing = createHearing({
+    log,
+    whole,
+    touched: compacting.touch,
+    documents,
+    standing,
+    events,
+    team: () => team,
+  })
+  let loaded: Promise<WholeLog> | undefined
   let closed = false
   let closing: Promise<void> | undefined
 
@@ -107,37 +123,29 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   }
   standing.show()
 
-  const connector = createConnector({
-    urls,
-    dial: options.dial ?? dialAnyhow(environment.now),
+  const link = createLink({
     environment,
-    async converse(url, socket, ended) {
-      try {
-        const token = await askToken(options.token)
-        standing.connect('syncing')
-        standing.show()
-        team.stands()
-        return createConversation({
-          log,
-          socket,
-          url,
-          scope,
-          token,
-          renewToken: typeof options.token === 'function' ? () => askToken(options.token) : undefined,
-          environment,
-          host: { ...hearing.host, recount, spread: (withinMs) => connector.spread(withinMs), ended: over(ended) },
-        })
-      } catch (problem) {
-        report(problem)
-        throw problem
-      }
+    async load() {
+      const [{ createRelaying }, complete] = await Promise.all([parts.relaying(), whole()])
+      return createRelaying({
+        urls,
+        dial: options.dial,
+        token: options.token,
+        scope,
+        log: complete,
+        environment,
+        hearing,
+        documents,
+        standing,
+        events,
+        team,
+        recount,
+        changed: connectionChanged,
+      })
     },
-    changed(state, stopped) {
-      standing.connect(state, stopped)
-      if (state === 'offline') for (const document of documents.all()) document.disconnected()
-      standing.show()
-      team.stands()
-    },
+    changed: connectionChanged,
+    again: () => team.passOn(),
+    report,
   })
   const team = createTeam({
     name,
@@ -145,7 +153,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     environment,
     documents,
     standing,
-    connector: () => connector,
+    link,
     heard: fromTab,
     woke,
     recount,
@@ -153,34 +161,36 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   })
   if (options.connect ?? true) connect()
 
+  /** The rest of the log, which is loaded when it is first needed. */
+  function whole(): Promise<WholeLog> {
+    loaded ??= loadRest().catch((error: unknown) => {
+      loaded = undefined
+      throw toRejoinError(error, 'not-loaded', 'the code for the log')
+    })
+    return loaded
+  }
+
+  async function loadRest(): Promise<WholeLog> {
+    const { completeLog, dropStale } = await parts.log()
+    dropStale(log).catch(report)
+    return completeLog(log, damaged, lost)
+  }
+
+  function connectionChanged(state: 'offline' | 'connecting', error?: WorkspaceStatus['error']): void {
+    standing.connect(state, error)
+    if (state === 'offline') for (const document of documents.all()) document.disconnected()
+    standing.show()
+    team.stands()
+  }
+
   /** Without an address this tab is no leader to others. */
   function connect(): void {
     if (urls.length > 0) team.join()
   }
 
-  let told: ErrorCode | undefined
-  status.subscribe(({ connection }) => {
-    if (connection === 'synced') told = undefined
-  })
-
-  /** Networks come and go; anything else is worth knowing, once for as long as it keeps the workspace from being in sync. */
-  function over(ended: Ended): Ended {
-    return (why, message, retryAfterMs) => {
-      // There is no other: to come back with it is of no use.
-      const isLast = why === 'token-expired' && typeof options.token !== 'function'
-      const code = isLast ? 'unauthenticated' : why
-      const detail = withoutRemedy(why, message)
-      if (code === 'fenced') team.fenced()
-      const usual = USUAL_ENDS.has(code)
-      if (!usual && code !== told) report(new RejoinError(code, detail))
-      if (!usual) told = code
-      ended(code, detail, retryAfterMs)
-    }
-  }
-
   function damaged(id: DocumentId, rows: number): void {
     report(new RejoinError('corrupt', `${rows} rows of ${JSON.stringify(id)} were damaged on this device`))
-    connector.conversation?.repair(id)
+    link.conversation?.repair(id)
     team.tell({ type: 'repair', document: id })
   }
 
@@ -194,7 +204,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   async function recount(): Promise<void> {
     for (const [document, count] of standing.waiting()) {
       const held = await log.held(document)
-      if (held !== undefined && held.unacknowledged !== count) hearing.host.changed([held])
+      if (held !== undefined && held.unacknowledged !== count) hearing.changed([held])
     }
   }
 
@@ -206,7 +216,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   /** What another tab took out of the log is fetched by whoever is connected. */
   function fromTab(news: TabNews | TabRequest): void {
     if (news.type === 'rescue') return void documents.get(news.document)?.rescue()
-    if (news.type === 'repair' || news.type === 'forked') connector.conversation?.repair(news.document)
+    if (news.type === 'repair' || news.type === 'forked') link.conversation?.repair(news.document)
     if (news.type !== 'repair') hearing.fromTab(news)
   }
 
@@ -225,7 +235,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       },
       stuck: (document) => team.stuck(document),
       lacking(document) {
-        connector.conversation?.repair(document)
+        link.conversation?.repair(document)
         team.tell({ type: 'repair', document })
       },
       buried(branches) {
@@ -277,7 +287,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       await documents.close()
       if (!log.durable) await delivered()
       team.close()
-      connector.disconnect()
+      link.disconnect()
       log.close()
       standing.connect('offline')
       standing.show()
@@ -304,9 +314,10 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     async delete(id) {
       if (closed) throw new RejoinError('closed', 'the workspace is closed')
       checkDocumentId(id)
+      const complete = await whole()
       hearing.deletedHere(id)
-      await log.delete(id)
-      connector.conversation?.edited(id)
+      await complete.delete(id)
+      link.conversation?.edited(id)
       team.tell({ type: 'changed', documents: [id] })
     },
     dismiss: ({ document, id }) => log.dismiss(document, id),
@@ -322,9 +333,3 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     close,
   }
 }
-
-/** Ends that come and go by themselves. */
-const USUAL_ENDS: ReadonlySet<ErrorCode> = new Set(['timeout', 'stopping', 'closed', 'token-expired', 'fenced'])
-
-const askToken = async (token: WorkspaceOptions['token'] = ''): Promise<string> =>
-  typeof token === 'string' ? token : token()

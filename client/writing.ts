@@ -11,8 +11,8 @@ import { inspectUpdate } from '../shared/update/inspect.ts'
 import { createIntervalIndex } from '../shared/update/intervals.ts'
 import { joinUpdates } from '../shared/update/join.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
+import type { DeviceLog } from './replica/log-types.ts'
 import type { BranchRow } from './replica/store.ts'
-import type { UpdateLog } from './replica/update-log.ts'
 
 /** Edits of this long share a transaction of the store. */
 const APPEND_AFTER_MS = 4
@@ -20,7 +20,7 @@ const APPEND_AFTER_MS = 4
 export interface WritingOptions {
   /** The document as the log knows it; asked for from `begin` on. */
   where(): DocumentRef
-  log: UpdateLog
+  log: DeviceLog
   environment: Environment
   /** Something was typed, or stored. */
   changed(): void

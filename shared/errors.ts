@@ -148,6 +148,12 @@ const CODES = {
     close: 1011,
     remedy: 'a newer version of the app has opened this storage: reload the page',
   },
+  'not-loaded': {
+    number: 34,
+    final: false,
+    close: 1000,
+    remedy: "a part of the app's code did not arrive: it is tried again, and a page that is loaded anew has it",
+  },
 } as const satisfies Record<string, Code>
 
 export type ErrorCode = keyof typeof CODES
@@ -199,9 +205,9 @@ export const closeCode = (code: ErrorCode): number => CODES[code].close
 /** Whether an error of this code can be cured by trying again. */
 export const isFinal = (code: ErrorCode): boolean => CODES[code].final
 
-/** The storage of this device fails, for now: what is done without it goes on. */
+/** The storage of this device, or what mends it, fails for now: what is done without it goes on. */
 export const isOfStorage = ({ code }: RejoinError): boolean =>
-  code === 'storage-full' || code === 'storage-failed' || code === 'outdated'
+  code === 'storage-full' || code === 'storage-failed' || code === 'outdated' || code === 'not-loaded'
 
 /** Any thrown value as a RejoinError, so that nothing leaves without a code. */
 export function toRejoinError(thrown: unknown, code: ErrorCode, what: string): RejoinError {

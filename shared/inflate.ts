@@ -2,6 +2,16 @@
  * Inflating raw deflate (RFC 1951) into a known number of bytes: never more is written or allocated, whatever the input claims
  * (P7). Codes are looked up in tables as long as the longest of them.
  */
+import { RejoinError } from './errors.ts'
+
+/** Inflates to exactly `size` bytes. Raises `bad-frame` for anything else. */
+export function inflate(bytes: Uint8Array, size: number): Uint8Array {
+  try {
+    return inflateExactly(bytes, size)
+  } catch (error) {
+    throw new RejoinError('bad-frame', `deflated bytes: ${error instanceof Error ? error.message : 'no stream'}`)
+  }
+}
 
 /** Raises an `Error` for bytes that are not the whole of one deflate stream of exactly `size` bytes. */
 export function inflateExactly(bytes: Uint8Array, size: number): Uint8Array {

@@ -18,6 +18,7 @@ import type { RelayStore } from '../../server/storage/store.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { type Chance, createChance } from '../../test/sim/time/chance.ts'
 import { type Clock, createClock } from '../../test/sim/time/clock.ts'
+import { PARTS } from '../../test/sim/world/parts.ts'
 import { createDoc } from './real-time.ts'
 import type { Person, System } from './system.ts'
 import { createTraffic, type Traffic } from './traffic.ts'
@@ -76,6 +77,7 @@ export function createVirtual(seed: number, options: VirtualOptions = {}): Virtu
       connect: false,
       environment,
       dial: dialIn(clock, relay, traffic),
+      parts: PARTS,
     })
     workspace.on('error', options.report ?? ((error) => errors.push(error)))
     workspaces.push(workspace)

@@ -17,19 +17,12 @@ import {
 } from '../../shared/update/fold.ts'
 import { inflatePiece, type PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { Steps } from '../../shared/update/steps.ts'
-import {
-  countPieces,
-  coveredBy,
-  deletePieces,
-  type FoundPiece,
-  putPieceRows,
-  readBeyond,
-  readPieces,
-  toPieceRow,
-} from './checkpoints.ts'
+import { countPieces, deletePieces, putPieceRows, readBeyond, toPieceRow } from './checkpoints.ts'
 import { type Foldable, readFoldable } from './ground.ts'
 import { readOwed } from './peers.ts'
-import { deleteLogged, dotOf, readSelf, rowsOf, toRecord, vectorOf } from './rows.ts'
+import { coveredBy, type FoundPiece, readPieces } from './pieces.ts'
+import { deleteLogged, rowsOf } from './record-rows.ts'
+import { dotOf, readSelf, toRecord, vectorOf } from './rows.ts'
 import type { Bad } from './soundness.ts'
 import type {
   CheckpointRow,

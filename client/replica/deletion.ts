@@ -6,8 +6,10 @@ import type { Environment } from '../../shared/environment.ts'
 import { nextEpoch } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { givenUp, putBranch, type Reason } from './branches.ts'
-import { dropCheckpoint, dropPartial, inflateAll, readPieces } from './checkpoints.ts'
-import { deleteLogged, dotOf, inOrder, newDocument, toRecord } from './rows.ts'
+import { dropCheckpoint, dropPartial } from './checkpoints.ts'
+import { inflateAll, readPieces } from './pieces.ts'
+import { deleteLogged } from './record-rows.ts'
+import { dotOf, inOrder, newDocument, toRecord } from './rows.ts'
 import { isSoundEdit, isSoundRow } from './soundness.ts'
 import type { BranchRow, DocumentRow, Row, WriteTransaction } from './store.ts'
 
@@ -89,10 +91,4 @@ async function drop(
   for (const { key } of edits) transaction.delete('edits', key)
   const waits = new Set(row.waiting.map(dotOf))
   return { records, waits: records.filter(({ key, value }) => waits.has(dotOf(toRecord(key, value)))).length, edits }
-}
-
-/** The document is written or opened: it is there again. */
-export function alive(row: DocumentRow): DocumentRow {
-  const { deleted: _, ...rest } = row
-  return rest
 }

@@ -5,22 +5,15 @@ import { type DocumentId, randomId } from '../../shared/ids.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
 import { type DocumentRef, seal } from '../../shared/update/record.ts'
 import { splitUpdate } from '../../shared/update/split.ts'
-import { alive } from './deletion.ts'
 import { cutAtGround } from './ground.ts'
 import type { Unsent } from './log-types.ts'
-import { putRecord, readSelf, refOf, rowsOf, vectorOf } from './rows.ts'
-import { editChecksum } from './soundness.ts'
-import type { EditRange, EditRow, Row, Waiting, WriteTransaction } from './store.ts'
+import { putRecord, rowsOf } from './record-rows.ts'
+import { alive, readSelf, refOf, vectorOf } from './rows.ts'
+import { toEdit } from './soundness.ts'
+import type { EditRange, Row, Waiting, WriteTransaction } from './store.ts'
 
 /** Bytes of one record: well below what every relay accepts. Only what cannot be cut is larger. */
 export const RECORD_BYTES_TARGET = 512 * 1024
-
-export const toEdit = (where: DocumentRef, bytes: Uint8Array, count: number, late = false): EditRow => ({
-  bytes,
-  count,
-  checksum: editChecksum(where, bytes),
-  ...(late && { late }),
-})
 
 /**
  * Seals all edits of a document; they must be sound. They are joined first and then cut, as edits of one tab may build on those

@@ -170,14 +170,13 @@ export interface Outstanding {
   refused: number
 }
 
-export interface UpdateLog {
+/** What opens documents, stores what is typed, and reads receipts. */
+export interface DeviceLog {
   readonly replica: ReplicaId
   readonly durable: boolean
   /** This tab, as its edits are keyed. */
   readonly tab: string
   documents(): Promise<HeldDocument[]>
-  /** Documents with edits that are not sealed, or submitted, yet. */
-  unsealed(): Promise<DocumentId[]>
   /**
    * Makes the document known here; returns it as it is here. One that was deleted goes on in its epoch, which the caller did not
    * know. Raises `wrong-epoch` for an epoch that is greater than the one here.
@@ -191,6 +190,26 @@ export interface UpdateLog {
    * or join it; returns these.
    */
   append(edits: readonly Edit[]): Promise<BranchRow[]>
+  branches(): Promise<BranchRow[]>
+  /** Forgets a branch; one that is not there is forgotten already. */
+  dismiss(document: DocumentId, id: string): Promise<void>
+  outstanding(document: DocumentId): Promise<Outstanding>
+  /** Rejects with the code of a refusal where edits were given up since: what is gone then was not acknowledged. */
+  isAcknowledged(document: DocumentId, outstanding: Outstanding): Promise<boolean>
+  /**
+   * From now on this tab is the one that seals, takes, folds and notes; when another one begins after it, these reject with
+   * `fenced` here. Until it is called nothing is fenced: the tabs act side by side.
+   */
+  lead(): Promise<void>
+  /** The term of this tab is over: what is fenced rejects. */
+  resign(): void
+  close(): void
+}
+
+/** And what relays are told and tell, folding, deletion, and what mends. */
+export interface UpdateLog extends DeviceLog {
+  /** Documents with edits that are not sealed, or submitted, yet. */
+  unsealed(): Promise<DocumentId[]>
   /** Joins a document's edits into records and seals them: damaged edits are left out and told. Only for durable stores. */
   seal(document: DocumentId): Promise<Waiting[]>
   /** A document's edits joined, for `submit`, or a first part of them that a relay takes. Only for stores that are not durable. */
@@ -234,18 +253,4 @@ export interface UpdateLog {
    * reason before anything more is sealed or submitted, what was typed meanwhile joins that branch.
    */
   refuse(document: DocumentId, code: RejoinError['code'], detail: string): Promise<BranchRow | undefined>
-  branches(): Promise<BranchRow[]>
-  /** Forgets a branch; one that is not there is forgotten already. */
-  dismiss(document: DocumentId, id: string): Promise<void>
-  outstanding(document: DocumentId): Promise<Outstanding>
-  /** Rejects with the code of a refusal where edits were given up since: what is gone then was not acknowledged. */
-  isAcknowledged(document: DocumentId, outstanding: Outstanding): Promise<boolean>
-  /**
-   * From now on this tab is the one that seals, takes, folds and notes; when another one begins after it, these reject with
-   * `fenced` here. Until it is called nothing is fenced: the tabs act side by side.
-   */
-  lead(): Promise<void>
-  /** The term of this tab is over: what is fenced rejects. */
-  resign(): void
-  close(): void
 }

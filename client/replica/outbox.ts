@@ -2,9 +2,10 @@
 import { headOf, lacking, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { DocumentId, ReplicaId } from '../../shared/ids.ts'
 import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
-import { coveredBy } from './checkpoints.ts'
 import type { Outbox } from './log-types.ts'
-import { inOrder, readRecord, readSelf, refOf, toRecord, vectorOf } from './rows.ts'
+import { coveredBy } from './pieces.ts'
+import { readRecord } from './record-rows.ts'
+import { inOrder, readSelf, refOf, toRecord, vectorOf } from './rows.ts'
 import { type Bad, isFit } from './soundness.ts'
 import type { LogRow, ReadTransaction, Row } from './store.ts'
 

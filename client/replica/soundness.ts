@@ -19,6 +19,13 @@ export interface Bad {
 export const editChecksum = (where: DocumentRef, bytes: Uint8Array): Hash64 =>
   recordChecksum(where, { origin: '0'.repeat(16), seq: 0, kind: 'yjs-v1', bytes })
 
+export const toEdit = (where: DocumentRef, bytes: Uint8Array, count: number, late = false): EditRow => ({
+  bytes,
+  count,
+  checksum: editChecksum(where, bytes),
+  ...(late && { late }),
+})
+
 export const isSoundEdit = (where: DocumentRef, { bytes, checksum }: EditRow): boolean =>
   editChecksum(where, bytes) === checksum
 

@@ -8,28 +8,26 @@
  * names the record.
  */
 import type { Environment } from '../../shared/environment.ts'
-import { RejoinError } from '../../shared/errors.ts'
-import { type DocumentId, FIRST_EPOCH, randomId } from '../../shared/ids.ts'
+import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { answer } from './answering.ts'
 import { type Reason, toBranch } from './branches.ts'
 import { dropPartial } from './checkpoints.ts'
 import { compact, wantsCompaction } from './compaction.ts'
 import { type Damage, takeOutDamaged } from './damage.ts'
-import { alive, branchEdits, deleteHere } from './deletion.ts'
-import { cutEdits, nextUnsent, sealEdits, toEdit } from './edits.ts'
-import { createFence } from './fence.ts'
+import { branchEdits, deleteHere } from './deletion.ts'
+import { type OpenedLog, openDeviceLog, putEdit, type Rest } from './device-log.ts'
+import { cutEdits, nextUnsent, sealEdits } from './edits.ts'
 import { unseal } from './forks.ts'
 import { takeAll } from './intake.ts'
-import { load, NOTHING_SEEN } from './loading.ts'
-import type { Edit, Incoming, LoadedDocument, PeerNote, Seen, Taken, Unsent, UpdateLog } from './log-types.ts'
+import type { Edit, Incoming, PeerNote, Taken, Unsent, UpdateLog } from './log-types.ts'
 import type { Mover } from './moving.ts'
 import { readLacking, readOutbox } from './outbox.ts'
-import { isAcknowledged, readOutstanding } from './outstanding.ts'
 import { createRounds, nextPeer, readResumable, writePeer } from './peers.ts'
-import { ALL_WRITTEN, newDocument, readDocuments, readHeld, readSelf, refOf } from './rows.ts'
+import { ALL_WRITTEN } from './record-rows.ts'
+import { newDocument, readHeld, readSelf, refOf } from './rows.ts'
 import { type Bad, isSoundEdit } from './soundness.ts'
-import type { BranchRow, DocumentRow, PartialRow, ReplicaRow, ReplicaStore, WriteTransaction } from './store.ts'
+import type { BranchRow, DocumentRow, PartialRow, ReplicaStore, WriteTransaction } from './store.ts'
 import { readCompared, type Told } from './telling.ts'
 import { openPieces } from './transfers.ts'
 import { tombstoneRow } from './work.ts'
@@ -37,49 +35,38 @@ import { tombstoneRow } from './work.ts'
 export type * from './log-types.ts'
 
 /**
- * Opens the log of a store. `damaged` is told of rows that do not match their checksums, once: records are taken out and are to
- * be fetched again, edits that nobody else has are lost, and what rests on those becomes a branch (P5). `lost` is told where
+ * Opens the whole log of a store. `damaged` is told of rows that do not match their checksums, once: records are taken out and are
+ * to be fetched again, edits that nobody else has are lost, and what rests on those becomes a branch (P5). `lost` is told where
  * there are such: a Y.Doc that is open may still have them.
  */
 export async function openUpdateLog(
   store: ReplicaStore,
   environment: Environment,
+  damaged?: (document: DocumentId, rows: number, branch?: BranchRow) => void,
+  lost?: (document: DocumentId) => void,
+): Promise<UpdateLog> {
+  const device = await openDeviceLog(store, environment, async () => whole)
+  const whole: WholeLog = completeLog(device, damaged, lost)
+  await dropStale(device)
+  return whole
+}
+
+/** All that the log of a device can do. */
+export interface WholeLog extends UpdateLog, Rest {}
+
+/** Adds to the log of a device what it does not need to open documents; see `openUpdateLog`. */
+export function completeLog(
+  device: OpenedLog,
   damaged: (document: DocumentId, rows: number, branch?: BranchRow) => void = () => {},
   lost: (document: DocumentId) => void = () => {},
-): Promise<UpdateLog> {
-  const tab = randomId(environment)
-  const self = (await store.read(['meta'], readSelf)) ?? (await store.write(['meta'], begin))
-
-  /** The first time ever; another tab may be at it too. */
-  async function begin(transaction: WriteTransaction): Promise<ReplicaRow> {
-    const known = await transaction.get('meta', ['replica'])
-    if (known !== undefined) return known
-    const replica = randomId(environment)
-    const fresh: ReplicaRow = { replica, origin: replica, head: 0 }
-    transaction.put('meta', ['replica'], fresh)
-    return fresh
-  }
+): WholeLog {
+  const { store, environment, fence, tab, pause } = device
   const mover: Mover = { tab, durable: store.durable, environment }
-  const fence = createFence(store, tab)
   const rounds = createRounds()
   /** Branches that are added to: until something more is sealed or submitted, what is refused is of the same refusal. */
   const refusals = new Map<DocumentId, string>()
   /** What relays were last told of documents. */
   const told = new Map<DocumentId, Told>()
-  const pause = (): Promise<void> => new Promise((resolve) => void environment.setTimer(resolve, 0))
-  await dropStale(store, environment)
-
-  async function ensure(where: DocumentRef): Promise<DocumentRef> {
-    const ref = await store.write(['documents'], async (transaction) => {
-      const row = await transaction.get('documents', [where.document])
-      if (row === undefined || row.deleted) {
-        transaction.put('documents', [where.document], row === undefined ? newDocument(where) : alive(row))
-      }
-      return refOf(row ?? where)
-    })
-    if (ref.epoch < where.epoch) throw new RejoinError('wrong-epoch', `${where.document} is in epoch ${ref.epoch}`)
-    return ref
-  }
 
   /** Runs a transaction that may come upon damage, and tells of it when it is durable. */
   async function mending<R>(
@@ -100,26 +87,15 @@ export async function openUpdateLog(
     for (const [document, those] of Map.groupBy(bad, (each) => each.document)) await mend(document, those)
   }
 
-  async function loadSound(document: DocumentId, seen: Seen): Promise<LoadedDocument> {
-    const { loaded, bad, lost } = await load(store, document, seen, pause)
-    if (bad.length + lost === 0) return loaded
-    await mend(document, bad)
-    return loadSound(document, seen)
-  }
-
-  const append = (edits: readonly Edit[]): Promise<BranchRow[]> =>
+  const appendOutdated = (edits: readonly Edit[]): Promise<BranchRow[]> =>
     store.write(['edits', 'documents', 'branches'], async (transaction) => {
       const branches: BranchRow[] = []
-      for (const { where, n, bytes, count, late } of edits) {
+      for (const edit of edits) {
+        const { where, bytes } = edit
         const row = await transaction.get('documents', [where.document])
         if (row !== undefined && where.epoch < row.epoch) {
           branches.push(await branchEdits(transaction, where, [bytes], environment))
-          continue
-        }
-        if (row === undefined || row.deleted) {
-          transaction.put('documents', [where.document], row === undefined ? newDocument(where) : alive(row))
-        }
-        transaction.put('edits', [where.document, tab, n], toEdit(where, bytes, count, late))
+        } else putEdit(transaction, edit, row, tab)
       }
       return branches
     })
@@ -205,18 +181,13 @@ export async function openUpdateLog(
   }
 
   return {
-    replica: self.replica,
-    durable: store.durable,
-    tab,
-    ensure,
-    documents: () => store.read(['documents', 'edits'], readDocuments),
+    ...device,
+    mend,
+    appendOutdated,
     unsealed: () =>
       store.read(['edits'], async (transaction) => [
         ...new Set((await transaction.range('edits', [])).map(({ key }) => String(key[0]))),
       ]),
-    load: (document, seen) => loadSound(document, seen ?? NOTHING_SEEN),
-    held: (document) => store.read(['documents', 'edits'], (transaction) => readHeld(transaction, document)),
-    append,
     async seal(document) {
       const sealed = await mending(document, async (transaction, found) => {
         await fence.check(transaction)
@@ -266,26 +237,14 @@ export async function openUpdateLog(
         return readHeld(transaction, document)
       }),
     refuse: (document, code, detail) => refuse(document, { code, detail }),
-    branches: () =>
-      store.read(['branches'], async (transaction) =>
-        (await transaction.range('branches', [])).map(({ value }) => value),
-      ),
-    dismiss: (document, id) =>
-      store.write(['branches'], async (transaction) => transaction.delete('branches', [document, id])),
-    outstanding: (document) =>
-      store.read(['documents', 'edits'], (transaction) => readOutstanding(transaction, document)),
-    isAcknowledged: (document, outstanding) =>
-      store.read(['documents', 'edits'], (transaction) => isAcknowledged(transaction, document, outstanding)),
-    lead: fence.lead,
-    resign: fence.resign,
-    close: () => store.close(),
   }
 }
 
 /** A transfer that nobody went on with for so long: its sender has folded anew since. */
 const PARTIAL_MS_MAX = 24 * 3_600_000
 
-async function dropStale(store: ReplicaStore, environment: Environment): Promise<void> {
+/** Forgets such transfers. */
+export async function dropStale({ store, environment }: OpenedLog): Promise<void> {
   const rows = await store.read(['partials'], (transaction) => transaction.range('partials', []))
   const isStale = ({ touchedAt }: PartialRow): boolean => environment.now() - touchedAt > PARTIAL_MS_MAX
   if (!rows.some(({ value }) => isStale(value))) return

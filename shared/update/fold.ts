@@ -7,10 +7,10 @@ import { fromHex, type Hash64, hash64 } from '../hash.ts'
 import { PIECE_BYTES_TARGET } from '../limits.ts'
 import { compactSteps } from './compact.ts'
 import { type Cursor, readCount, readVarUint } from './cursor.ts'
+import { deflatePiece } from './deflate-piece.ts'
 import { inspectUpdate, type StructRange } from './inspect.ts'
 import { joinSteps, joinUpdates } from './join.ts'
-import { deflatePiece, inflatePiece, type PieceBytes } from './piece-bytes.ts'
-import type { DocumentRef } from './record.ts'
+import { inflatePiece, type PieceBytes } from './piece-bytes.ts'
 import { splitSteps } from './split.ts'
 import { cutUpdate } from './state-vector.ts'
 import { finish, type Steps } from './steps.ts'
@@ -82,19 +82,6 @@ export function transferId(checkpoint: Hash64, stateVector?: Uint8Array): Hash64
   const encoder = createEncoder()
   writeUint8Array(encoder, fromHex(checkpoint))
   writeUint8Array(encoder, stateVector)
-  return hash64(toUint8Array(encoder))
-}
-
-const texts = new TextEncoder()
-
-/** The checksum of a stored piece: of its bytes and of its place, so that one that was flipped, cut or moved is seen. */
-export function pieceChecksum(where: DocumentRef, id: Hash64, index: number, { size, bytes }: PieceBytes): Hash64 {
-  const encoder = createEncoder()
-  writeUint8Array(encoder, bytes)
-  writeUint8Array(encoder, fromHex(id))
-  writeUint8Array(encoder, texts.encode(`${where.epoch}/${where.document}/`))
-  writeVarUint(encoder, index)
-  writeVarUint(encoder, size)
   return hash64(toUint8Array(encoder))
 }
 

@@ -1,7 +1,11 @@
 /** Pieces of a checkpoint, as they are stored and sent: a Yjs update, deflated, with its size. */
-import { deflate, inflate } from '../deflate.ts'
+
+import { createEncoder, toUint8Array, writeUint8Array, writeVarUint } from 'lib0/encoding'
 import { RejoinError, toRejoinError } from '../errors.ts'
+import { fromHex, type Hash64, hash64 } from '../hash.ts'
+import { inflate } from '../inflate.ts'
 import { UPDATE_BYTES_MAX } from '../limits.ts'
+import type { DocumentRef } from './record.ts'
 
 export interface PieceBytes {
   /** Bytes when inflated. */
@@ -9,8 +13,6 @@ export interface PieceBytes {
   /** Raw deflate. */
   bytes: Uint8Array
 }
-
-export const deflatePiece = (update: Uint8Array): PieceBytes => ({ size: update.length, bytes: deflate(update) })
 
 /** Raises `invalid-update` for bytes that do not inflate to their size and `too-big` for a size beyond `UPDATE_BYTES_MAX`. */
 export function inflatePiece({ size, bytes }: PieceBytes): Uint8Array {
@@ -22,4 +24,17 @@ export function inflatePiece({ size, bytes }: PieceBytes): Uint8Array {
     const { message } = toRejoinError(error, 'invalid-update', 'a piece')
     throw new RejoinError('invalid-update', message)
   }
+}
+
+const texts = new TextEncoder()
+
+/** The checksum of a stored piece: of its bytes and of its place, so that one that was flipped, cut or moved is seen. */
+export function pieceChecksum(where: DocumentRef, id: Hash64, index: number, { size, bytes }: PieceBytes): Hash64 {
+  const encoder = createEncoder()
+  writeUint8Array(encoder, bytes)
+  writeUint8Array(encoder, fromHex(id))
+  writeUint8Array(encoder, texts.encode(`${where.epoch}/${where.document}/`))
+  writeVarUint(encoder, index)
+  writeVarUint(encoder, size)
+  return hash64(toUint8Array(encoder))
 }

@@ -4,9 +4,10 @@
  * of their own. Everything read is bounded; a failure is one `bad-frame`.
  */
 import * as encoding from 'lib0/encoding'
-import { deflate, inflate } from '../deflate.ts'
+import { deflate } from '../deflate.ts'
 import { RejoinError } from '../errors.ts'
 import { siphash } from '../hash.ts'
+import { inflate } from '../inflate.ts'
 import * as limits from '../limits.ts'
 import * as reading from '../reader.ts'
 import { malformed, type Reader } from '../reader.ts'

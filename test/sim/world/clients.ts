@@ -7,6 +7,7 @@ import type { WrittenEdit } from '../checkers/types.ts'
 import { createEditor } from '../edits/editor.ts'
 import type { Network } from '../network/types.ts'
 import { createClientDisk } from '../storage/client-disk.ts'
+import { PARTS } from './parts.ts'
 import type { Ground, SimNote, SimReplica, SimTab } from './types.ts'
 
 /** A person whose app does not open tries again. */
@@ -77,6 +78,7 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
         storage: bend.replicaStore ? bend.replicaStore(store) : store,
         environment: process.environment,
         dial,
+        parts: PARTS,
       }).then(
         (workspace) => opened(replica, tab, workspace),
         (error: unknown) => {

@@ -5,7 +5,7 @@ import { CHAIN_START } from '../../../shared/causality/chain.ts'
 import { hash64 } from '../../../shared/hash.ts'
 import { FIRST_EPOCH } from '../../../shared/ids.ts'
 import { toEntries } from '../../../shared/sync/runs.ts'
-import { deflatePiece } from '../../../shared/update/piece-bytes.ts'
+import { deflatePiece } from '../../../shared/update/deflate-piece.ts'
 import { seal } from '../../../shared/update/record.ts'
 import {
   acknowledge,

@@ -2,7 +2,7 @@
 import * as Y from 'yjs'
 import { CHAIN_START } from '../../../shared/causality/chain.ts'
 import { FIRST_EPOCH } from '../../../shared/ids.ts'
-import { deflatePiece } from '../../../shared/update/piece-bytes.ts'
+import { deflatePiece } from '../../../shared/update/deflate-piece.ts'
 import { type DocumentRef, seal, type UpdateRecord } from '../../../shared/update/record.ts'
 import type { Message } from '../../../shared/wire/messages.ts'
 import { createBench } from './bench.ts'

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { FIRST_EPOCH } from '../../../shared/ids.ts'
 import { PIECE_BYTES_TARGET } from '../../../shared/limits.ts'
+import { deflatePiece } from '../../../shared/update/deflate-piece.ts'
 import {
   COMPACT_BYTES,
   COMPACT_PIECES,
@@ -11,14 +12,13 @@ import {
   decodeClocks,
   encodeClocks,
   joinToPieces,
-  pieceChecksum,
   raiseClocks,
   transferId,
   wantsFolding,
 } from '../../../shared/update/fold.ts'
 import { inspectUpdate } from '../../../shared/update/inspect.ts'
 import { hashJoinedLog } from '../../../shared/update/joined-log.ts'
-import { deflatePiece, inflatePiece, type PieceBytes } from '../../../shared/update/piece-bytes.ts'
+import { inflatePiece, type PieceBytes, pieceChecksum } from '../../../shared/update/piece-bytes.ts'
 import { finish } from '../../../shared/update/steps.ts'
 import { contentOf, createDoc, docOf, forSeeds, randomHistory } from './histories.ts'
 

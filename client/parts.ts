@@ -1,0 +1,17 @@
+/**
+ * The code of a workspace that is not loaded with it: bundlers make files of their own of each `import()` here. What opens
+ * documents, takes edits and stores them needs none of them.
+ */
+
+/** Loads them; the simulator has them already, so that a seed decides everything. */
+export interface Parts {
+  /** The rest of the update log: what talks to relays, folds, deletes and mends. */
+  log(): Promise<Pick<typeof import('./replica/update-log.ts'), 'completeLog' | 'dropStale'>>
+  /** The connection, and what is said over it. */
+  relaying(): Promise<Pick<typeof import('./relaying.ts'), 'createRelaying'>>
+}
+
+export const importedParts: Parts = {
+  log: () => import('./replica/update-log.ts'),
+  relaying: () => import('./relaying.ts'),
+}

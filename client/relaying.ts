@@ -1,0 +1,97 @@
+/**
+ * What a workspace loads when it is to connect for the first time: the connection to its relays, the conversation over it, and how
+ * both end.
+ */
+import type { Environment } from '../shared/environment.ts'
+import { type ErrorCode, RejoinError, withoutRemedy } from '../shared/errors.ts'
+import type { Scope } from '../shared/wire/messages.ts'
+import { type Connector, type ConnectorOptions, createConnector, type Ended } from './connection/connector.ts'
+import { createConversation } from './connection/conversation.ts'
+import { dialAnyhow } from './connection/polling.ts'
+import type { Documents } from './documents.ts'
+import type { Events } from './events.ts'
+import type { Hearing } from './hearing.ts'
+import { createHost } from './hosting.ts'
+import type { WorkspaceOptions } from './options.ts'
+import type { UpdateLog } from './replica/log-types.ts'
+import type { Standing } from './standing.ts'
+import type { Team } from './team.ts'
+
+export interface RelayingOptions extends Pick<WorkspaceOptions, 'dial' | 'token'>, Pick<ConnectorOptions, 'changed'> {
+  urls: readonly string[]
+  scope: Scope
+  log: UpdateLog
+  environment: Environment
+  hearing: Hearing
+  documents: Documents
+  standing: Standing
+  events: Events
+  team: Team
+  /** What is still shown as unacknowledged is counted again. */
+  recount(): Promise<void>
+}
+
+export function createRelaying(options: RelayingOptions): Connector {
+  const { log, environment, standing, team } = options
+  const { report } = options.events
+  const host = createHost(options)
+  const connector = createConnector({
+    urls: options.urls,
+    dial: options.dial ?? dialAnyhow(environment.now),
+    environment,
+    async converse(url, socket, ended) {
+      try {
+        const token = await askToken(options.token)
+        standing.connect('syncing')
+        standing.show()
+        team.stands()
+        return createConversation({
+          log,
+          socket,
+          url,
+          scope: options.scope,
+          token,
+          renewToken: typeof options.token === 'function' ? () => askToken(options.token) : undefined,
+          environment,
+          host: {
+            ...host,
+            recount: options.recount,
+            spread: (withinMs) => connector.spread(withinMs),
+            ended: over(ended),
+          },
+        })
+      } catch (problem) {
+        report(problem)
+        throw problem
+      }
+    },
+    changed: options.changed,
+  })
+  let told: ErrorCode | undefined
+  standing.status.subscribe(({ connection }) => {
+    if (connection === 'synced') told = undefined
+  })
+
+  /** Networks come and go; anything else is worth knowing, once for as long as it keeps the workspace from being in sync. */
+  function over(ended: Ended): Ended {
+    return (why, message, retryAfterMs) => {
+      // There is no other: to come back with it is of no use.
+      const isLast = why === 'token-expired' && typeof options.token !== 'function'
+      const code = isLast ? 'unauthenticated' : why
+      const detail = withoutRemedy(why, message)
+      if (code === 'fenced') team.fenced()
+      const usual = USUAL_ENDS.has(code)
+      if (!usual && code !== told) report(new RejoinError(code, detail))
+      if (!usual) told = code
+      ended(code, detail, retryAfterMs)
+    }
+  }
+
+  return connector
+}
+
+/** Ends that come and go by themselves. */
+const USUAL_ENDS: ReadonlySet<ErrorCode> = new Set(['timeout', 'stopping', 'closed', 'token-expired', 'fenced'])
+
+const askToken = async (token: WorkspaceOptions['token'] = ''): Promise<string> =>
+  typeof token === 'string' ? token : token()

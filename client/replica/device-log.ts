@@ -1,0 +1,127 @@
+/**
+ * The update log as open documents need it: what is typed goes in, what is here comes out, and receipts are read. It is all that
+ * is loaded when a workspace is opened; what talks to relays, folds and mends comes with `completeLog` of `update-log.ts`, when it
+ * is needed. Only damage, and edits of a document that was deleted, wait for that: no other edit does (P6).
+ */
+import type { Environment } from '../../shared/environment.ts'
+import { RejoinError } from '../../shared/errors.ts'
+import { type DocumentId, randomId } from '../../shared/ids.ts'
+import type { DocumentRef } from '../../shared/update/record.ts'
+import { createFence, type Fence } from './fence.ts'
+import { load, NOTHING_SEEN } from './loading.ts'
+import type { DeviceLog, Edit, LoadedDocument, Seen } from './log-types.ts'
+import { isAcknowledged, readOutstanding } from './outstanding.ts'
+import { alive, newDocument, readDocuments, readHeld, readSelf, refOf } from './rows.ts'
+import { type Bad, toEdit } from './soundness.ts'
+import type { BranchRow, DocumentRow, ReplicaRow, ReplicaStore, WriteTransaction } from './store.ts'
+
+/** What the rest of the log is built on. */
+export interface OpenedLog extends DeviceLog {
+  readonly store: ReplicaStore
+  readonly environment: Environment
+  readonly fence: Fence
+  /** Lets others run. */
+  pause(): Promise<void>
+}
+
+/** What is loaded later. */
+export interface Rest {
+  /** Takes damaged rows out. */
+  mend(document: DocumentId, bad: readonly Bad[]): Promise<void>
+  /** Appends edits of which some are of an epoch that is no more. */
+  appendOutdated(edits: readonly Edit[]): Promise<BranchRow[]>
+}
+
+/** Opens the log of a store. Where `rest` rejects, so does what waits for it. */
+export async function openDeviceLog(
+  store: ReplicaStore,
+  environment: Environment,
+  rest: () => Promise<Rest>,
+): Promise<OpenedLog> {
+  const tab = randomId(environment)
+  const self = (await store.read(['meta'], readSelf)) ?? (await store.write(['meta'], begin))
+  const fence = createFence(store, tab)
+  const pause = (): Promise<void> => new Promise((resolve) => void environment.setTimer(resolve, 0))
+
+  /** The first time ever; another tab may be at it too. */
+  async function begin(transaction: WriteTransaction): Promise<ReplicaRow> {
+    const known = await transaction.get('meta', ['replica'])
+    if (known !== undefined) return known
+    const replica = randomId(environment)
+    const fresh: ReplicaRow = { replica, origin: replica, head: 0 }
+    transaction.put('meta', ['replica'], fresh)
+    return fresh
+  }
+
+  async function ensure(where: DocumentRef): Promise<DocumentRef> {
+    const ref = await store.write(['documents'], async (transaction) => {
+      const row = await transaction.get('documents', [where.document])
+      known(transaction, where, row)
+      return refOf(row ?? where)
+    })
+    if (ref.epoch < where.epoch) throw new RejoinError('wrong-epoch', `${where.document} is in epoch ${ref.epoch}`)
+    return ref
+  }
+
+  async function loadSound(document: DocumentId, seen: Seen): Promise<LoadedDocument> {
+    const { loaded, bad, lost } = await load(store, document, seen, pause)
+    if (bad.length + lost === 0) return loaded
+    await (await rest()).mend(document, bad)
+    return loadSound(document, seen)
+  }
+
+  async function append(edits: readonly Edit[]): Promise<BranchRow[]> {
+    const isOutdated = await store.write(['edits', 'documents'], async (transaction) => {
+      const rows: (DocumentRow | undefined)[] = []
+      for (const { where } of edits) rows.push(await transaction.get('documents', [where.document]))
+      if (edits.some(({ where }, at) => where.epoch < (rows[at]?.epoch ?? where.epoch))) return true
+      for (const [at, edit] of edits.entries()) putEdit(transaction, edit, rows[at], tab)
+      return false
+    })
+    return isOutdated ? (await rest()).appendOutdated(edits) : []
+  }
+
+  return {
+    replica: self.replica,
+    durable: store.durable,
+    tab,
+    store,
+    environment,
+    fence,
+    pause,
+    ensure,
+    documents: () => store.read(['documents', 'edits'], readDocuments),
+    load: (document, seen) => loadSound(document, seen ?? NOTHING_SEEN),
+    held: (document) => store.read(['documents', 'edits'], (transaction) => readHeld(transaction, document)),
+    append,
+    branches: () =>
+      store.read(['branches'], async (transaction) =>
+        (await transaction.range('branches', [])).map(({ value }) => value),
+      ),
+    dismiss: (document, id) =>
+      store.write(['branches'], async (transaction) => transaction.delete('branches', [document, id])),
+    outstanding: (document) =>
+      store.read(['documents', 'edits'], (transaction) => readOutstanding(transaction, document)),
+    isAcknowledged: (document, outstanding) =>
+      store.read(['documents', 'edits'], (transaction) => isAcknowledged(transaction, document, outstanding)),
+    lead: fence.lead,
+    resign: fence.resign,
+    close: () => store.close(),
+  }
+}
+
+export function putEdit(
+  transaction: WriteTransaction,
+  { where, n, bytes, count, late }: Edit,
+  row: DocumentRow | undefined,
+  tab: string,
+): void {
+  known(transaction, where, row)
+  transaction.put('edits', [where.document, tab, n], toEdit(where, bytes, count, late))
+}
+
+/** The document is opened or written: it is there, again maybe. */
+function known(transaction: WriteTransaction, where: DocumentRef, row: DocumentRow | undefined): void {
+  if (row === undefined) transaction.put('documents', [where.document], newDocument(where))
+  else if (row.deleted) transaction.put('documents', [where.document], alive(row))
+}

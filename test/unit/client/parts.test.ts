@@ -1,0 +1,108 @@
+/** Code that a workspace loads later, and that does not come: as offline, or where the app was deployed anew meanwhile. */
+import { expect, test } from 'vitest'
+import { importedParts, type Parts } from '../../../client/parts.ts'
+import type { WorkspaceStatus } from '../../../client/status.ts'
+import { createOwnStore, damage } from '../../support/stores.ts'
+import { startRelay, until } from '../server/support.ts'
+import { coded, isSynced, readAtRelay, startClient } from './support.ts'
+
+/** Parts that do not come until they are there. */
+function createParts() {
+  const gate = { isThere: false, tries: 0 }
+  const unlessGone = <T>(load: () => Promise<T>) => {
+    gate.tries++
+    if (!gate.isThere) return Promise.reject(new TypeError('Failed to fetch dynamically imported module'))
+    return load()
+  }
+  const parts: Parts = {
+    log: () => unlessGone(importedParts.log),
+    relaying: () => unlessGone(importedParts.relaying),
+  }
+  return { gate, parts }
+}
+
+test('[P5] [P6] without the code for connections edits are stored, and it is said and tried again until it is there', async () => {
+  const relay = await startRelay()
+  const { gate, parts } = createParts()
+  const alice = await startClient(relay, { parts })
+  const said: WorkspaceStatus[] = []
+  alice.workspace.status.subscribe((status) => void said.push(status))
+  const note = alice.open()
+  note.type('typed without')
+  await note.saved('device')
+  await until('it was tried often', () => gate.tries > 10)
+  const reason = expect.objectContaining({ code: 'not-loaded', detail: expect.stringContaining('Failed to fetch') })
+  expect(said.filter(({ connection }) => connection === 'offline').at(-1)?.error).toEqual(reason)
+  expect(said.some(({ connection }) => connection === 'syncing')).toBe(false)
+  // It is reported once for as long as it lasts.
+  expect(alice.errors).toEqual([coded('not-loaded')])
+
+  gate.isThere = true
+  await isSynced(alice)
+  expect(alice.workspace.status.get().error).toBeUndefined()
+  await note.saved('relay')
+  expect(await readAtRelay(relay)).toBe('typed without')
+})
+
+test('[P5] who stays offline is not tried for; `connect` tries at once', async () => {
+  const relay = await startRelay()
+  const { gate, parts } = createParts()
+  const alice = await startClient(relay, { parts })
+  await until('it was tried', () => gate.tries > 2)
+  alice.workspace.disconnect()
+  const { connection, error } = alice.workspace.status.get()
+  expect({ connection, error }).toEqual({ connection: 'offline', error: undefined })
+  gate.isThere = true
+  alice.workspace.connect()
+  await isSynced(alice)
+})
+
+test('[P10] a tab that does not get the code lets another one lead, which has it', async () => {
+  const relay = await startRelay()
+  const { gate, parts } = createParts()
+  const [storage, user] = [createOwnStore(), 'one of two tabs']
+  const without = await startClient(relay, { storage: { ...storage, close() {} }, user, parts })
+  await until('it was tried', () => gate.tries > 2)
+  const note = without.open()
+  note.type('from the tab without')
+  const other = await startClient(relay, { storage, user })
+  await isSynced(other, without)
+  await note.saved('relay')
+  expect(await readAtRelay(relay)).toBe('from the tab without')
+})
+
+test('[P5] a damaged document opens as soon as the code is there that mends it', async () => {
+  const relay = await startRelay()
+  const storage = createOwnStore()
+  const before = await startClient(relay, { storage, user: 'mended' })
+  const typed = before.open()
+  typed.type('sound')
+  await typed.saved('relay')
+  await before.workspace.close()
+  const [record] = await storage.read(['records'], (transaction) => transaction.range('records', ['note']))
+  await damage(storage, 'records', record?.key ?? [])
+
+  const { gate, parts } = createParts()
+  const after = await startClient(relay, { storage, user: 'mended', parts })
+  const note = after.open()
+  await until('it is said', () => note.status.get().trouble?.code === 'not-loaded')
+  expect(note.status.get().storage).toBe('degraded')
+  note.type('typed meanwhile ')
+  gate.isThere = true
+  await note.whenSynced
+  await until('both are there', () => note.read().includes('sound') && note.read().includes('typed meanwhile'))
+  await until('it is well', () => note.status.get().storage === 'ok')
+})
+
+test('[P5] what cannot be deleted for want of the code is refused, and stays open', async () => {
+  const { gate, parts } = createParts()
+  const alice = await startClient(undefined, { parts })
+  const note = alice.open()
+  note.type('here')
+  await note.saved('device')
+  await expect(alice.workspace.delete('note')).rejects.toThrow(coded('not-loaded'))
+  expect(note.status.get().error).toBeUndefined()
+  gate.isThere = true
+  await alice.workspace.delete('note')
+  expect(note.status.get().error?.code).toBe('deleted')
+})
