@@ -10,7 +10,7 @@ import { createRelay, RELAY_LIMITS, type Relay, type RelayLimits } from './index
 import { createLog, errorFields, type Log } from './log.ts'
 import { backupFolder, restoreFolder } from './runtime/backup.ts'
 import { compactFolder } from './runtime/compact.ts'
-import { inspectFolder, inspectRelay } from './runtime/inspect.ts'
+import { inspectFolder, inspectRelay, releaseQuarantined } from './runtime/inspect.ts'
 import { findPackageRoot } from './runtime/package-root.ts'
 import { verifyFolder } from './runtime/verify.ts'
 
@@ -57,6 +57,7 @@ ${LIMIT_NAMES}
   --expires <time>          token: its life, 1h by default
 
   --hash                    verify: say the hash of each document's content
+  --release <id>            inspect: try again what was set aside because the relay failed at it
   --json                    verify, inspect: say it in lines of JSON
   --trust-proxy             addresses are what X-Forwarded-For says     REJOIN_TRUST_PROXY=1
   --restored                an older copy of the data was put back: let anybody bring what is missing
@@ -94,6 +95,7 @@ const OPTIONS = {
   'open-hint': { type: 'boolean' },
   hash: { type: 'boolean' },
   json: { type: 'boolean' },
+  release: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const
@@ -150,9 +152,10 @@ function two(command: string, [first, second, ...more]: readonly string[]): [str
 
 async function inspect([target, ...more]: readonly string[], values: Values): Promise<void> {
   if (more.length > 0) throw new UsageError(`${more.join(' ')} is one argument too many`)
-  const { json = false } = values
+  const { json = false, release } = values
   const what = target ?? dataFolder(values)
   if (/^https?:/.test(what)) return inspectRelay(what, operatorToken(values), json, sayLine)
+  if (release !== undefined) return releaseQuarantined(resolve(what), release, sayLine)
   inspectFolder(resolve(what), json, sayLine)
 }
 

@@ -81,6 +81,7 @@ export function createPolling({ core, environment, admit }: PollingOptions): Pol
       session.wake()
     }
     session.handler = core.sync(workspace, {
+      address: session.visitor.address,
       send: say,
       // The only text that a relay says is the answer to a sign of life.
       sendText: () => say(new Uint8Array(0)),

@@ -9,6 +9,7 @@ import type { DigestPart, Message, Refused, Tombstone, Vector } from '../../shar
 import type { Refusal, Subscriber } from '../relay/commits.ts'
 import { refOf } from '../relay/documents.ts'
 import type { RelayWorkspace } from '../relay/workspace.ts'
+import type { Source } from '../storage/store.ts'
 import type { Known } from './known.ts'
 
 export interface Incoming {
@@ -32,10 +33,18 @@ export interface Inbox {
 
 export function createInbox(workspace: RelayWorkspace, known: Known): Inbox {
   let refusals: Refusal[] = []
-  const subscriber: Subscriber = { committed() {}, refused: (refusal) => void refusals.push(refusal) }
+  let source: Source = {}
+  const subscriber: Subscriber = {
+    get source() {
+      return source
+    },
+    committed() {},
+    refused: (refusal) => void refusals.push(refusal),
+  }
 
   function take(messages: readonly Message[], from: ReplicaId, relay: RelayId): Incoming {
     known.met(from, relay)
+    source = { relay }
     refusals = []
     const incoming: Incoming = { answers: [], vectors: [], digests: [], refused: [], taken: 0 }
     const buried = new Map<string, DocumentRef>()

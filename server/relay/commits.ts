@@ -10,7 +10,15 @@ import type { ErrorCode } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import type { EpochStart } from '../../shared/sync/places.ts'
 import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
-import type { AnyEntry, CommitBatch, Fold, RelayStore, StoredDocument, TransferPiece } from '../storage/store.ts'
+import type {
+  AnyEntry,
+  CommitBatch,
+  Fold,
+  RelayStore,
+  Source,
+  StoredDocument,
+  TransferPiece,
+} from '../storage/store.ts'
 import type { WorkspaceDigest } from './digests.ts'
 import { type LiveDocuments, storedOf } from './documents.ts'
 import type { WorkspaceIdentity } from './identity.ts'
@@ -52,6 +60,8 @@ export interface Refusal extends Dot {
 export interface Subscriber {
   /** On whose behalf it writes; absent where it may write in every name. */
   readonly author?: Author
+  /** Where what it writes comes from. */
+  readonly source?: Source
   committed(group: CommitGroup): void
   refused(refusal: Refusal): void
 }
@@ -76,6 +86,8 @@ export interface CommitWatch {
   /** So many records of so many bytes, this long after the first of them came. */
   committed(records: number, bytes: number, waitedMs: number): void
   commitFailed(): void
+  /** Something at which the relay failed was set aside. */
+  setAside(): void
 }
 
 export interface CommitsOptions {
@@ -109,8 +121,9 @@ export function createCommits(options: CommitsOptions): Commits {
     if (waiting.length === 0) return true
     const group = waiting
     waiting = []
-    const batch = toBatch(group)
+    let batch: ReturnType<typeof toBatch>
     try {
+      batch = toBatch(group)
       if (batch.entries.length > 0 || batch.transfers.length > 0) {
         store.commit(batch)
         ownership.settle()

@@ -12,12 +12,15 @@ export interface Connection {
   buffered(): number
   /** Idempotent. */
   close(code: number, reason: string): void
+  /** Where it comes from, where a runtime knows. */
+  readonly address?: string
   /** Reads nothing more from it for so long, in milliseconds; absent where a runtime cannot. */
   slow?(forMs: number): void
 }
 
 /** What bounds a connection by itself, and by where it comes from. */
 export interface Visitor {
+  readonly address: string
   /** So many messages with so many bytes came; milliseconds for which nothing more is to be read. */
   spend(messages: number, bytes: number): number
   /** It has gone. Idempotent. */

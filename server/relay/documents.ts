@@ -5,6 +5,7 @@
  */
 import type { Head, VersionVector } from '../../shared/causality/version-vector.ts'
 import { documentVersion } from '../../shared/digest/version.ts'
+import { RejoinError } from '../../shared/errors.ts'
 import type { Hash64 } from '../../shared/hash.ts'
 import { type DocumentId, FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
@@ -187,8 +188,24 @@ export function storedOf({ ref, vector, bytes, touched }: LiveDocument): StoredD
   return { ...ref, vector, bytes, touched, deleted: isTombstone ? touched : undefined }
 }
 
-/** What the checkpoint says that it holds, and what came after it. */
+/** Nobody thought of what is stored of a document: nothing that comes is to blame. */
+export class UnreadableDocument extends RejoinError {
+  constructor({ document }: DocumentRef, cause: unknown) {
+    super('storage-failed', `${JSON.stringify(document)} cannot be read here, and its operator was told`, { cause })
+  }
+}
+
+/** What the checkpoint says that it holds, and what came after it. Raises `corrupt` and `storage-failed`. */
 function readIndex(store: RelayStore, document: LiveDocument): IntervalIndex {
+  try {
+    return readIntervals(store, document)
+  } catch (error) {
+    if (error instanceof RejoinError && error.code !== 'invalid-update') throw error
+    throw new UnreadableDocument(document.ref, error)
+  }
+}
+
+function readIntervals(store: RelayStore, document: LiveDocument): IntervalIndex {
   const { ref } = document
   const tail = { records: 0, bytes: 0 }
   const checkpoint = store.checkpoint(ref)

@@ -13,10 +13,11 @@ import { type DocumentRef, seal } from '../../shared/update/record.ts'
 import type { Piece, Run } from '../../shared/wire/messages.ts'
 import type { RelayStore } from '../storage/store.ts'
 import type { Accepted, Commits, Subscriber } from './commits.ts'
-import type { LiveDocument, LiveDocuments } from './documents.ts'
+import { type LiveDocument, type LiveDocuments, UnreadableDocument } from './documents.ts'
 import type { WorkspaceIdentity } from './identity.ts'
 import type { Judge, Permit, UpdateBytes } from './judge.ts'
 import type { Author, Ownership } from './ownership.ts'
+import type { Quarantine } from './quarantine.ts'
 import type { Shapes } from './shape.ts'
 import { createTransfers, type Transfers } from './transfers.ts'
 
@@ -51,21 +52,23 @@ export interface IntakeOptions {
   commits: Commits
   ownership: Ownership
   shapes: Shapes
+  quarantine: Quarantine
   environment: Environment
-  report: (error: unknown) => void
 }
 
 /** Deletions of one document that a relay may have missed. */
 const EPOCHS_AHEAD_MAX = 100_000
+const NO_BYTES = new Uint8Array()
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { store, live, judge, identity, commits, ownership, shapes, environment, report } = options
+  const { store, live, judge, identity, commits, ownership, shapes, quarantine, environment } = options
   const transfers = createTransfers({ store, judge, commits, ownership, shapes, environment, commitFirst })
   let closed = false
   let burials = 0
 
   function accept(from: Subscriber, where: DocumentRef, run: Run): void {
     let seq = run.first
+    let bytes: Uint8Array | undefined
     try {
       const { author } = from
       const own = run.origin === author?.replica
@@ -82,6 +85,8 @@ export function createIntake(options: IntakeOptions): Intake {
       if (fresh.length > 0 && author !== undefined) ownership.checkOrigin(document, author, run.origin)
       for (const record of fresh) {
         seq = record.seq
+        bytes = record.bytes
+        quarantine.check(document.ref, bytes)
         judge.take(document, record, permit(document, author, record, own))
         commits.queue({ from, where: document.ref, dot: record, request: 0 }, { record })
       }
@@ -89,7 +94,7 @@ export function createIntake(options: IntakeOptions): Intake {
       const held = headOf(document.vector, run.origin)
       commits.queue({ from, where: document.ref, dot: { origin: run.origin, ...held }, request: 0 })
     } catch (error) {
-      refuse(from, where, { origin: run.origin, seq }, 0, error)
+      refuse(from, where, { origin: run.origin, seq }, 0, error, bytes)
     }
   }
 
@@ -97,6 +102,7 @@ export function createIntake(options: IntakeOptions): Intake {
     const { origin } = identity
     try {
       const document = enter(from, where)
+      quarantine.check(document.ref, update.bytes)
       const previous = headOf(document.vector, origin)
       // What mends is known by its clocks, and not there.
       if (!mends && !judge.adds(document, update)) {
@@ -109,7 +115,7 @@ export function createIntake(options: IntakeOptions): Intake {
       judge.take(document, record, permit(document, author, update, !mends))
       commits.queue({ from, where: document.ref, dot: record, request }, { record })
     } catch (error) {
-      refuse(from, where, { origin, seq: 0 }, request, error)
+      refuse(from, where, { origin, seq: 0 }, request, error, update.bytes)
     }
   }
 
@@ -124,6 +130,7 @@ export function createIntake(options: IntakeOptions): Intake {
     let dot: Dot = { origin: peer, seq: piece.index }
     try {
       const document = enter(from, piece)
+      quarantine.check(document.ref, piece.bytes)
       if (piece.vector !== undefined) {
         seen(document.ref, piece.vector)
         const misfit = findMisfit(document, piece.vector, piece.base ?? new Map())
@@ -135,7 +142,7 @@ export function createIntake(options: IntakeOptions): Intake {
       }
       transfers.take(from, document, piece, peer)
     } catch (error) {
-      refuse(from, piece, dot, 0, error)
+      refuse(from, piece, dot, 0, error, piece.bytes)
     }
   }
 
@@ -233,14 +240,26 @@ export function createIntake(options: IntakeOptions): Intake {
     for (const { from, where, dot, request } of group) refuse(from, where, dot, request, failure)
   }
 
-  /** What nobody thought of is a fault here, on this input: its sender keeps it apart, instead of sending it for ever. */
-  function poison({ document }: DocumentRef, { origin, seq }: Dot, cause: unknown): RejoinError {
-    report(new Error(`${origin}/${seq} of ${JSON.stringify(document)} breaks the relay`, { cause }))
-    return new RejoinError('invalid-update', 'the relay fails at it, and has told its operator')
+  /**
+   * What nobody thought of is a fault here, on this input: its sender keeps it apart, instead of sending it for ever. Memory may have
+   * taken half of it: it goes back to the store, with what came before.
+   */
+  function poison(from: Subscriber, where: DocumentRef, bytes: Uint8Array | undefined, cause: unknown): RejoinError {
+    if (commits.commit()) live.drop(where.document)
+    ownership.forget()
+    return quarantine.update(where, bytes ?? NO_BYTES, from.source ?? {}, cause)
   }
 
-  function refuse(from: Subscriber, where: DocumentRef, dot: Dot, request: number, error: unknown): void {
-    const { code, detail } = error instanceof RejoinError ? error : poison(where, dot, error)
+  function refuse(
+    from: Subscriber,
+    where: DocumentRef,
+    dot: Dot,
+    request: number,
+    error: unknown,
+    bytes?: Uint8Array,
+  ): void {
+    const { code, detail } = error instanceof RejoinError ? error : poison(from, where, bytes, error)
+    if (error instanceof UnreadableDocument) quarantine.document(where.document, 'read', error.cause)
     const document = live.get(where.document)
     if (code === 'wrong-epoch' && document !== undefined) {
       // The answer names the epoch that it is in, and that has to be durable.

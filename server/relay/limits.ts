@@ -136,5 +136,8 @@ export const FEED_MS_MAX = 10
 /** How often connections are looked at for silence. */
 export const TICK_EVERY_MS = 5_000
 
+/** Bytes that are kept of one: enough to find the fault with. */
+export const QUARANTINED_BYTES_MAX = 256 * 1024
+
 /** When to come back to a relay that is full or stops. */
 export const RETRY_AFTER_SECONDS = '5'

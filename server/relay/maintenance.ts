@@ -4,6 +4,7 @@
  * what it changes is committed only if nothing else changed it meanwhile.
  */
 import type { Environment } from '../../shared/environment.ts'
+import { RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, randomId } from '../../shared/ids.ts'
 import type { Steps } from '../../shared/update/steps.ts'
 import type { Fold, RelayStore } from '../storage/store.ts'
@@ -12,6 +13,7 @@ import type { Commits } from './commits.ts'
 import { type LiveDocument, type LiveDocuments, storedOf, type Tail } from './documents.ts'
 import { foldKind, foldSteps, isFoldDue } from './folding.ts'
 import type { Judge } from './judge.ts'
+import type { Quarantine } from './quarantine.ts'
 import type { Retention } from './retention.ts'
 
 export interface Maintenance {
@@ -34,6 +36,7 @@ export interface MaintenanceOptions {
   retention: Retention
   background: Background
   environment: Environment
+  quarantine: Quarantine
   report: (error: unknown) => void
 }
 
@@ -47,7 +50,7 @@ const SHRINK_PAGES = 256
 const FAILED_MAX = 1024
 
 export function createMaintenance(options: MaintenanceOptions): Maintenance {
-  const { store, live, judge, commits, retention, background, environment, report } = options
+  const { store, live, judge, commits, retention, background, environment, quarantine, report } = options
   const cancels = new Map<DocumentId, () => void>()
   /** Length of the tail at which a fold failed: it is tried again when that has doubled. */
   const failed = new Map<DocumentId, number>()
@@ -76,11 +79,12 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
       const kind = foldKind(before, document.tail)
       const made = yield* foldSteps(store, document.ref, randomId(environment), kind)
       if (made !== undefined) apply(made, before?.id)
-      failed.delete(id)
+      if (failed.delete(id)) quarantine.mended(id, 'fold')
     } catch (error) {
       if (failed.size >= FAILED_MAX) failed.clear()
       failed.set(id, document?.tail.records ?? 0)
-      report(error)
+      if (error instanceof RejoinError) report(error)
+      else quarantine.document(id, 'fold', error)
     } finally {
       cancels.delete(id)
     }

@@ -121,6 +121,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
   const open = new Map<string, OpenWorkspace>()
   const conversations = new Map<Conversation, ConnectionHandler>()
   let closed = false
+  let connections = 0
 
   function enter(workspaceId: string): OpenWorkspace {
     if (closed) throw new RejoinError('stopping', 'the relay stops')
@@ -299,7 +300,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
         const converse = (access: Access): Conversation => {
           const { workspace, awareness, replicas } = visit(workspaceId)
           const permission = permit(access, { workspace: workspaceId })
-          const told = { report, permission, spreadMs }
+          const told = { report, permission, spreadMs, number: ++connections }
           return createSubscriber({ workspace, awareness, replicas, connection, environment, ...told, kept })
         }
         if (gate === undefined) return converse(OPEN_ACCESS)
@@ -315,7 +316,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
           checkDocumentId(document)
           access.demand('read', document)
           const permission = permit(access, { workspace: workspaceId, document })
-          return visit(workspaceId).yRooms.enter(document, connection, permission, kept)
+          return visit(workspaceId).yRooms.enter(document, connection, permission, kept, ++connections)
         }
         if (gate === undefined) return converse(OPEN_ACCESS)
         if (kept?.principal !== undefined) return converse(stillIn(gate, kept.principal))

@@ -45,6 +45,8 @@ export interface SubscriberOptions {
   kept?: KeptSync
   /** Within what time all clients of the relay are to come back when they lose it. */
   spreadMs: () => number
+  /** Which connection of the relay it is, in the order in which they came. */
+  number?: number
 }
 
 export function createSubscriber(options: SubscriberOptions): Conversation {
@@ -80,6 +82,9 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     get author() {
       return author
     },
+    get source() {
+      return { subject: member.subject, address: connection.address, connection: options.number }
+    },
     committed,
     refused,
   }
@@ -97,6 +102,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
       permission.check()
       for (const message of decodeFrame(data)) perform(session.receive(message, environment.now()))
     } catch (error) {
+      if (!(error instanceof RejoinError)) report(error)
       fail(error)
     }
     pump()

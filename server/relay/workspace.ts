@@ -27,6 +27,7 @@ import { CATALOG_MAX, type RelayLimits } from './limits.ts'
 import { createMaintenance } from './maintenance.ts'
 import { createOwnership } from './ownership.ts'
 import { createPace } from './pace.ts'
+import { createQuarantine } from './quarantine.ts'
 import { createRetention } from './retention.ts'
 import { createShapes } from './shape.ts'
 
@@ -158,7 +159,19 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     settle: judge.settle,
     withdraw: (group, error) => intake.withdraw(group, error),
   })
-  const intake = createIntake({ store, live, judge, identity, commits, ownership, shapes, environment, report })
+  const setAside = () => options.watch?.setAside()
+  const quarantine = createQuarantine({ store, environment, report, setAside })
+  const intake = createIntake({
+    store,
+    live,
+    judge,
+    identity,
+    commits,
+    ownership,
+    shapes,
+    quarantine,
+    environment,
+  })
   const maintenance = createMaintenance({
     store,
     live,
@@ -167,6 +180,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     retention,
     background,
     environment,
+    quarantine,
     report,
   })
   const expiry = createExpiry({

@@ -71,6 +71,7 @@ export function createYGuest(
   permission: Permission,
   leave: () => void,
   kept?: KeptGuest,
+  number?: number,
 ): YGuest {
   const { workspace, awareness, logs, environment, report } = options
   // A stock client cannot say which gc and epoch it means: it takes the document as it is.
@@ -80,7 +81,8 @@ export function createYGuest(
   const where = refOf(stored ?? { document, epoch: FIRST_EPOCH, gc: true })
   // It hands on what it has of others too; its own is the client id that it shows itself with.
   const author = authorOf(permission, { begins: (client) => awareness.isOf(document, client, member) })
-  const subscriber: Subscriber = { author, committed() {}, refused }
+  const source = { subject: subjectOf(permission), address: connection.address, connection: number }
+  const subscriber: Subscriber = { author, source, committed() {}, refused }
   const member: Member = {
     subject: subjectOf(permission),
     renews: true,

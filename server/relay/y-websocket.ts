@@ -16,7 +16,13 @@ import { encodeUpdate } from './y-protocol.ts'
 /** The stock clients of one workspace. */
 export interface YRooms {
   /** Lets a connection into a document and asks it for what is missing here; with `kept` it was there before. Raises `storage-failed`. */
-  enter(document: DocumentId, connection: Connection, permission: Permission, kept?: KeptGuest): Conversation
+  enter(
+    document: DocumentId,
+    connection: Connection,
+    permission: Permission,
+    kept?: KeptGuest,
+    number?: number,
+  ): Conversation
 }
 
 export function createYRooms(options: YGuestOptions): YRooms {
@@ -63,14 +69,14 @@ export function createYRooms(options: YGuestOptions): YRooms {
 
   workspace.subscribe({ committed, refused() {} })
   return {
-    enter(document, connection, permission, kept) {
+    enter(document, connection, permission, kept, number) {
       const leave = (): void => {
         const room = roomOf(document)
         room.delete(guest)
         guests.delete(guest.subscriber)
         if (room.size === 0) rooms.delete(document)
       }
-      const guest = createYGuest(options, document, connection, permission, leave, kept)
+      const guest = createYGuest(options, document, connection, permission, leave, kept, number)
       roomOf(document).add(guest)
       guests.set(guest.subscriber, guest)
       if (kept === undefined) guest.greet()

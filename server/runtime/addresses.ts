@@ -71,6 +71,7 @@ export function createAddresses(limits: RelayLimits, trustProxy: boolean, now: (
       const all = place === undefined ? [own] : [own, place]
       let left = false
       return {
+        address,
         spend(count, size) {
           const at = now()
           let waitMs = 0

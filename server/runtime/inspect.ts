@@ -3,7 +3,12 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { RejoinError } from '../../shared/errors.ts'
+import { toHex } from '../../shared/hash.ts'
 import type { MeshView } from '../mesh/mesh.ts'
+import { toQuarantined } from '../storage/rows.ts'
+import { STATEMENTS } from '../storage/schema.ts'
+import { openSqliteStore } from '../storage/sqlite-file.ts'
+import type { Quarantined } from '../storage/store.ts'
 import { workspaceFiles } from './data-folder.ts'
 
 type Say = (line: string) => void
@@ -50,12 +55,48 @@ export function inspectFolder(path: string, json: boolean, say: Say): void {
   if (!existsSync(folder)) throw new RejoinError('bad-option', `${path} is not the data folder of a relay`)
   for (const [workspace, file] of workspaceFiles(folder, readdirSync(folder))) {
     const found = { workspace, ...summaryOf(file) }
-    if (json) say(JSON.stringify(found))
-    else
-      say(
-        `${workspace}: ${found.documents} documents, ${found.bytes} bytes, log up to ${found.head}, replica ${found.replica}`,
-      )
+    const { quarantine } = found
+    if (json) {
+      say(JSON.stringify({ ...found, quarantine: quarantine.map((each) => ({ ...each, bytes: toHex(each.bytes) })) }))
+      continue
+    }
+    const { documents, bytes, head, replica } = found
+    say(`${workspace}: ${documents} documents, ${bytes} bytes, log up to ${head}, replica ${replica}`)
+    for (const each of quarantine) say(`  set aside ${toLine(each)}`)
   }
+}
+
+function toLine({ id, what, document, size, source, at, error }: Quarantined): string {
+  const { subject, address, connection, relay } = source
+  const from = [
+    subject === undefined ? [] : `of ${JSON.stringify(subject)}`,
+    address ? `from ${address}` : [],
+    connection === undefined ? [] : `over connection ${connection}`,
+    relay === undefined ? [] : `by relay ${relay}`,
+  ].flat()
+  const when = new Date(at).toISOString()
+  const subjectOf = `${what} ${size > 0 ? `(${size} bytes) ` : ''}of ${JSON.stringify(document)}`
+  return `${id}: ${[subjectOf, ...from].join(' ')} at ${when}: ${error.split('\n')[0]}`
+}
+
+/**
+ * Forgets what was set aside under this id: if it comes again, it is tried again. A relay may be running. Raises `bad-option` where there
+ * is no such thing.
+ */
+export function releaseQuarantined(path: string, id: string, say: Say): void {
+  const folder = join(path, 'workspaces')
+  if (!existsSync(folder)) throw new RejoinError('bad-option', `${path} is not the data folder of a relay`)
+  if (!/^[0-9a-f]{16}$/.test(id)) throw new RejoinError('bad-option', `${id} is not an id as inspect lists them`)
+  for (const [workspace, file] of workspaceFiles(folder, readdirSync(folder))) {
+    const store = openSqliteStore(file)
+    try {
+      if (!store.letGo(id)) continue
+    } finally {
+      store.close()
+    }
+    return say(`${workspace}: ${id} is let go`)
+  }
+  throw new RejoinError('bad-option', `nothing is set aside as ${id}`)
 }
 
 function summaryOf(file: string) {
@@ -67,7 +108,9 @@ function summaryOf(file: string) {
           (SELECT COALESCE(MAX("offset"), 0) FROM log) AS head, (SELECT value FROM meta WHERE key = 'replica') AS replica`,
       )
       .get() as { documents: number; bytes: number; head: number; replica: string }
-    return { ...row }
+    const hasQuarantine = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'quarantine'").get() !== undefined
+    const rows = hasQuarantine ? database.prepare(STATEMENTS.quarantined).all() : []
+    return { ...row, quarantine: rows.map(toQuarantined) }
   } finally {
     database.close()
   }

@@ -7,6 +7,8 @@ export interface Metrics {
   /** A group of so many records of so many bytes became durable, this long after the first of it came; or did not. */
   committed(records: number, bytes: number, waitedMs: number): void
   commitFailed(): void
+  /** Something at which the relay failed was set aside. */
+  setAside(): void
   /** The text that Prometheus reads. */
   text(): Promise<string>
   readonly contentType: string
@@ -59,6 +61,11 @@ export function createMetrics({ version, connections, workspaces, isMesh, mesh }
   const failed = new Counter({
     name: 'rejoin_commit_failures_total',
     help: 'Groups that could not be stored. Over all groups: what is missing to a full yield.',
+    registers,
+  })
+  const quarantined = new Counter({
+    name: 'rejoin_quarantined_total',
+    help: 'Updates and documents at which the relay failed; rejoin inspect lists them.',
     registers,
   })
   new Gauge({ name: 'rejoin_info', help: 'The version that runs.', labelNames: ['version'], registers }).set(
@@ -143,6 +150,7 @@ export function createMetrics({ version, connections, workspaces, isMesh, mesh }
       bytes.inc(size)
     },
     commitFailed: () => failed.inc(),
+    setAside: () => quarantined.inc(),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   }

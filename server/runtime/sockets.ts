@@ -80,7 +80,8 @@ export function createSockets({ core, limits, now, broken }: SocketsOptions): So
     // Before ws reads it: what it makes whole is taken off again.
     if (isStock) stream.prependListener('data', (data: Buffer) => unfinished(socket, data.length))
     webSocket.on('error', broken)
-    const connection = createConnection(webSocket, (forMs) => slowDown(webSocket, visitor, forMs))
+    const slow = (forMs: number) => slowDown(webSocket, visitor, forMs)
+    const connection = createConnection(webSocket, visitor.address, slow)
     const handler = open(core, target, connection, token)
     webSocket.on('message', (data, isBinary) => {
       socket.pingsMissed = 0
@@ -206,8 +207,9 @@ function open(core: RelayCore, target: Target, connection: Connection, token: st
     : core.yWebsocket(target.workspace, target.document, connection, token)
 }
 
-function createConnection(webSocket: WebSocket, slow: (forMs: number) => void): Connection {
+function createConnection(webSocket: WebSocket, address: string, slow: (forMs: number) => void): Connection {
   return {
+    address,
     send: (bytes) => webSocket.send(bytes),
     sendText: (text) => webSocket.send(text),
     buffered: () => webSocket.bufferedAmount,

@@ -1,24 +1,27 @@
 /** A relay's store in memory: the reference that the contract suite holds the others against. */
 import { type Environment, systemEnvironment } from '../../shared/environment.ts'
 import { assert, RejoinError } from '../../shared/errors.ts'
+import type { Hash64 } from '../../shared/hash.ts'
 import { type DocumentId, type OriginId, randomId } from '../../shared/ids.ts'
 import { EPOCHS_KEPT_MAX, type EpochStart } from '../../shared/sync/places.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import { verify } from '../../shared/update/record.ts'
-import type {
-  AnyEntry,
-  Checkpoint,
-  Fold,
-  Identity,
-  LogEntry,
-  Mark,
-  OriginOwner,
-  RelayStore,
-  StoredDocument,
-  StoredSummary,
-  Transfer,
-  TransferPiece,
-  Writer,
+import {
+  type AnyEntry,
+  type Checkpoint,
+  type Fold,
+  type Identity,
+  type LogEntry,
+  type Mark,
+  type OriginOwner,
+  QUARANTINED_MAX,
+  type Quarantined,
+  type RelayStore,
+  type StoredDocument,
+  type StoredSummary,
+  type Transfer,
+  type TransferPiece,
+  type Writer,
 } from './store.ts'
 
 type Entry = AnyEntry
@@ -44,6 +47,7 @@ export function createMemoryStore(environment: Environment = systemEnvironment):
   const documents = new Map<DocumentId, Row>()
   const writers = new Map<DocumentId, Map<number, Writer>>()
   const owners = new Map<OriginId, OriginOwner>()
+  const quarantine = new Map<Hash64, Quarantined>()
   const transfers = new Map<DocumentId, { transfer: Transfer; pieces: PieceBytes[] }>()
 
   const head = (): number => log.at(-1)?.offset ?? 0
@@ -178,6 +182,15 @@ export function createMemoryStore(environment: Environment = systemEnvironment):
         for (const [client, { used }] of those) if (used < since) those.delete(client)
       }
     },
+    quarantined: () => [...quarantine.values()],
+    isSetAside: (id) => quarantine.has(id),
+    setAside(quarantined) {
+      quarantine.delete(quarantined.id)
+      quarantine.set(quarantined.id, quarantined)
+      const [oldest] = quarantine.keys()
+      if (quarantine.size > QUARANTINED_MAX && oldest !== undefined) quarantine.delete(oldest)
+    },
+    letGo: (id) => quarantine.delete(id),
     marks: () => marks,
     trim(through, count) {
       const bytes = new Map<DocumentId, number>()

@@ -21,6 +21,7 @@ import type {
   Checkpoint,
   Mark,
   OriginOwner,
+  Quarantined,
   StoredDocument,
   StoredSummary,
   Transfer,
@@ -188,6 +189,22 @@ export function toOwner(row: Row): OriginOwner {
 export function fromOwner(owner: OriginOwner): (number | Uint8Array)[] {
   return [fromHex(owner.origin), fromHex(owner.owner), owner.used, rowChecksum(ownerName(owner))]
 }
+
+/** Raises `corrupt`. */
+export function toQuarantined(row: Row): Quarantined {
+  const id = toHex(row.id as Uint8Array)
+  const bytes = row.bytes as Uint8Array
+  verifyRow(quarantineName(id, String(row.about)), row.checksum, bytes)
+  return { id, ...(JSON.parse(String(row.about)) as Omit<Quarantined, 'id' | 'bytes'>), bytes }
+}
+
+/** The columns of something set aside from `id` on. */
+export function fromQuarantined({ id, bytes, ...rest }: Quarantined): (string | Uint8Array)[] {
+  const about = JSON.stringify(rest)
+  return [fromHex(id), about, bytes, rowChecksum(quarantineName(id, about), bytes)]
+}
+
+const quarantineName = (id: string, about: string) => ['quarantine', id, about] as const
 
 const writerName = ({ where, client, owner, used }: Writer) => [
   'writer',

@@ -61,6 +61,10 @@ export const MIGRATIONS: readonly string[] = [
   // What of the intervals of checkpoints does not fit their rows, from the second part on.
   `CREATE TABLE parts (document INTEGER NOT NULL, number INTEGER NOT NULL, bytes BLOB NOT NULL);
   CREATE UNIQUE INDEX parts_number ON parts (document, number);`,
+
+  // At what the relay failed.
+  `CREATE TABLE quarantine (
+    number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, about TEXT NOT NULL, bytes BLOB NOT NULL, checksum BLOB NOT NULL);`,
 ]
 
 /** From this version on every row has a checksum: those of an older file get theirs when it is brought up to date. */
@@ -149,6 +153,13 @@ export const STATEMENTS = {
   forgetWriter: 'DELETE FROM writers WHERE document = ? AND client = ?',
   lapsedOwners: 'SELECT origin FROM owners WHERE used < ? LIMIT ?',
   forgetOwner: 'DELETE FROM owners WHERE origin = ?',
+
+  quarantined: 'SELECT * FROM quarantine ORDER BY number',
+  isSetAside: 'SELECT 1 FROM quarantine WHERE id = ?',
+  setAside: 'INSERT OR REPLACE INTO quarantine (id, about, bytes, checksum) VALUES (?, ?, ?, ?)',
+  letGo: 'DELETE FROM quarantine WHERE id = ?',
+  trimQuarantine:
+    'DELETE FROM quarantine WHERE number NOT IN (SELECT number FROM quarantine ORDER BY number DESC LIMIT ?)',
 
   marks: 'SELECT "offset", "at", bytes, checksum FROM marks ORDER BY "offset"',
   addMark: 'INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)',

@@ -12,7 +12,14 @@ import { rowChecksum } from './checksums.ts'
 import type { Database, Statement } from './database.ts'
 import * as rows from './rows.ts'
 import { STATEMENTS, type StatementName } from './schema.ts'
-import type { CommitBatch, Fold, RelayStore, TransferPiece, Trimmed } from './store.ts'
+import {
+  type CommitBatch,
+  type Fold,
+  QUARANTINED_MAX,
+  type RelayStore,
+  type TransferPiece,
+  type Trimmed,
+} from './store.ts'
 
 /** Document numbers kept in memory; about 100 bytes each, so 1 MB. */
 const NUMBERS_KEPT_MAX = 10_000
@@ -255,6 +262,28 @@ export function createSqliteStore(database: Database): RelayStore {
       return row && rows.toOwner(row)
     },
     forgetOwners: (since, count) => transact(() => forgetOwners(since, count)),
+    quarantined() {
+      return sql.quarantined.all().flatMap((row) => {
+        try {
+          return rows.toQuarantined(row)
+        } catch {
+          // `verify` tells of it: it is no document's, and nothing rests on it.
+          return []
+        }
+      })
+    },
+    isSetAside: (id) => sql.isSetAside.get(fromHex(id)) !== undefined,
+    setAside: (quarantined) =>
+      transact(() => {
+        sql.setAside.run(...rows.fromQuarantined(quarantined))
+        sql.trimQuarantine.run(QUARANTINED_MAX)
+      }),
+    letGo: (id) =>
+      transact(() => {
+        const isThere = sql.isSetAside.get(fromHex(id)) !== undefined
+        sql.letGo.run(fromHex(id))
+        return isThere
+      }),
     marks: () => sql.marks.all().map(rows.toMark),
     trim: (through, count) => transact(() => trim(through, count)),
     shrink: (pages) => database.shrink(pages),

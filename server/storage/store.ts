@@ -138,6 +138,33 @@ export interface OriginOwner {
   used: number
 }
 
+/** Where something came from, as far as that is known. */
+export interface Source {
+  subject?: string
+  address?: string
+  /** Counted since the relay started. */
+  connection?: number
+  /** Another relay. */
+  relay?: string
+}
+
+/** Things at which the relay failed that are kept of a workspace: what one fault of it can bring, and more says nothing new. */
+export const QUARANTINED_MAX = 64
+
+/** Something at which the relay failed. */
+export interface Quarantined {
+  id: Hash64
+  document: DocumentId
+  what: string
+  source: Source
+  /** Milliseconds. */
+  at: number
+  error: string
+  /** Of all of it; `bytes` may be its beginning. */
+  size: number
+  bytes: Uint8Array
+}
+
 export interface CommitBatch {
   /** Opens a new epoch of the log, before the entries. */
   epoch?: EpochStart
@@ -217,6 +244,13 @@ export interface RelayStore {
   owner(origin: OriginId): OriginOwner | undefined
   /** Forgets owners of names that were not used since, `count` of each kind at most. Raises as `commit` does. */
   forgetOwners(since: number, count: number): void
+  /** What was set aside, oldest first, at most `QUARANTINED_MAX`. What is damaged is left out. */
+  quarantined(): Quarantined[]
+  isSetAside(id: Hash64): boolean
+  /** In the place of the oldest where there are too many. Raises as `commit` does. */
+  setAside(quarantined: Quarantined): void
+  /** Whether it was there. Raises as `commit` does. */
+  letGo(id: Hash64): boolean
   /** In the order of the log. */
   marks(): Mark[]
   /**

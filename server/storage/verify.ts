@@ -372,6 +372,7 @@ function verifyMeta(database: DatabaseSync, find: Find): void {
 /** What nothing else tells but the rows themselves. */
 function verifyNotes(database: DatabaseSync, find: Find): void {
   for (const row of database.prepare('SELECT * FROM marks').all()) read(() => rows.toMark(row), find)
+  for (const row of database.prepare('SELECT * FROM quarantine').all()) read(() => rows.toQuarantined(row), find)
   for (const row of database.prepare('SELECT * FROM owners').all()) read(() => rows.toOwner(row), find)
   const writers = database.prepare(
     'SELECT writers.*, documents.id, documents.epoch, documents.gc FROM writers LEFT JOIN documents ON number = document',

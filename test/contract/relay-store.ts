@@ -1,7 +1,15 @@
 /** What every store of a relay promises. A store's test calls `testRelayStore` with a way to make one. */
 import { describe, expect, test as testOnce } from 'vitest'
 import { PART_BYTES_MAX } from '../../server/storage/parts.ts'
-import type { AnyEntry, Checkpoint, CommitBatch, Fold, RelayStore, StoredDocument } from '../../server/storage/store.ts'
+import {
+  type AnyEntry,
+  type Checkpoint,
+  type CommitBatch,
+  type Fold,
+  QUARANTINED_MAX,
+  type RelayStore,
+  type StoredDocument,
+} from '../../server/storage/store.ts'
 import { CHAIN_START } from '../../shared/causality/chain.ts'
 import { type DotRange, headOf } from '../../shared/causality/version-vector.ts'
 import { FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
@@ -141,6 +149,34 @@ export function testRelayStore(
         1, 10, 2, 20, 3, 30, 4, 40, 5, 50,
       ])
       expect(Array.from(store.history(refTo('note'), 10), ({ offset }) => offset)).toEqual([12, 13, 15])
+    })
+
+    test('[P5][P7] keeps what was set aside, a bounded number of them, until it is let go', () => {
+      const { store, reopen } = open()
+      expect(store.quarantined()).toEqual([])
+      const asideOf = (n: number) => ({
+        id: n.toString(16).padStart(16, '0'),
+        document: 'note',
+        what: 'an update',
+        source: { subject: 'é', address: '10.0.0.1', connection: n },
+        at: n,
+        error: 'TypeError',
+        size: n,
+        bytes: bytesOf(1, 2, n),
+      })
+      const all = Array.from({ length: QUARANTINED_MAX + 3 }, (_, n) => asideOf(n))
+      for (const each of all) store.setAside(each)
+      const kept = reopen()
+      expect(kept.quarantined().map((each) => ({ ...each, bytes: [...each.bytes] }))).toEqual(
+        all.slice(3).map((each) => ({ ...each, bytes: [...each.bytes] })),
+      )
+      const [gone, there] = [asideOf(1).id, asideOf(9).id]
+      expect([kept.isSetAside(gone), kept.isSetAside(there)]).toEqual([false, true])
+      expect([kept.letGo(gone), kept.letGo(there), kept.letGo(there)]).toEqual([false, true, false])
+      expect(kept.isSetAside(there)).toBe(false)
+      // The same again is one.
+      kept.setAside(asideOf(10))
+      expect(kept.quarantined().length).toBe(QUARANTINED_MAX - 1)
     })
 
     test('[P8] knows the chain of every record that it holds', () => {

@@ -88,7 +88,7 @@ describe('the SQLite store', () => {
     store.close()
     const database = new DatabaseSync(path)
     database.prepare('UPDATE checkpoints SET intervals = ?').run(intervals)
-    database.exec('DROP TABLE parts; PRAGMA user_version = 4')
+    database.exec('DROP TABLE parts; DROP TABLE quarantine; PRAGMA user_version = 4')
     database.close()
     expect(open(path).checkpoint(refTo('note'))).toEqual(checkpoint)
     const migrated = new DatabaseSync(path)

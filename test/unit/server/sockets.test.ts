@@ -28,7 +28,7 @@ async function opened(url: string, options: { autoPong?: boolean } = {}): Promis
   return socket
 }
 
-const UNBOUNDED = { spend: () => 0, leave() {} }
+const UNBOUNDED = { address: '127.0.0.1', spend: () => 0, leave() {} }
 
 describe('sockets', () => {
   test('[P7] stock clients that leave two pings unanswered are cut, others are not', async () => {
