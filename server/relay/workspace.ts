@@ -8,6 +8,7 @@ import type { Chain } from '../../shared/causality/chain.ts'
 import type { Dot, DotRange, VersionVector } from '../../shared/causality/version-vector.ts'
 import type { DigestElement } from '../../shared/digest/element.ts'
 import type { Environment } from '../../shared/environment.ts'
+import { RejoinError } from '../../shared/errors.ts'
 import type { DocumentId, LogEpoch, OriginId } from '../../shared/ids.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
@@ -197,6 +198,13 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
   const pace = createPace(limits, environment.now)
   const contents = createContentChecks({ store, background, environment, report })
   let closed = false
+
+  /** All of them at once, as floods of one kind of event are cut. */
+  function tellTroubles(): void {
+    const troubles = store.troubles()
+    if (troubles.length > 0) report(new RejoinError('corrupt', troubles.join('; ')))
+  }
+
   commits.subscribe({
     committed: ({ accepted }) => maintenance.committed(new Set(accepted.map(({ where }) => where.document))),
     refused() {},
@@ -258,6 +266,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     },
     tick() {
       pace.tick()
+      tellTroubles()
       maintenance.tick()
       ownership.tick()
       digest.keep(SUMMARY_EVERY)
@@ -280,6 +289,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
       contents.close()
       maintenance.close()
       expiry.close()
+      tellTroubles()
       store.close()
     },
   }

@@ -218,6 +218,7 @@ export function createMemoryStore(environment: Environment = systemEnvironment):
       marks = marks.filter((mark) => mark.offset >= through)
       return { count: gone.size, bytes }
     },
+    troubles: () => [],
     shrink: () => false,
     close() {},
   }

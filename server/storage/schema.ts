@@ -97,6 +97,10 @@ export const STATEMENTS = {
   document: 'SELECT * FROM documents WHERE id = ?',
   documents: `SELECT * FROM documents WHERE id > ? ORDER BY id LIMIT ${PAGE}`,
   totals: 'SELECT COUNT(*) AS documents, COALESCE(SUM(bytes), 0) AS bytes FROM documents',
+  // The index alone answers it, also where a row is damaged.
+  ids: 'SELECT id, number FROM documents ORDER BY id',
+  repairDocument: `UPDATE documents SET id = ?, epoch = ?, gc = ?, vector = ?, bytes = ?, touched = ?, deleted = ?, checksum = ?
+    WHERE number = ?`,
   documentOf: 'SELECT * FROM documents WHERE number = ?',
   putDocument: `INSERT INTO documents (id, epoch, gc, vector, bytes, touched, deleted, checksum)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)

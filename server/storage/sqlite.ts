@@ -10,24 +10,30 @@ import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { rowChecksum } from './checksums.ts'
 import type { Database, Statement } from './database.ts'
+import { rebuildDocument } from './mend.ts'
 import * as rows from './rows.ts'
 import { STATEMENTS, type StatementName } from './schema.ts'
 import {
+  type AnyEntry,
   type CommitBatch,
   type Fold,
   QUARANTINED_MAX,
   type RelayStore,
+  type StoredDocument,
   type TransferPiece,
   type Trimmed,
 } from './store.ts'
 
+/** Troubles that wait to be told. */
+const TROUBLES_MAX = 100
 /** Document numbers kept in memory; about 100 bytes each, so 1 MB. */
 const NUMBERS_KEPT_MAX = 10_000
 
-/** The store in a database that has the tables of this version. It owns the database. */
-export function createSqliteStore(database: Database): RelayStore {
+/** The store in a database that has the tables of this version. It owns the database. `found`: what was damaged when it was opened. */
+export function createSqliteStore(database: Database, found: readonly string[] = []): RelayStore {
   const sql = statements(database)
   const numbers = new Map<DocumentId, number>()
+  let troubles = [...found]
   let closed = false
 
   function numberOf(id: DocumentId): number | undefined {
@@ -147,7 +153,8 @@ export function createSqliteStore(database: Database): RelayStore {
     }
     const freed = new Map<DocumentId, number>()
     for (const [document, size] of bytes) {
-      const stored = rows.toDocument(sql.documentOf.get(document) ?? {})
+      const row = sql.documentOf.get(document) ?? {}
+      const stored = documentOf(String(row.id), row)
       sql.putDocument.run(...rows.fromDocument({ ...stored, bytes: stored.bytes - size }))
       freed.set(stored.document, size)
       sql.trimmed.run(document)
@@ -155,6 +162,67 @@ export function createSqliteStore(database: Database): RelayStore {
     setMeta('low', String(low))
     sql.trimMarks.run(through)
     return { count: found.length, bytes: freed }
+  }
+
+  /** A row that is damaged is made anew from what is stored of its document. Raises `corrupt` where nothing of that is sound. */
+  function documentOf(id: DocumentId, row: rows.Row): StoredDocument {
+    try {
+      return rows.toDocument(row)
+    } catch (error) {
+      const rebuilt = rebuildDocument(database, id, row)
+      if (rebuilt === undefined) throw error
+      sql.repairDocument.run(...rows.fromDocument(rebuilt), Number(row.number))
+      trouble(`the row of ${JSON.stringify(id)} was damaged, and is made anew from its records`)
+      return rebuilt
+    }
+  }
+
+  /** One that cannot be mended is told, and keeps nobody from the others. */
+  function listed(row: rows.Row): StoredDocument | undefined {
+    try {
+      return rows.toDocument(row)
+    } catch {
+      const id = idOf(row)
+      try {
+        return documentOf(id, row)
+      } catch (error) {
+        trouble(error instanceof Error ? error.message : String(error))
+        return undefined
+      }
+    }
+  }
+
+  /** An entry is named by the row of its document: where that is damaged, it is mended first. */
+  function entryOf(row: rows.Row): AnyEntry {
+    try {
+      return rows.toEntry(row)
+    } catch (error) {
+      const damaged = sql.documentOf.get(Number(row.document))
+      if (damaged === undefined) throw error
+      const { document: id, epoch, gc } = documentOf(idOf(damaged), damaged)
+      return rows.toEntry({ ...row, id, epoch, gc: gc ? 1 : 0 })
+    }
+  }
+
+  /** Whose a name is may be unknown. */
+  function ownerOr<Owner>(read: () => Owner): Owner | undefined {
+    try {
+      return read()
+    } catch (error) {
+      trouble(`${error instanceof Error ? error.message : String(error)}; whose that name is, is unknown now`)
+      return undefined
+    }
+  }
+
+  function trouble(what: string): void {
+    if (troubles.length < TROUBLES_MAX) troubles.push(what)
+  }
+
+  /** Where its own cannot be read, what the index has in its place. */
+  function idOf(row: rows.Row): DocumentId {
+    const all = sql.ids.iterate()
+    for (const { id, number } of all) if (number === row.number) return String(id)
+    return String(row.id)
   }
 
   const head = (): number => Number(sql.head.get()?.head)
@@ -182,16 +250,18 @@ export function createSqliteStore(database: Database): RelayStore {
     commit: (batch) => transact(() => write(batch)),
     document(id) {
       const row = sql.document.get(id)
-      return row && rows.toDocument(row)
+      return row && documentOf(id, row)
     },
     *documents() {
       // Pages by id, so that no statement stays open while the caller does other things.
       for (let after = ''; ; ) {
         const page = sql.documents.all(after)
-        for (const row of page) yield rows.toDocument(row)
-        const last = page.at(-1)
-        if (last === undefined) return
-        after = String(last.id)
+        for (const row of page) {
+          const document = listed(row)
+          if (document !== undefined) yield document
+          after = document?.document ?? idOf(row)
+        }
+        if (page.length === 0) return
       }
     },
     totals() {
@@ -220,7 +290,7 @@ export function createSqliteStore(database: Database): RelayStore {
     },
     entry(offset) {
       const row = sql.entry.get(offset)
-      const entry = row && rows.toEntry(row)
+      const entry = row && entryOf(row)
       if (entry !== undefined && 'record' in entry) return entry
       throw new RejoinError('corrupt', `there is no record at offset ${offset}`)
     },
@@ -232,7 +302,7 @@ export function createSqliteStore(database: Database): RelayStore {
       }
     },
     *read(offset) {
-      for (const row of sql.read.iterate(offset)) yield rows.toEntry(row)
+      for (const row of sql.read.iterate(offset)) yield entryOf(row)
     },
     checkpoint(where) {
       const number = numberOf(where.document)
@@ -255,11 +325,17 @@ export function createSqliteStore(database: Database): RelayStore {
     },
     *writers(where) {
       const number = numberOf(where.document)
-      if (number !== undefined) for (const row of sql.writers.all(number)) yield rows.toWriter(where, row)
+      for (const row of number === undefined ? [] : sql.writers.all(number)) {
+        const writer = ownerOr(() => rows.toWriter(where, row))
+        if (writer === undefined) sql.forgetWriter.run(Number(number), Number(row.client))
+        else yield writer
+      }
     },
     owner(origin) {
       const row = sql.owner.get(fromHex(origin))
-      return row && rows.toOwner(row)
+      const owner = row && ownerOr(() => rows.toOwner(row))
+      if (row !== undefined && owner === undefined) sql.forgetOwner.run(fromHex(origin))
+      return owner
     },
     forgetOwners: (since, count) => transact(() => forgetOwners(since, count)),
     quarantined() {
@@ -286,6 +362,11 @@ export function createSqliteStore(database: Database): RelayStore {
       }),
     marks: () => sql.marks.all().map(rows.toMark),
     trim: (through, count) => transact(() => trim(through, count)),
+    troubles() {
+      const told = troubles
+      troubles = []
+      return told
+    },
     shrink: (pages) => database.shrink(pages),
     close() {
       if (closed) return

@@ -258,6 +258,8 @@ export interface RelayStore {
    * that. The newest entry stays, as it tells the head. Raises as `commit` does.
    */
   trim(through: number, count: number): Trimmed
+  /** What was found damaged since the last call, and what became of it. */
+  troubles(): readonly string[]
   /** Gives space that nothing uses back to the system, some `pages` of it; whether there is more. */
   shrink(pages: number): boolean
   close(): void
