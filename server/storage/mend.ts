@@ -25,7 +25,7 @@ function isSound(read: () => unknown): boolean {
   }
 }
 
-/** Mends all that is small, before a store is used; says what it found. Call it in a transaction. */
+/** Mends all that is small; says what it found. Call it in a transaction. */
 export function mendNotes(database: Database, environment: Environment): string[] {
   const found: string[] = []
   const dropRow = (table: string, rowid: number): void => {

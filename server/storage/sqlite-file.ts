@@ -8,7 +8,6 @@ import { RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { randomId } from '../../shared/ids.ts'
 import { rowChecksum } from './checksums.ts'
 import type { Database } from './database.ts'
-import { mendNotes } from './mend.ts'
 import { migrate } from './migrate.ts'
 import { metaName } from './rows.ts'
 import { APPLICATION_ID, SCHEMA_VERSION, STATEMENTS } from './schema.ts'
@@ -31,11 +30,7 @@ export function openSqliteStore(path: string, environment: Environment = systemE
     const database = new DatabaseSync(path)
     try {
       prepare(database, environment)
-      const opened = toDatabase(database)
-      return createSqliteStore(
-        opened,
-        opened.transact(() => mendNotes(opened, environment)),
-      )
+      return createSqliteStore(toDatabase(database), environment)
     } catch (error) {
       database.close()
       throw error

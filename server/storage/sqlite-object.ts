@@ -5,7 +5,6 @@
 import { type Environment, systemEnvironment } from '../../shared/environment.ts'
 import { toRejoinError } from '../../shared/errors.ts'
 import type { Database, SqlValue } from './database.ts'
-import { mendNotes } from './mend.ts'
 import { migrate } from './migrate.ts'
 import type { Row } from './rows.ts'
 import { SCHEMA_VERSION } from './schema.ts'
@@ -39,11 +38,8 @@ export function openObjectStore(
 ): RelayStore {
   try {
     const database = toDatabase(storage, counts)
-    const found = database.transact(() => {
-      prepare(database, environment)
-      return mendNotes(database, environment)
-    })
-    return createSqliteStore(database, found)
+    database.transact(() => prepare(database, environment))
+    return createSqliteStore(database, environment)
   } catch (error) {
     throw toRejoinError(error, 'storage-failed', 'the store of the object does not open')
   }

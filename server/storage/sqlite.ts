@@ -2,6 +2,7 @@
  * A relay's store on SQLite, the same on every runtime: which rows stand for what. How a database is opened, and when a commit
  * is durable, is the runtime's (`sqlite-file`, `sqlite-object`).
  */
+import type { Environment } from '../../shared/environment.ts'
 import { assert, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { fromHex, toHex } from '../../shared/hash.ts'
 import type { DocumentId } from '../../shared/ids.ts'
@@ -10,7 +11,7 @@ import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { rowChecksum } from './checksums.ts'
 import type { Database, Statement } from './database.ts'
-import { rebuildDocument } from './mend.ts'
+import { mendNotes, rebuildDocument } from './mend.ts'
 import * as rows from './rows.ts'
 import { STATEMENTS, type StatementName } from './schema.ts'
 import {
@@ -29,11 +30,11 @@ const TROUBLES_MAX = 100
 /** Document numbers kept in memory; about 100 bytes each, so 1 MB. */
 const NUMBERS_KEPT_MAX = 10_000
 
-/** The store in a database that has the tables of this version. It owns the database. `found`: what was damaged when it was opened. */
-export function createSqliteStore(database: Database, found: readonly string[] = []): RelayStore {
+/** The store in a database that has the tables of this version. It owns the database. */
+export function createSqliteStore(database: Database, environment: Environment): RelayStore {
   const sql = statements(database)
   const numbers = new Map<DocumentId, number>()
-  let troubles = [...found]
+  let troubles: string[] = []
   let closed = false
 
   function numberOf(id: DocumentId): number | undefined {
@@ -214,6 +215,18 @@ export function createSqliteStore(database: Database, found: readonly string[] =
     }
   }
 
+  /** Notes that are damaged are mended where they are missed: to look at all of them whenever a store is opened would cost each time. */
+  function noted<Note>(read: () => Note): Note {
+    try {
+      return read()
+    } catch (error) {
+      const found = transact(() => mendNotes(database, environment))
+      if (found.length === 0) throw error
+      for (const what of found) trouble(what)
+      return read()
+    }
+  }
+
   function trouble(what: string): void {
     if (troubles.length < TROUBLES_MAX) troubles.push(what)
   }
@@ -227,7 +240,7 @@ export function createSqliteStore(database: Database, found: readonly string[] =
 
   const head = (): number => Number(sql.head.get()?.head)
   const lowest = (): number => Number(meta('low'))
-  const meta = (key: string): string => rows.toMeta(sql.meta.get(key) ?? {})
+  const meta = (key: string): string => noted(() => rows.toMeta(sql.meta.get(key) ?? {}))
 
   function setMeta(key: string, value: string): void {
     sql.setMeta.run(key, value, rowChecksum(rows.metaName(key, value)))
@@ -244,7 +257,7 @@ export function createSqliteStore(database: Database, found: readonly string[] =
 
   return {
     identity: () => ({ replica: meta('replica'), origin: meta('origin') }),
-    epochs: () => sql.epochs.all().map(rows.toEpoch),
+    epochs: () => noted(() => sql.epochs.all().map(rows.toEpoch)),
     head,
     low: lowest,
     commit: (batch) => transact(() => write(batch)),
@@ -271,8 +284,10 @@ export function createSqliteStore(database: Database, found: readonly string[] =
     untouched: (since, count) => sql.untouched.all(since, count).map((row) => String(row.id)),
     buried: (before, count) => sql.buried.all(before, count).map((row) => String(row.id)),
     summary() {
-      const row = sql.summary.get()
-      return row && rows.toSummary(row)
+      return noted(() => {
+        const row = sql.summary.get()
+        return row && rows.toSummary(row)
+      })
     },
     chain(where, origin, seq) {
       const number = numberOf(where.document)
@@ -315,10 +330,12 @@ export function createSqliteStore(database: Database, found: readonly string[] =
       if (number !== undefined) yield* piecesOf(sql.piece, where, number, from)
     },
     transfer(id) {
-      const row = sql.transfer.get(id)
-      return row && rows.toTransfer(row)
+      return noted(() => {
+        const row = sql.transfer.get(id)
+        return row && rows.toTransfer(row)
+      })
     },
-    transfers: () => sql.transfers.all().map(rows.toTransfer),
+    transfers: () => noted(() => sql.transfers.all().map(rows.toTransfer)),
     *transferPieces(id) {
       const row = sql.transfer.get(id)
       if (row !== undefined) yield* piecesOf(sql.transferPiece, rows.toTransfer(row).where, Number(row.number), 0)
@@ -360,7 +377,7 @@ export function createSqliteStore(database: Database, found: readonly string[] =
         sql.letGo.run(fromHex(id))
         return isThere
       }),
-    marks: () => sql.marks.all().map(rows.toMark),
+    marks: () => noted(() => sql.marks.all().map(rows.toMark)),
     trim: (through, count) => transact(() => trim(through, count)),
     troubles() {
       const told = troubles
