@@ -5,17 +5,22 @@
 import { type ErrorCode, RejoinError } from '../shared/errors.ts'
 import type { DocumentId, OriginId } from '../shared/ids.ts'
 import type { Documents } from './documents.ts'
-import type { Events } from './events.ts'
-import { refuseEdits } from './refusing.ts'
-import type { DeviceLog, HeldDocument, UpdateLog } from './replica/log-types.ts'
+import { type Events, toBranch } from './events.ts'
+import type { DeviceLog, HeldDocument } from './replica/log-types.ts'
+import type { BranchRow } from './replica/store.ts'
 import type { Standing } from './standing.ts'
 import type { TabNews } from './tabs/channel.ts'
 import type { Team } from './team.ts'
 
 export interface HearingOptions {
   log: Pick<DeviceLog, 'held'>
-  /** The rest of it. */
-  whole(): Promise<Pick<UpdateLog, 'refuse'>>
+  /** All that is unacknowledged of a document, with what is typed until that is done, becomes branches. */
+  refuse(
+    document: DocumentId,
+    code: ErrorCode,
+    detail: string,
+    flush: () => Promise<number | undefined>,
+  ): Promise<BranchRow[]>
   documents: Documents
   standing: Standing
   events: Events
@@ -38,7 +43,8 @@ export interface Hearing {
   ended(document: DocumentId): void
 }
 
-export function createHearing({ log, whole, documents, standing, events, team, touched }: HearingOptions): Hearing {
+export function createHearing(options: HearingOptions): Hearing {
+  const { log, documents, standing, events, team, touched } = options
   const { emit, report } = events
   const tell: Team['tell'] = (message) => team().tell(message)
 
@@ -58,12 +64,15 @@ export function createHearing({ log, whole, documents, standing, events, team, t
     standing.show()
   }
 
+  /** Its Y.Doc is cut off; who opens it again gets what the relay accepted. */
   async function endDocument(id: DocumentId, code: ErrorCode, detail: string): Promise<void> {
-    const branches = await refuseEdits(await whole(), id, documents.get(id), code, detail)
+    const document = documents.get(id)
+    const branches = await options.refuse(id, code, detail, async () => document?.flush())
+    document?.refuse(new RejoinError(code, `a relay refused edits of ${JSON.stringify(id)}: ${detail}`))
     documents.cutOff(id)
     standing.count(id, 0)
     standing.show()
-    for (const branch of branches) emit('refused', branch)
+    for (const branch of branches) emit('refused', toBranch(branch))
   }
 
   function forked(document: DocumentId, origin: OriginId): void {

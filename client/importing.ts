@@ -1,7 +1,7 @@
 /** Coming from elsewhere: what another library has stored on this device becomes part of a workspace. */
 import * as Y from 'yjs'
 import type { DocumentId } from '../shared/ids.ts'
-import { joinUpdates } from '../shared/update/join.ts'
+import { mergeUpdates } from './replica/merging.ts'
 import { readYIndexeddb } from './replica/y-indexeddb.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -16,7 +16,7 @@ export async function importYIndexeddb(workspace: Workspace, database: string, d
   const handle = workspace.open(document)
   try {
     await handle.whenLoaded
-    if (updates.length > 0) Y.applyUpdate(handle.doc, joinUpdates(updates))
+    if (updates.length > 0) Y.applyUpdate(handle.doc, mergeUpdates(updates))
     if (workspace.status.get().storage === 'ok') await handle.saved('device')
     return true
   } finally {

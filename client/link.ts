@@ -34,7 +34,7 @@ export function createLink({ environment, load, changed, again, report }: LinkOp
       connector = await load()
       if (wanted) connector.connect()
     } catch (error) {
-      const problem = toRejoinError(error, 'not-loaded', 'the code for connections')
+      const problem = toRejoinError(error, 'storage-failed', 'the connection cannot be made')
       if (failures === 0) report(problem)
       if (!wanted) return
       changed('offline', { code: problem.code, detail: problem.detail })

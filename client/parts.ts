@@ -2,11 +2,17 @@
  * The code of a workspace that is not loaded with it: bundlers make files of their own of each `import()` here. What opens
  * documents, takes edits and stores them needs none of them.
  */
+import { toRejoinError } from '../shared/errors.ts'
+
+export type LogPart = Pick<
+  typeof import('./replica/update-log.ts'),
+  'completeLog' | 'createCompacting' | 'dropStale' | 'refuseAll'
+>
 
 /** Loads them; the simulator has them already, so that a seed decides everything. */
 export interface Parts {
   /** The rest of the update log: what talks to relays, folds, deletes and mends. */
-  log(): Promise<Pick<typeof import('./replica/update-log.ts'), 'completeLog' | 'dropStale'>>
+  log(): Promise<LogPart>
   /** The connection, and what is said over it. */
   relaying(): Promise<Pick<typeof import('./relaying.ts'), 'createRelaying'>>
 }
@@ -14,4 +20,13 @@ export interface Parts {
 export const importedParts: Parts = {
   log: () => import('./replica/update-log.ts'),
   relaying: () => import('./relaying.ts'),
+}
+
+/** Raises `not-loaded` for code that does not come. */
+export async function loaded<T>(part: Promise<T>): Promise<T> {
+  try {
+    return await part
+  } catch (error) {
+    throw toRejoinError(error, 'not-loaded', 'code of the workspace')
+  }
 }

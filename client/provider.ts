@@ -1,14 +1,20 @@
 /**
  * A provider of y-websocket's shape, so that an app moves over by changing a line. All providers of one URL and user share
- * a workspace: one socket, one replica.
+ * a workspace: one socket, one replica. That is loaded when a provider connects: until then there is nothing for it to do, as what
+ * is typed is in the Y.Doc, and becomes part of the workspace then.
  */
 import { ObservableV2 } from 'lib0/observable'
 import { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
+import { backoff } from '../shared/backoff.ts'
+import { systemEnvironment } from '../shared/environment.ts'
 import { RejoinError } from '../shared/errors.ts'
 import type { DocumentHandle } from './document.ts'
+import { loaded } from './parts.ts'
 import type { Connection } from './status.ts'
-import { openWorkspace, type Workspace, type WorkspaceOptions } from './workspace.ts'
+import type { Workspace, WorkspaceOptions } from './workspace.ts'
+
+type WorkspacePart = Pick<typeof import('./workspace.ts'), 'openWorkspace'>
 
 /** As for a workspace; of providers that share one, the first one's count. */
 export interface ProviderOptions extends Pick<WorkspaceOptions, 'token' | 'storage' | 'user' | 'dial'> {
@@ -16,6 +22,8 @@ export interface ProviderOptions extends Pick<WorkspaceOptions, 'token' | 'stora
   awareness?: Awareness
   /** `false`: stay offline until `connect()`. */
   connect?: boolean
+  /** How the code of a workspace is loaded; for tests. */
+  load?: () => Promise<WorkspacePart>
 }
 
 /** As y-websocket's, and `error`. */
@@ -23,7 +31,7 @@ export interface ProviderEvents {
   status(event: { status: 'connected' | 'connecting' | 'disconnected' }): void
   /** Whether what the relay holds has arrived and everything typed here is acknowledged. */
   sync(synced: boolean): void
-  /** An option was wrong, or storage or relay failed for good. */
+  /** An option was wrong, or storage or relay failed for good; code that does not come (`not-loaded`) is tried again. */
   error(error: unknown): void
 }
 
@@ -38,9 +46,11 @@ export class RejoinProvider extends ObservableV2<{ [E in keyof ProviderEvents]: 
   readonly awareness: Awareness
   readonly #options: ProviderOptions
   #wanted = false
+  #turns = 0
   #synced = false
   #status: Connection = 'offline'
   #leave: (() => void) | undefined
+  #cancelAgain: (() => void) | undefined
   #destroyed = false
 
   constructor(url: string, document: string, doc: Y.Doc, options: ProviderOptions = {}) {
@@ -67,16 +77,32 @@ export class RejoinProvider extends ObservableV2<{ [E in keyof ProviderEvents]: 
   connect(): void {
     if (this.#wanted || this.#destroyed) return
     this.#wanted = true
-    this.#enter().catch((error: unknown) => {
-      this.#wanted = false
-      this.emit('error', [error])
+    this.#tryToEnter(++this.#turns, 0)
+  }
+
+  #tryToEnter(turn: number, failures: number): void {
+    this.#enter(turn).catch((error: unknown) => {
+      const isOver = !(error instanceof RejoinError && error.code === 'not-loaded')
+      const isWanted = this.#isWanted(turn)
+      if (isOver && isWanted) this.#wanted = false
+      if (isOver || failures === 0) this.emit('error', [error])
+      if (isOver || !isWanted) return
+      this.#show('offline')
+      const again = (): void => this.#tryToEnter(turn, failures + 1)
+      this.#cancelAgain = systemEnvironment.setTimer(again, backoff(systemEnvironment, failures, 0))
     })
+  }
+
+  /** Who disconnects and connects again has another turn. */
+  #isWanted(turn: number): boolean {
+    return this.#wanted && turn === this.#turns
   }
 
   /** Leaves the room until `connect`; what was typed is kept, in the Y.Doc or on the device. Idempotent. */
   disconnect(): void {
     if (!this.#wanted) return
     this.#wanted = false
+    this.#cancelAgain?.()
     this.#leave?.()
     this.#leave = undefined
     this.#show('offline')
@@ -91,13 +117,13 @@ export class RejoinProvider extends ObservableV2<{ [E in keyof ProviderEvents]: 
     super.destroy()
   }
 
-  async #enter(): Promise<void> {
+  async #enter(turn: number): Promise<void> {
     const shared = share(this.url, this.#options)
     this.#show('connecting')
     let workspace: Workspace
     try {
       workspace = await shared.workspace
-      if (!this.#wanted) return shared.release()
+      if (!this.#isWanted(turn)) return shared.release()
     } catch (error) {
       shared.release()
       throw error
@@ -141,12 +167,12 @@ const workspaces = new Map<string, { workspace: Promise<Workspace>; users: numbe
 
 /** The workspace of a URL and user, opened with the options of its first provider. */
 function share(url: string, options: ProviderOptions): Shared {
-  const { storage = 'memory', token, user, dial } = options
+  const { storage = 'memory', token, user, dial, load = () => import('./workspace.ts') } = options
   const key = JSON.stringify([url, user ?? '', typeof storage === 'string' ? storage : 'own'])
   let entry = workspaces.get(key)
   if (entry === undefined) {
     entry = {
-      workspace: open(url, { storage: storage === 'indexeddb' ? undefined : storage, token, user, dial }),
+      workspace: open(load, url, { storage: storage === 'indexeddb' ? undefined : storage, token, user, dial }),
       users: 0,
     }
     workspaces.set(key, entry)
@@ -168,6 +194,7 @@ function share(url: string, options: ProviderOptions): Shared {
 }
 
 async function open(
+  load: () => Promise<WorkspacePart>,
   url: string,
   options: Pick<WorkspaceOptions, 'token' | 'storage' | 'user' | 'dial'>,
 ): Promise<Workspace> {
@@ -176,5 +203,6 @@ async function open(
     throw new RejoinError('bad-option', `${JSON.stringify(url)} is not of the form wss://host/sync/<workspace>`)
   }
   const [, relay = '', workspace = ''] = match
+  const { openWorkspace } = await loaded(load())
   return openWorkspace({ id: decodeURIComponent(workspace), relays: [relay], sync: 'opened', ...options })
 }

@@ -8,9 +8,9 @@ import type { VersionVector } from '../shared/causality/version-vector.ts'
 import type { Environment } from '../shared/environment.ts'
 import { isOfStorage, type RejoinError, toRejoinError } from '../shared/errors.ts'
 import type { OriginId } from '../shared/ids.ts'
-import { joinUpdates } from '../shared/update/join.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
 import type { Arrived, ArrivedPieces, DeviceLog, HeldDocument, LoadedDocument } from './replica/log-types.ts'
+import { mergeUpdates } from './replica/merging.ts'
 import type { Waiting } from './replica/store.ts'
 
 /** Origin of transactions in which stored updates are applied. */
@@ -31,6 +31,15 @@ export interface ReadingOptions {
   /** For a second the Y.Doc has lacked something that what it was given builds on. */
   lacking(): void
   report(error: unknown): void
+}
+
+/** `undefined` where one of them is no update. */
+function merged(updates: readonly Uint8Array[]): Uint8Array | undefined {
+  try {
+    return mergeUpdates(updates)
+  } catch {
+    return undefined
+  }
 }
 
 /** What is missing mostly comes right after; what has not come by then is asked for. */
@@ -119,18 +128,36 @@ export function createReading(options: ReadingOptions): Reading {
     }
   }
 
-  /** `areChecked`: a Y.Doc is safe from them. */
-  function apply(updates: readonly Uint8Array[], areChecked = false): void {
-    const [only] = updates
-    if (only === undefined || ended) return
+  /** All in one transaction: observers are told once, and Yjs tidies up once. */
+  function apply(updates: readonly Uint8Array[]): void {
+    if (updates.length === 0 || ended) return
     try {
-      Y.applyUpdate(doc, areChecked && updates.length === 1 ? only : joinUpdates(updates), STORED)
+      Y.transact(doc, () => applyEach(updates), STORED, false)
       // Batches that need each other can stick; the doc's own state, applied once more, frees them.
       if (doc.store.pendingStructs !== null) Y.applyUpdate(doc, Y.encodeStateAsUpdate(doc), STORED)
       if (isLacking()) lookForLacking()
       else lackings = 0
     } catch (error) {
       report(error)
+    }
+  }
+
+  function applyEach(updates: readonly Uint8Array[]): void {
+    for (const [at, update] of updates.entries()) {
+      applyOne(update)
+      if (doc.store.pendingStructs === null || at + 2 >= updates.length) continue
+      // Yjs would merge what waits with each of those to come.
+      const rest = merged(updates.slice(at + 1))
+      if (rest !== undefined) return applyOne(rest)
+    }
+  }
+
+  /** What is no update keeps none of the others away. */
+  function applyOne(update: Uint8Array): void {
+    try {
+      Y.applyUpdate(doc, update, STORED)
+    } catch (error) {
+      report(toRejoinError(error, 'invalid-update', 'what was stored of the document'))
     }
   }
 
@@ -148,12 +175,12 @@ export function createReading(options: ReadingOptions): Reading {
   }
 
   /** Much at a time would keep the page from everything else. */
-  async function applyAll(updates: readonly Uint8Array[], areChecked = false): Promise<void> {
+  async function applyAll(updates: readonly Uint8Array[]): Promise<void> {
     let batch: Uint8Array[] = []
     let bytes = 0
     for (const update of updates) {
       if (bytes > 0 && bytes + update.length > APPLIED_BYTES_TARGET) {
-        apply(batch, areChecked)
+        apply(batch)
         batch = []
         bytes = 0
         await new Promise<void>((resolve) => environment.setTimer(resolve, 0))
@@ -161,7 +188,7 @@ export function createReading(options: ReadingOptions): Reading {
       batch.push(update)
       bytes += update.length
     }
-    apply(batch, areChecked)
+    apply(batch)
   }
 
   function see(seen: LoadedDocument['seen']): void {
@@ -227,7 +254,7 @@ export function createReading(options: ReadingOptions): Reading {
       for (const [origin, { seq }] of vector) seenVector.set(origin, Math.max(seq, seenVector.get(origin) ?? 0))
       forgotten.clear()
       isApplying = true
-      void alone(applyAll(updates, true))
+      void alone(applyAll(updates))
     },
     passed(updates) {
       if (loaded) apply(updates)

@@ -4,11 +4,11 @@
  */
 import type { Environment } from '../shared/environment.ts'
 import type { DocumentId, ReplicaId } from '../shared/ids.ts'
-import { joinUpdates } from '../shared/update/join.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
 import type { Documents } from './documents.ts'
 import type { Link } from './link.ts'
 import type { DeviceLog } from './replica/log-types.ts'
+import { mergeUpdates } from './replica/merging.ts'
 import type { Standing } from './standing.ts'
 import {
   type Confirmation,
@@ -398,7 +398,7 @@ export function createTeam(options: TeamOptions): Team {
       const others = guests.handedOf(document)
       if (own === undefined && others.length === 0) return undefined
       return {
-        bytes: joinUpdates([...(own === undefined ? [] : [own.bytes]), ...others.map(({ bytes }) => bytes)]),
+        bytes: mergeUpdates([...(own === undefined ? [] : [own.bytes]), ...others.map(({ bytes }) => bytes)]),
         relayed() {
           own?.relayed()
           for (const each of others) {

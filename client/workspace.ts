@@ -6,15 +6,14 @@
 import { systemEnvironment } from '../shared/environment.ts'
 import { RejoinError, toRejoinError } from '../shared/errors.ts'
 import { checkDocumentId, checkWorkspaceId, type DocumentId, FIRST_EPOCH } from '../shared/ids.ts'
-import { joinUpdates } from '../shared/update/join.ts'
-import { createCompacting } from './compacting.ts'
 import { type DocumentHandle, type OpenDocument, openDocument } from './document.ts'
 import { createDocuments } from './documents.ts'
 import { type Branch, createEvents, toBranch, type WorkspaceEvents } from './events.ts'
 import { createHearing } from './hearing.ts'
 import { createLink } from './link.ts'
 import { type OpenOptions, openStore, syncUrl, type WorkspaceOptions } from './options.ts'
-import { importedParts } from './parts.ts'
+import { importedParts, loaded } from './parts.ts'
+import type { Compacting } from './replica/compacting.ts'
 import { openDeviceLog } from './replica/device-log.ts'
 import type { WholeLog } from './replica/update-log.ts'
 import { createStanding } from './standing.ts'
@@ -42,7 +41,7 @@ export interface Workspace {
   disconnect(): void
   /**
    * All that this device holds of a document, as one Yjs update (v1), without opening it: `Y.applyUpdate` and `toJSON` do the rest.
-   * Rejects with `closed` for one that is not known here, and with what storage says.
+   * Rejects with `closed` for one that is not known here, with `not-loaded`, and with what storage says.
    */
   export(id: DocumentId): Promise<Uint8Array>
   /** Refused edits that this device keeps, of all sessions, until they are dismissed. */
@@ -50,7 +49,7 @@ export interface Workspace {
   /**
    * Deletes a document, here at once and at every relay and device as they hear of it; its handles end with the code `deleted`.
    * Works offline, and also for one that this device does not have. Edits that others made meanwhile and no relay had are kept with
-   * them as branches. Opening the id again begins a new, empty document. Rejects with `invalid-id`, `closed`, and what storage says.
+   * them as branches. Opening the id again begins a new, empty document. Rejects with `invalid-id`, `closed`, `not-loaded`, and what storage says.
    */
   delete(id: DocumentId): Promise<void>
   /** Deletes a branch from this device for ever: export what is worth keeping first. Idempotent. */
@@ -78,8 +77,8 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const environment = options.environment ?? systemEnvironment
   const urls = (options.relays ?? []).map((relay) => syncUrl(relay, options.id))
   const name = `rejoin:${encodeURIComponent(options.user ?? '')}:${encodeURIComponent(options.id)}`
-  const { store, unopened } = await openStore(options.storage, name)
   const { parts = importedParts } = options
+  const { store, unopened } = await openStore(options.storage, name)
   const log = await openDeviceLog(store, environment, whole)
   const scope = options.sync ?? (log.durable ? 'all' : 'opened')
 
@@ -96,24 +95,17 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   // When whoever opens it can listen.
   if (unopened !== undefined) environment.setTimer(() => report(unopened), 0)
   const { status } = standing
-  const compacting = createCompacting(
-    {
-      wantsCompaction: async (id) => (await whole()).wantsCompaction(id),
-      compact: async (id, pause) => (await whole()).compact(id, pause),
-    },
-    environment,
-    report,
-  )
   const hearing = createHearing({
     log,
-    whole,
-    touched: compacting.touch,
+    refuse: async (...what) => (await loaded(parts.log())).refuseAll(await whole(), ...what),
+    touched,
     documents,
     standing,
     events,
     team: () => team,
   })
-  let loaded: Promise<WholeLog> | undefined
+  let rest: Promise<WholeLog> | undefined
+  let compacting: Compacting | undefined
   let closed = false
   let closing: Promise<void> | undefined
 
@@ -126,7 +118,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const link = createLink({
     environment,
     async load() {
-      const [{ createRelaying }, complete] = await Promise.all([parts.relaying(), whole()])
+      const [{ createRelaying }, complete] = await Promise.all([loaded(parts.relaying()), whole()])
       return createRelaying({
         urls,
         dial: options.dial,
@@ -163,17 +155,29 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
 
   /** The rest of the log, which is loaded when it is first needed. */
   function whole(): Promise<WholeLog> {
-    loaded ??= loadRest().catch((error: unknown) => {
-      loaded = undefined
-      throw toRejoinError(error, 'not-loaded', 'the code for the log')
+    rest ??= loadRest().catch((error: unknown) => {
+      rest = undefined
+      throw error
     })
-    return loaded
+    return rest
   }
 
   async function loadRest(): Promise<WholeLog> {
-    const { completeLog, dropStale } = await parts.log()
+    const { completeLog, createCompacting, dropStale } = await loaded(parts.log())
     dropStale(log).catch(report)
-    return completeLog(log, damaged, lost)
+    const complete = completeLog(log, damaged, lost)
+    if (!closed) compacting = createCompacting(complete, environment, report)
+    return complete
+  }
+
+  /** The log has news of this document: it may want to be folded. What cannot be loaded is told where it is missed. */
+  function touched(id: DocumentId): void {
+    if (compacting !== undefined) compacting.touch(id)
+    else
+      whole().then(
+        () => compacting?.touch(id),
+        () => {},
+      )
   }
 
   function connectionChanged(state: 'offline' | 'connecting', error?: WorkspaceStatus['error']): void {
@@ -229,7 +233,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       awareness,
       stored(stored, n, count, bytes) {
         team.stored(stored, n, count, bytes)
-        if (team.role !== 'following') compacting.touch(stored)
+        if (team.role !== 'following') touched(stored)
         standing.count(stored, document.status.get().unacknowledged)
         standing.show()
       },
@@ -283,7 +287,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   function close(): Promise<void> {
     closing ??= (async () => {
       closed = true
-      compacting.close()
+      compacting?.close()
       await documents.close()
       if (!log.durable) await delivered()
       team.close()
@@ -308,7 +312,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     async export(id) {
       checkDocumentId(id)
       await documents.get(id)?.flush()
-      return joinUpdates((await log.load(id)).updates)
+      return (await whole()).export(id)
     },
     branches: async () => (await log.branches()).map(toBranch),
     async delete(id) {

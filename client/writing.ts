@@ -7,11 +7,9 @@ import { backoff } from '../shared/backoff.ts'
 import type { Environment } from '../shared/environment.ts'
 import { type ErrorCode, type RejoinError, toRejoinError } from '../shared/errors.ts'
 import type { ReplicaId } from '../shared/ids.ts'
-import { inspectUpdate } from '../shared/update/inspect.ts'
-import { createIntervalIndex } from '../shared/update/intervals.ts'
-import { joinUpdates } from '../shared/update/join.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
 import type { DeviceLog } from './replica/log-types.ts'
+import { mergeUpdates } from './replica/merging.ts'
 import type { BranchRow } from './replica/store.ts'
 
 /** Edits of this long share a transaction of the store. */
@@ -118,8 +116,9 @@ export function createWriting(options: WritingOptions): Writing {
     late = false
     try {
       const n = ++numbers
-      const bytes = joinUpdates(held.map((each) => each.bytes))
-      const branches = await log.append([{ where: where(), n, bytes, count, late: isLate }])
+      const bytes = mergeUpdates(held.map((each) => each.bytes))
+      const loose = held.length > 1
+      const branches = await log.append([{ where: where(), n, bytes, count, late: isLate, loose }])
       if (branches.length > 0) options.buried(branches)
       stored += count
       tries = 0
@@ -157,7 +156,7 @@ export function createWriting(options: WritingOptions): Writing {
       const fresh = waiting.filter(({ relays }) => !relays.has(relay))
       if (trouble === undefined || storing || fresh.length === 0) return undefined
       return {
-        bytes: joinUpdates(fresh.map(({ bytes }) => bytes)),
+        bytes: mergeUpdates(fresh.map(({ bytes }) => bytes)),
         relayed() {
           for (const { relays } of fresh) relays.add(relay)
           relayed = Math.max(relayed, all)
@@ -169,7 +168,7 @@ export function createWriting(options: WritingOptions): Writing {
       const news = waiting.filter(({ told }) => !told)
       if (trouble === undefined || news.length === 0) return undefined
       for (const each of news) each.told = true
-      return joinUpdates(news.map(({ bytes }) => bytes))
+      return mergeUpdates(news.map(({ bytes }) => bytes))
     },
     type(update) {
       waiting.push({ bytes: update, count: 1, relays: new Set() })
@@ -183,10 +182,9 @@ export function createWriting(options: WritingOptions): Writing {
       if (begun) appendSoon()
     },
     adopt(state, held) {
-      const index = createIntervalIndex()
-      for (const update of held) index.add(inspectUpdate(update))
-      if (!index.adds(inspectUpdate(state))) return
-      waiting.unshift({ bytes: Y.diffUpdate(state, index.stateVector()), count: 1, relays: new Set() })
+      const bytes = beyond(held, state)
+      if (bytes === undefined) return
+      waiting.unshift({ bytes, count: 1, relays: new Set() })
       late = true
       typed++
       if (begun) appendSoon()
@@ -206,4 +204,18 @@ export function createWriting(options: WritingOptions): Writing {
       ended = true
     },
   }
+}
+
+/** What a Y.Doc's state says that these updates do not; `undefined`: nothing. */
+function beyond(held: readonly Uint8Array[], state: Uint8Array): Uint8Array | undefined {
+  const doc = new Y.Doc({ gc: false })
+  if (held.length > 0) Y.applyUpdate(doc, mergeUpdates(held))
+  const vector = Y.encodeStateVector(doc)
+  const before = Y.encodeStateAsUpdate(doc)
+  Y.applyUpdate(doc, state)
+  // Also what waits for something to come is said there.
+  const after = Y.encodeStateAsUpdate(doc)
+  doc.destroy()
+  const isNews = before.length !== after.length || before.some((byte, at) => byte !== after[at])
+  return isNews ? Y.diffUpdate(state, vector) : undefined
 }

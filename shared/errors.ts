@@ -209,6 +209,10 @@ export const isFinal = (code: ErrorCode): boolean => CODES[code].final
 export const isOfStorage = ({ code }: RejoinError): boolean =>
   code === 'storage-full' || code === 'storage-failed' || code === 'outdated' || code === 'not-loaded'
 
+/** What was given as an update is none that a relay would take. */
+export const isNoUpdate = (error: unknown): error is RejoinError =>
+  error instanceof RejoinError && (error.code === 'invalid-update' || error.code === 'too-big')
+
 /** Any thrown value as a RejoinError, so that nothing leaves without a code. */
 export function toRejoinError(thrown: unknown, code: ErrorCode, what: string): RejoinError {
   if (thrown instanceof RejoinError) return thrown

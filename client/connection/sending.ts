@@ -2,12 +2,12 @@
  * What was edited here on its way to the relay: sealed into records and sent in the order of the log, as far as there is
  * room; or, by a replica without durable storage, submitted for the relay to name.
  */
-import type { ErrorCode } from '../../shared/errors.ts'
+import { type ErrorCode, isNoUpdate } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import { FRAME_BYTES_TARGET, UPDATE_BYTES_MAX } from '../../shared/limits.ts'
 import { toEntries } from '../../shared/sync/runs.ts'
-import { joinUpdates } from '../../shared/update/join.ts'
 import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
+import { mergeUpdates } from '../replica/merging.ts'
 import type { Row } from '../replica/store.ts'
 import type { Transfer } from '../replica/update-log.ts'
 import { refOf, type Talk } from './host.ts'
@@ -90,7 +90,7 @@ export function createSending(talk: Talk): Sending {
         continue
       }
       edited.delete(document)
-      const sealed = await unlessBroken(log.seal(document))
+      const sealed = await unlessRefused(document, unlessBroken(log.seal(document)))
       if (sealed === undefined || host.unstored(document, progress.relay) !== undefined)
         stuck.set(document, sealed === undefined)
       if (sealed !== undefined && sealed.length > 0) host.sealed(document, sealed)
@@ -116,7 +116,7 @@ export function createSending(talk: Talk): Sending {
     const updates = [...(carries ? [stored.bytes] : []), ...(unstored === undefined ? [] : [unstored.bytes])]
     if (where === undefined || updates.length === 0) return
     if (carries) carried.set(document, names)
-    submitAs(where, { document, edits: [], bytes: joinUpdates(updates), relayed: unstored?.relayed })
+    submitAs(where, { document, edits: [], bytes: mergeUpdates(updates), relayed: unstored?.relayed })
   }
 
   const isSubmitted = (document: DocumentId): boolean =>
@@ -125,7 +125,7 @@ export function createSending(talk: Talk): Sending {
   async function submit(document: DocumentId): Promise<void> {
     if (isSubmitted(document)) return
     edited.delete(document)
-    const unsent = await log.unsent(document)
+    const unsent = await unlessRefused(document, log.unsent(document))
     if (unsent === undefined) return
     const { where, edits, bytes } = unsent
     submitAs(where, { document, edits, bytes })
@@ -220,6 +220,17 @@ export function createSending(talk: Talk): Sending {
     const detail = `an update of ${length} bytes; the most is ${UPDATE_BYTES_MAX}`
     later(() => refuse(document, 'too-big', detail))
     return false
+  }
+
+  /** What an app typed may be more than any relay takes: it is refused here, and the other documents go on (P9). */
+  async function unlessRefused<R>(document: DocumentId, work: Promise<R>): Promise<R | undefined> {
+    try {
+      return await work
+    } catch (error) {
+      if (!isNoUpdate(error)) throw error
+      await refuse(document, error.code, error.detail)
+      return undefined
+    }
   }
 
   function refuse(document: DocumentId, code: ErrorCode, detail: string): Promise<void> {

@@ -1,9 +1,11 @@
 /** Branches: edits that were given up, as a relay refused them for good or what they rest on is lost, kept to be exported. */
 import type { Environment } from '../../shared/environment.ts'
 import type { ErrorCode } from '../../shared/errors.ts'
+import { isNoUpdate } from '../../shared/errors.ts'
 import { type DocumentId, randomId } from '../../shared/ids.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
 import { shrunk } from './checkpoints.ts'
+import { mergeUpdates } from './merging.ts'
 import { cutOrigin, firstWaiting, leaveOrigin, rowsOf } from './record-rows.ts'
 import { inOrder, refOf, vectorOf } from './rows.ts'
 import { isSoundEdit, isSoundRow } from './soundness.ts'
@@ -56,10 +58,20 @@ export async function putBranch(
 ): Promise<BranchRow> {
   const known = into === undefined ? undefined : await transaction.get('branches', [row.document, into])
   const same = known?.code === code && known.detail === detail ? known : undefined
-  const bytes = joinUpdates(same === undefined ? updates : [same.bytes, ...updates])
+  const bytes = joinAny(same === undefined ? updates : [same.bytes, ...updates])
   const branch = { ...refOf(row), id: same?.id ?? randomId(environment), code, detail, bytes }
   transaction.put('branches', [row.document, branch.id], branch)
   return branch
+}
+
+/** Also what a relay would not take: that may be why it was given up. */
+function joinAny(updates: readonly Uint8Array[]): Uint8Array {
+  try {
+    return joinUpdates(updates)
+  } catch (error) {
+    if (!isNoUpdate(error)) throw error
+    return mergeUpdates(updates)
+  }
 }
 
 /** The document, with a note that edits of it were given up: whoever waits for a receipt of them is to be told. */

@@ -20,6 +20,8 @@ export interface OpenedLog extends DeviceLog {
   readonly store: ReplicaStore
   readonly environment: Environment
   readonly fence: Fence
+  /** Documents in whose edits, stored by this tab, is more than it takes to say the same. */
+  readonly loose: Set<DocumentId>
   /** Lets others run. */
   pause(): Promise<void>
 }
@@ -41,6 +43,7 @@ export async function openDeviceLog(
   const tab = randomId(environment)
   const self = (await store.read(['meta'], readSelf)) ?? (await store.write(['meta'], begin))
   const fence = createFence(store, tab)
+  const loose = new Set<DocumentId>()
   const pause = (): Promise<void> => new Promise((resolve) => void environment.setTimer(resolve, 0))
 
   /** The first time ever; another tab may be at it too. */
@@ -78,6 +81,7 @@ export async function openDeviceLog(
       for (const [at, edit] of edits.entries()) putEdit(transaction, edit, rows[at], tab)
       return false
     })
+    for (const { where, loose: isLoose } of edits) if (isLoose) loose.add(where.document)
     return isOutdated ? (await rest()).appendOutdated(edits) : []
   }
 
@@ -88,6 +92,7 @@ export async function openDeviceLog(
     store,
     environment,
     fence,
+    loose,
     pause,
     ensure,
     documents: () => store.read(['documents', 'edits'], readDocuments),
@@ -112,12 +117,12 @@ export async function openDeviceLog(
 
 export function putEdit(
   transaction: WriteTransaction,
-  { where, n, bytes, count, late }: Edit,
+  { where, n, bytes, count, late, loose }: Edit,
   row: DocumentRow | undefined,
   tab: string,
 ): void {
   known(transaction, where, row)
-  transaction.put('edits', [where.document, tab, n], toEdit(where, bytes, count, late))
+  transaction.put('edits', [where.document, tab, n], toEdit(where, bytes, count, late, loose))
 }
 
 /** The document is opened or written: it is there, again maybe. */

@@ -2,14 +2,14 @@
 import { headOf } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { type DocumentId, randomId } from '../../shared/ids.ts'
-import { joinUpdates } from '../../shared/update/join.ts'
+import { EMPTY_UPDATE, joinUpdates } from '../../shared/update/join.ts'
 import { type DocumentRef, seal } from '../../shared/update/record.ts'
 import { splitUpdate } from '../../shared/update/split.ts'
 import { cutAtGround } from './ground.ts'
 import type { Unsent } from './log-types.ts'
 import { putRecord, rowsOf } from './record-rows.ts'
 import { alive, readSelf, refOf, vectorOf } from './rows.ts'
-import { toEdit } from './soundness.ts'
+import { editChecksum, isSoundEdit, toEdit } from './soundness.ts'
 import type { EditRange, Row, Waiting, WriteTransaction } from './store.ts'
 
 /** Bytes of one record: well below what every relay accepts. Only what cannot be cut is larger. */
@@ -27,7 +27,7 @@ export async function sealEdits(transaction: WriteTransaction, document: Documen
   const vector = vectorOf(row)
   const { origin } = self
   const ranges = rangesOf(edits)
-  const joined = joinUpdates(edits.map(({ value }) => value.bytes))
+  const joined = joinEdits(edits)
   const isLate = edits.some(({ value }) => value.late)
   const parts = (isLate ? await cutAtGround(transaction, row, joined) : [joined]).flatMap(cut)
   const sealed = parts.map((bytes, index): Waiting => {
@@ -44,11 +44,30 @@ export async function sealEdits(transaction: WriteTransaction, document: Documen
   return sealed
 }
 
+/** Edits as one update. Raises `invalid-update` or `too-big` for what no relay would take, although Yjs made it. */
+function joinEdits(edits: readonly Row<'edits'>[]): Uint8Array {
+  const all = edits.map(({ value }) => value.bytes)
+  return joinUpdates(edits.some(({ value }) => value.loose) ? [...all, EMPTY_UPDATE] : all)
+}
+
+/** Joins what a tab has only merged as it typed: where no relay takes edits they stay for long. */
+export async function tightenEdits(transaction: WriteTransaction, document: DocumentId, tab: string): Promise<void> {
+  const row = await transaction.get('documents', [document])
+  if (row === undefined) return
+  for (const each of await transaction.range('edits', [document, tab])) {
+    const { loose, ...edit } = each.value
+    // Damaged ones are taken out by whoever reads them.
+    if (!loose || !isSoundEdit(row, edit)) continue
+    const bytes = joinEdits([each])
+    transaction.put('edits', each.key, { ...edit, bytes, checksum: editChecksum(row, bytes) })
+  }
+}
+
 /** What of the edits is submitted next; `undefined` where they are too much for one update and are to be cut first. */
 export function nextUnsent(where: DocumentRef, edits: readonly Row<'edits'>[]): Unsent | undefined {
   const made = edits.find(({ value }) => value.of !== undefined)
   const next = made === undefined ? edits : [made]
-  const bytes = joinUpdates(next.map(({ value }) => value.bytes))
+  const bytes = joinEdits(next)
   if (made === undefined && bytes.length > RECORD_BYTES_TARGET && !isOnePart(bytes)) return undefined
   return { where: refOf(where), edits: [...next], bytes, more: next.length < edits.length }
 }
@@ -61,7 +80,7 @@ export function cutEdits(
   environment: Environment,
 ): void {
   for (const { key } of edits) transaction.delete('edits', key)
-  const bytes = joinUpdates(edits.map(({ value }) => value.bytes))
+  const bytes = joinEdits(edits)
   putMade(transaction, where, bytes, rangesOf(edits), sumOf(edits), environment)
 }
 

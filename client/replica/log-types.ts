@@ -15,6 +15,8 @@ export interface Edit {
   bytes: Uint8Array
   /** Yjs transactions in it. */
   count: number
+  /** It is many updates, merged: joined they are smaller. */
+  loose?: boolean
   /** It waited to be stored, or is what the Y.Doc holds of what was lost. */
   late?: boolean
 }
@@ -241,6 +243,8 @@ export interface UpdateLog extends DeviceLog {
    * `pause` between them. Returns whether anything was folded; not if the document's checkpoint was changed meanwhile.
    */
   compact(document: DocumentId, pause?: () => Promise<void>): Promise<boolean>
+  /** All that is here of a document, as one update. */
+  export(document: DocumentId): Promise<Uint8Array>
   /** Deletes a document here and everywhere: its next epoch begins, in which nothing is there. Edits that nobody has are gone too. */
   delete(document: DocumentId): Promise<DocumentRef>
   /**

@@ -19,11 +19,12 @@ export interface Bad {
 export const editChecksum = (where: DocumentRef, bytes: Uint8Array): Hash64 =>
   recordChecksum(where, { origin: '0'.repeat(16), seq: 0, kind: 'yjs-v1', bytes })
 
-export const toEdit = (where: DocumentRef, bytes: Uint8Array, count: number, late = false): EditRow => ({
+export const toEdit = (where: DocumentRef, bytes: Uint8Array, count: number, late = false, loose = false): EditRow => ({
   bytes,
   count,
   checksum: editChecksum(where, bytes),
   ...(late && { late }),
+  ...(loose && { loose }),
 })
 
 export const isSoundEdit = (where: DocumentRef, { bytes, checksum }: EditRow): boolean =>

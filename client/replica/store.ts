@@ -72,6 +72,8 @@ export interface EditRow {
   of?: readonly EditRange[]
   /** It waited to be stored: records that rest on it may have been stored before. */
   late?: boolean
+  /** It was merged of many: joined it is smaller. */
+  loose?: boolean
 }
 
 /** Under [document, origin, seq]. */

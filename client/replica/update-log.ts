@@ -8,7 +8,9 @@
  * names the record.
  */
 import type { Environment } from '../../shared/environment.ts'
+import { isNoUpdate } from '../../shared/errors.ts'
 import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
+import { joinUpdates } from '../../shared/update/join.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { answer } from './answering.ts'
 import { type Reason, toBranch } from './branches.ts'
@@ -17,7 +19,7 @@ import { compact, wantsCompaction } from './compaction.ts'
 import { type Damage, takeOutDamaged } from './damage.ts'
 import { branchEdits, deleteHere } from './deletion.ts'
 import { type OpenedLog, openDeviceLog, putEdit, type Rest } from './device-log.ts'
-import { cutEdits, nextUnsent, sealEdits } from './edits.ts'
+import { cutEdits, nextUnsent, sealEdits, tightenEdits } from './edits.ts'
 import { unseal } from './forks.ts'
 import { takeAll } from './intake.ts'
 import type { Edit, Incoming, PeerNote, Taken, Unsent, UpdateLog } from './log-types.ts'
@@ -32,7 +34,9 @@ import { readCompared, type Told } from './telling.ts'
 import { openPieces } from './transfers.ts'
 import { tombstoneRow } from './work.ts'
 
+export { createCompacting } from './compacting.ts'
 export type * from './log-types.ts'
+export { refuseAll } from './refusing.ts'
 
 /**
  * Opens the whole log of a store. `damaged` is told of rows that do not match their checksums, once: records are taken out and are
@@ -99,6 +103,14 @@ export function completeLog(
       }
       return branches
     })
+
+  /** What cannot be joined stays as it was typed: whoever sends it is told why. */
+  async function tighten(document: DocumentId): Promise<void> {
+    const tightened = store.write(['documents', 'edits'], (transaction) => tightenEdits(transaction, document, tab))
+    await tightened.catch((error: unknown) => {
+      if (!isNoUpdate(error)) throw error
+    })
+  }
 
   async function deleteDocument(document: DocumentId): Promise<DocumentRef> {
     const row = await store.write(ALL_WRITTEN, async (transaction): Promise<DocumentRow> => {
@@ -227,9 +239,15 @@ export function completeLog(
       told.set(document, mends ? { ...found.told, mends } : found.told)
       return found.compare
     },
-    wantsCompaction: (document) => wantsCompaction(store, document),
-    compact: (document, pauseBetween) =>
-      compact({ store, environment, mendAll, pause: pauseBetween ?? pause, check: fence.check }, document),
+    wantsCompaction: async (document) => device.loose.has(document) || wantsCompaction(store, document),
+    async compact(document, pauseBetween) {
+      if (device.loose.delete(document)) {
+        await tighten(document)
+        if (!(await wantsCompaction(store, document))) return false
+      }
+      return compact({ store, environment, mendAll, pause: pauseBetween ?? pause, check: fence.check }, document)
+    },
+    export: async (document) => joinUpdates((await device.load(document)).updates),
     delete: deleteDocument,
     unseal: (document, origin) =>
       mending(document, async (transaction, found) => {

@@ -1,6 +1,6 @@
 /** Replicas that fold what they hold in the background, as a workspace has them do it. */
 import { describe, expect, test } from 'vitest'
-import { createCompacting } from '../../../client/compacting.ts'
+import { createCompacting } from '../../../client/replica/compacting.ts'
 import { RejoinError } from '../../../shared/errors.ts'
 import { createOwnStore, dump } from '../../support/stores.ts'
 import { converged, startRelay, stockClient, until } from '../server/support.ts'
@@ -31,6 +31,23 @@ function createTime() {
     },
   }
 }
+
+describe('what was typed in a burst', () => {
+  test('[P11] is stored as small as it can be when it is left alone', async () => {
+    const store = createOwnStore()
+    const client = await startClient(undefined, { storage: store })
+    const note = client.open()
+    await note.whenLoaded
+    for (let i = 0; i < 1_000; i++) note.type('x')
+    await note.saved('device')
+    const stored = async () => (await dump(store)).edits.reduce((sum, { value }) => sum + value.bytes.length, 0)
+    await until('it is small', async () => (await stored()) < 1_100)
+    const again = await startClient(undefined, { storage: store })
+    const reopened = again.open()
+    await reopened.whenLoaded
+    expect(reopened.read()).toBe('x'.repeat(1_000))
+  })
+})
 
 describe('compacting', () => {
   test('[P6] waits until a document is left alone, and another that is typed into does not keep it waiting', async () => {

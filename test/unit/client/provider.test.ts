@@ -172,6 +172,37 @@ describe('RejoinProvider', () => {
     expect(two.provider.synced).toBe(true)
   })
 
+  test('[P5] [P6] whose code does not come says so, tries again, and has lost nothing', async () => {
+    const relay = await startRelay()
+    let tries = 0
+    const load = async () => {
+      if (++tries < 3) throw new TypeError('Failed to fetch dynamically imported module')
+      return import('../../../client/workspace.ts')
+    }
+    const page = openPage(relay, 'note', { load })
+    page.text.insert(0, 'typed before')
+    await synced(page)
+    expect(tries).toBe(3)
+    expect(page.errors).toEqual([expect.objectContaining({ code: 'not-loaded' })])
+    // It says that it connects first before anybody can listen.
+    expect(page.statuses).toEqual(['disconnected', 'connecting', 'disconnected', 'connecting', 'connected'])
+    expect(await readAtRelay(relay)).toBe('typed before')
+  })
+
+  test('[P6] who leaves and comes back while the code is loaded is there once', async () => {
+    const relay = await startRelay()
+    const page = openPage(relay)
+    page.provider.disconnect()
+    page.provider.connect()
+    await synced(page)
+    page.provider.disconnect()
+    page.text.insert(0, 'typed alone')
+    page.provider.connect()
+    await synced(page)
+    expect(page.network.opened).toBe(2)
+    expect(await readAtRelay(relay)).toBe('typed alone')
+  })
+
   test('[P5] an address without a workspace is an error, told once', async () => {
     const provider = new RejoinProvider('ws://127.0.0.1:9/other', 'note', new Y.Doc())
     const errors: unknown[] = []

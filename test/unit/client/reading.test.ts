@@ -47,6 +47,38 @@ async function start() {
   return { clock, doc, reading, give, asked: () => asked, pass: (ms: number) => clock.run(clock.now() + ms) }
 }
 
+describe('edits of tabs that built on one another', () => {
+  test('[P3] are read in whatever order the store gives them, in time that grows with their number', async () => {
+    const store = durable()
+    const tabs = [await openLog(store), await openLog(store)] as const
+    await tabs[0].ensure(NOTE)
+    const author = new Y.Doc()
+    const updates: Uint8Array[] = []
+    author.on('update', (update) => updates.push(update))
+    for (let i = 0; i < 4_000; i++) author.getText('text').insert(0, `${i % 10}`)
+    // All of the one tab comes before all of the other: half of it waits for what the other typed.
+    for (const [i, bytes] of updates.entries())
+      await tabs[i % 2 === 0 ? 0 : 1].append([{ where: NOTE, n: i + 1, bytes, count: 1 }])
+    const doc = new Y.Doc()
+    const reading = createReading({
+      where: NOTE,
+      doc,
+      log: await openLog(store),
+      environment: systemEnvironment,
+      counted() {},
+      storage() {},
+      lacking() {},
+      report(error) {
+        throw error
+      },
+    })
+    await reading.load()
+    reading.end()
+    expect(doc.getText('text').toString()).toBe(author.getText('text').toString())
+    expect(doc.store.pendingStructs).toBeNull()
+  })
+})
+
 describe('a Y.Doc that lacks something', () => {
   test('[P10] is mended by asking once a second has passed', async () => {
     const { doc, give, asked, pass } = await start()

@@ -46,6 +46,32 @@ describe('a document that a relay refuses', () => {
     }
   })
 
+  test('[P9] with what no relay takes at all is refused here, and the others go on', async () => {
+    const relay = await startRelay()
+    for (const storage of [createOwnStore(), 'memory'] as const) {
+      const client = await startClient(relay, { storage })
+      const [bystander, note] = [client.open('other'), client.open(`deep ${typeof storage}`)]
+      note.type('fine')
+      await note.saved('relay')
+      let deep: unknown = 'here'
+      for (let depth = 0; depth < 100; depth++) deep = [deep]
+      note.doc.getMap('map').set('deep', deep)
+      await expect(note.saved('relay')).rejects.toThrow(coded('invalid-update'))
+      await until('it is told', () => client.branches.length === 1)
+      const reopened = client.open(note.id)
+      await reopened.whenSynced
+      expect(reopened.read()).toBe('fine')
+      const doc = new Y.Doc()
+      for (const update of [Y.encodeStateAsUpdate(reopened.doc), client.branches[0]?.update])
+        if (update !== undefined) Y.applyUpdate(doc, update)
+      expect(JSON.stringify(doc.getMap('map').toJSON())).toContain('here')
+      bystander.type('z')
+      await bystander.saved('relay')
+      await isSynced(client)
+      expect(await readAtRelay(relay, note.id)).toBe('fine')
+    }
+  })
+
   test('[P5] ends its parts with its last handle', async () => {
     const relay = await startRelay({ limits: { updateBytesMax: 1_000 } })
     const client = await startClient(relay)

@@ -2,10 +2,10 @@
  * Keeps this replica small without anybody waiting: a document that has been left alone for a moment is folded, if that pays,
  * one at a time and in short steps. Where tabs have a leader it does this; the log sees to it that only one fold counts.
  */
-import type { Environment } from '../shared/environment.ts'
-import { type ErrorCode, RejoinError } from '../shared/errors.ts'
-import type { DocumentId } from '../shared/ids.ts'
-import type { UpdateLog } from './replica/log-types.ts'
+import type { Environment } from '../../shared/environment.ts'
+import { type ErrorCode, RejoinError } from '../../shared/errors.ts'
+import type { DocumentId } from '../../shared/ids.ts'
+import type { UpdateLog } from './log-types.ts'
 
 export interface Compacting {
   /** The log has news of this document. */
