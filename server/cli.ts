@@ -217,8 +217,10 @@ async function relay(values: Values): Promise<void> {
 /** The secret comes from a file or the environment: command lines are seen by everybody on the machine. */
 function toSecret(values: Values): string | undefined {
   const file = values['auth-secret-file'] ?? process.env.REJOIN_AUTH_SECRET_FILE
-  const secret = file === undefined ? process.env.REJOIN_AUTH_SECRET : readText(file, 'the secret').trimEnd()
-  return secret === '' ? undefined : secret
+  if (file === undefined) return process.env.REJOIN_AUTH_SECRET || undefined
+  const secret = readText(file, 'the secret').trimEnd()
+  if (secret === '') throw new RejoinError('bad-option', `there is no secret in ${file}`)
+  return secret
 }
 
 function toAuth(values: Values): TokenOptions | undefined {
@@ -234,7 +236,10 @@ function toAuth(values: Values): TokenOptions | undefined {
 }
 
 function toKeys(keys: string): TokenOptions['publicKeys'] {
-  if (/^https?:/.test(keys)) return new URL(keys)
+  if (/^https?:/.test(keys)) {
+    if (!URL.canParse(keys)) throw new RejoinError('bad-option', `${keys} is no URL of keys`)
+    return new URL(keys)
+  }
   try {
     return JSON.parse(readText(keys, 'the keys'))
   } catch (error) {

@@ -106,13 +106,22 @@ export interface Relay {
 
 /** Raises `bad-option` for options that cannot be used, as a data folder that another relay has. */
 export function createRelay(options: RelayOptions = {}): Relay {
+  const folder = options.data === undefined ? undefined : openDataFolder(options.data)
+  try {
+    return assemble(options, folder)
+  } catch (error) {
+    folder?.close()
+    throw error
+  }
+}
+
+function assemble(options: RelayOptions, folder: DataFolder | undefined): Relay {
   const limits = checkLimits(options.limits ?? {})
   const allowedOrigins = new Set(options.allowedOrigins?.map(checkOrigin))
   const log = options.log ?? errorsToStderr
   const flooding = atMostOften(log, systemEnvironment.now)
   const report = (error: unknown) => flooding('error', 'internal error', errorFields(error))
   const assets = options.demo === undefined ? undefined : openAssets(options.demo, systemEnvironment.now)
-  const folder = options.data === undefined ? undefined : openDataFolder(options.data)
   const gate = openGate(options, folder)
   const { version } = findPackageRoot()
   const metrics = createMetrics({

@@ -49,6 +49,8 @@ export interface GateOptions {
 export const TICKET_MS = 60_000
 /** Tickets that nobody has used yet; each is about 300 bytes. */
 export const TICKETS_MAX = 10_000
+/** Of one subject: those of a page with many documents. */
+export const TICKETS_PER_SUBJECT_MAX = 256
 /** What a ticket begins with: no token does. */
 const TICKET_PREFIX = 'ticket:'
 /** Two seconds at most are lost of the moment at which a token was made. */
@@ -106,6 +108,11 @@ export function createGate(options: GateOptions): Gate {
       const access = await admit(credentials)
       for (const [ticket, { until }] of tickets) if (until < now()) tickets.delete(ticket)
       if (tickets.size >= TICKETS_MAX) throw new RejoinError('overloaded', `${tickets.size} tickets are not used yet`)
+      const { subject } = access.principal
+      let own = 0
+      for (const other of tickets.values()) if (other.access.principal.subject === subject) own++
+      if (own >= TICKETS_PER_SUBJECT_MAX)
+        throw new RejoinError('overloaded', `${own} tickets of yours are not used yet`)
       const ticket = TICKET_PREFIX + toHex(options.randomBytes(16))
       const { workspace, document } = credentials
       tickets.set(ticket, { access, workspace, document, until: now() + TICKET_MS })

@@ -83,9 +83,17 @@ function createVerify({ secret, publicKeys }: TokenOptions): Verify {
     const key = toKey(secret)
     return (token, options) => jwtVerify(token, key, { ...options, algorithms: [SECRET_ALGORITHM] })
   }
-  const keys: JWTVerifyGetKey =
-    publicKeys instanceof URL ? createRemoteJWKSet(publicKeys) : createLocalJWKSet(publicKeys ?? { keys: [] })
+  const keys = keysOf(publicKeys)
   return (token, options) => jwtVerify(token, keys, { ...options, algorithms: PUBLIC_ALGORITHMS })
+}
+
+function keysOf(publicKeys: TokenOptions['publicKeys']): JWTVerifyGetKey {
+  if (publicKeys instanceof URL) return createRemoteJWKSet(publicKeys)
+  try {
+    return createLocalJWKSet(publicKeys ?? { keys: [] })
+  } catch (error) {
+    throw new RejoinError('bad-option', 'the public keys are no JSON Web Key Set: {"keys": [...]}', { cause: error })
+  }
 }
 
 async function verified(verify: Verify, token: string, options: JWTVerifyOptions): ReturnType<Verify> {

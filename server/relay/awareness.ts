@@ -39,8 +39,8 @@ export interface Member {
 const RENEWED_AFTER_MS = 8_000
 /** So many seconds of what a document may tell are saved up: many who come at once are seen at once. */
 const BURST_SECONDS = 4
-/** States in one message, so that it stays below `AWARENESS_BYTES_MAX`. */
-const TOLD_TOGETHER = Math.floor(AWARENESS_BYTES_MAX / (AWARENESS_STATE_BYTES_MAX + 32))
+/** The count of states, before them in a message. */
+const COUNT_BYTES_MAX = 3
 
 export interface AwarenessRooms {
   /** Joins a document and is sent the states of those who are there. */
@@ -55,6 +55,8 @@ export interface AwarenessRooms {
   shown(document: DocumentId, member: Member): Uint8Array | undefined
   /** A member that was there before, with what it had shown: nobody is told. Raises `bad-frame`. */
   restore(where: DocumentRef, member: Member, shown: Uint8Array | undefined): void
+  /** How things stand in a document, a message at a time: who is there, and who has gone. */
+  present(where: DocumentRef): Iterable<AwarenessMessage>
 }
 
 interface State {
@@ -99,9 +101,10 @@ export function createAwarenessRooms(
   }
 
   function send(room: Room, states: readonly State[], except?: Member): void {
-    room.bucket.take(1, now())
-    const message: AwarenessMessage = { type: 'awareness', ...room.where, bytes: encodeStates(states) }
-    for (const member of room.members) if (member !== except) member.send(message)
+    for (const message of messages(room.where, states)) {
+      room.bucket.take(1, now())
+      for (const member of room.members) if (member !== except) member.send(message)
+    }
   }
 
   /** The newest states of all that changed until then, in as few messages as hold them. */
@@ -110,7 +113,7 @@ export function createAwarenessRooms(
       () => {
         const states = [...room.waiting].flatMap((client) => room.states.get(client) ?? [])
         room.waiting.clear()
-        for (let at = 0; at < states.length; at += TOLD_TOGETHER) send(room, states.slice(at, at + TOLD_TOGETHER))
+        send(room, states)
       },
       Math.max(1, room.bucket.take(0, now())),
     )
@@ -156,7 +159,7 @@ export function createAwarenessRooms(
     enter(where, member) {
       const room = join(where, member)
       const states = [...room.states.values()].filter((state) => state.json !== GONE)
-      if (states.length > 0) member.send({ type: 'awareness', ...room.where, bytes: encodeStates(states) })
+      for (const message of messages(room.where, states)) member.send(message)
     },
     update(where, bytes, member) {
       const room = rooms.get(where.document)
@@ -170,7 +173,7 @@ export function createAwarenessRooms(
       for (const state of news) keep(room, { ...state, owner: member, at: now() })
       publish(room, news, member)
       if (member.renews) askAgain(room)
-      if (gone.length > 0) member.send({ type: 'awareness', ...room.where, bytes: encodeStates(gone) })
+      for (const message of messages(room.where, gone)) member.send(message)
     },
     isOf: (document, client, member) => rooms.get(document)?.states.get(client)?.owner === member,
     leave,
@@ -186,6 +189,10 @@ export function createAwarenessRooms(
       const room = join(where, member)
       const states = shown === undefined ? [] : decodeStates(shown, member.subject)
       for (const state of states) keep(room, { ...state, owner: member, at: Number.NEGATIVE_INFINITY })
+    },
+    *present({ document }) {
+      const room = rooms.get(document)
+      if (room !== undefined) yield* messages(room.where, [...room.states.values()])
     },
   }
 }
@@ -215,14 +222,37 @@ function keep(room: Room, state: OwnedState): void {
   room.states.set(state.client, state)
 }
 
-function encodeStates(states: readonly State[]): Uint8Array {
+/** States in as few messages as hold them. */
+function* messages(where: DocumentRef, states: readonly State[]): Generator<AwarenessMessage> {
+  let together: Uint8Array[] = []
+  let bytes = COUNT_BYTES_MAX
+  for (const state of states) {
+    const encoded = encodeState(state)
+    if (together.length > 0 && bytes + encoded.length > AWARENESS_BYTES_MAX) {
+      yield { type: 'awareness', ...where, bytes: counted(together) }
+      together = []
+      bytes = COUNT_BYTES_MAX
+    }
+    together.push(encoded)
+    bytes += encoded.length
+  }
+  if (together.length > 0) yield { type: 'awareness', ...where, bytes: counted(together) }
+}
+
+const encodeStates = (states: readonly State[]): Uint8Array => counted(states.map(encodeState))
+
+function counted(states: readonly Uint8Array[]): Uint8Array {
   const writer = encoding.createEncoder()
   encoding.writeVarUint(writer, states.length)
-  for (const { client, clock, json } of states) {
-    encoding.writeVarUint(writer, client)
-    encoding.writeVarUint(writer, clock)
-    encoding.writeVarString(writer, json)
-  }
+  for (const state of states) encoding.writeUint8Array(writer, state)
+  return encoding.toUint8Array(writer)
+}
+
+function encodeState({ client, clock, json }: State): Uint8Array {
+  const writer = encoding.createEncoder()
+  encoding.writeVarUint(writer, client)
+  encoding.writeVarUint(writer, clock)
+  encoding.writeVarString(writer, json)
   return encoding.toUint8Array(writer)
 }
 
@@ -238,6 +268,9 @@ function decodeStates(bytes: Uint8Array, subject: string | undefined): State[] {
     const text = readText(reader, AWARENESS_STATE_BYTES_MAX)
     const state = parseState(text)
     const json = subject === undefined || state === null ? text : JSON.stringify({ ...state, subject })
+    // The subject makes it longer, and so may writing it anew.
+    const bytes = json === text ? 0 : new TextEncoder().encode(json).length
+    if (bytes > AWARENESS_STATE_BYTES_MAX) throw new RejoinError('too-big', `an awareness state of ${bytes} bytes`)
     states.push({ client, clock, json })
   }
   return bytesLeft(reader) === 0 ? states : malformed('bytes follow the awareness states')

@@ -3,6 +3,7 @@
  * have had the time to hear of leave catalogs and digests.
  */
 import type { Environment } from '../../shared/environment.ts'
+import { RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, nextEpoch } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Steps } from '../../shared/update/steps.ts'
@@ -49,6 +50,7 @@ export function createExpiry(options: ExpiryOptions): Expiry {
   const { store, live, digest, environment, background, ttlMs, beginEpoch, commitFirst, report } = options
   let cancel = (): void => {}
   let lookedAt = Number.NEGATIVE_INFINITY
+  let isTold = false
 
   function* look(): Steps<void> {
     try {
@@ -65,7 +67,7 @@ export function createExpiry(options: ExpiryOptions): Expiry {
   function expire(stored: StoredDocument, now: number): void {
     const { document, deleted, touched = now } = stored
     if (deleted === undefined) {
-      const ttl = ttlMs?.(document)
+      const ttl = timeToLive(document)
       if (ttl === undefined || now - touched <= ttl) return
       beginEpoch({ ...refOf(stored), epoch: nextEpoch(stored.epoch, environment) })
     } else if (deleted !== TOMBSTONE_EXPIRED && now - deleted > TOMBSTONE_MS) {
@@ -73,10 +75,21 @@ export function createExpiry(options: ExpiryOptions): Expiry {
       // Somebody may have written it anew just now.
       const current = store.document(document)
       if (current?.deleted !== deleted) return
-      store.commit({ documents: [{ ...current, deleted: TOMBSTONE_EXPIRED }], entries: [] })
+      // The log has not grown: a digest's summary that is stored would be taken for one of what is now.
+      const summary = { head: 0, bytes: new Uint8Array() }
+      store.commit({ documents: [{ ...current, deleted: TOMBSTONE_EXPIRED }], entries: [], summary })
       live.drop(document)
       digest.changed(document, versionOf(current, current.vector), undefined)
     }
+  }
+
+  /** An app's own function says it: what is no time deletes nothing (P2), and is told once. */
+  function timeToLive(document: DocumentId): number | undefined {
+    const ttl: unknown = ttlMs?.(document)
+    if (typeof ttl === 'number' && ttl > 0) return ttl
+    if (ttl !== undefined && !isTold) report(new RejoinError('bad-option', `a time to live of ${String(ttl)} ms`))
+    isTold ||= ttl !== undefined
+    return undefined
   }
 
   function maintain(): void {

@@ -54,6 +54,7 @@ export interface IntakeOptions {
   shapes: Shapes
   quarantine: Quarantine
   environment: Environment
+  report: (error: unknown) => void
 }
 
 /** Deletions of one document that a relay may have missed. */
@@ -61,8 +62,8 @@ const EPOCHS_AHEAD_MAX = 100_000
 const NO_BYTES = new Uint8Array()
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { store, live, judge, identity, commits, ownership, shapes, quarantine, environment } = options
-  const transfers = createTransfers({ store, judge, commits, ownership, shapes, environment, commitFirst })
+  const { store, live, judge, identity, commits, ownership, shapes, quarantine, environment, report } = options
+  const transfers = createTransfers({ store, judge, commits, ownership, shapes, environment, commitFirst, report })
   let closed = false
   let burials = 0
 

@@ -1,5 +1,5 @@
 /** Bounds of a relay, each with its reason (P7). `RelayLimits` are the ones that whoever runs it may change. */
-import { UPDATE_BYTES_MAX } from '../../shared/limits.ts'
+import { UPDATE_BYTES_MAX, VECTORS_IN_FLIGHT_MAX } from '../../shared/limits.ts'
 
 export interface RelayLimits {
   /** Largest update; at most what fits a frame. */
@@ -126,6 +126,12 @@ export const AWARENESS_DEPTH_MAX = 16
 
 /** Documents that one connection may have open. */
 export const OPEN_DOCUMENTS_MAX = 100_000
+
+/** Answers that one connection may be owed: its peer asks so many questions at a time, and may ask them anew. */
+export const ANSWERS_OWED_MAX = 2 * VECTORS_IN_FLIGHT_MAX
+
+/** Heads kept of what one connection asks: some 40 MB. */
+export const HEADS_HELD_MAX = 262_144
 
 /** A socket that takes nothing for this long while it is owed something is cut as a slow reader. */
 export const STALLED_MS_MAX = 30_000

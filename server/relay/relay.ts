@@ -130,17 +130,23 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
     checkWorkspaceId(workspaceId)
     if (open.size >= WORKSPACES_OPEN_MAX) leaveLongestIdle()
     const store = options.openStore(workspaceId)
-    const workspace = createRelayWorkspace({
-      store,
-      environment,
-      limits,
-      continued: options.continued,
-      ttlMs: options.ttlMs && ((document) => options.ttlMs?.(workspaceId, document)),
-      soon,
-      background,
-      report,
-      watch: options.watch,
-    })
+    let workspace: RelayWorkspace
+    try {
+      workspace = createRelayWorkspace({
+        store,
+        environment,
+        limits,
+        continued: options.continued,
+        ttlMs: options.ttlMs && ((document) => options.ttlMs?.(workspaceId, document)),
+        soon,
+        background,
+        report,
+        watch: options.watch,
+      })
+    } catch (error) {
+      store.close()
+      throw error
+    }
     const awareness = createAwarenessRooms(environment, limits.awarenessPerSecondMax)
     const yRooms = createYRooms({
       workspace,

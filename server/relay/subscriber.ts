@@ -14,7 +14,7 @@ import { type Action, createSession } from '../../shared/sync/session.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { inspectStateVector } from '../../shared/update/state-vector.ts'
 import { decodeFrame } from '../../shared/wire/codec.ts'
-import type { Confirm, Content, Entries, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
+import type { Content, Entries, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
 import type { Access } from '../auth/principal.ts'
 import type { AwarenessRooms, Member } from './awareness.ts'
 import type { CommitGroup, Refusal, Subscriber } from './commits.ts'
@@ -22,9 +22,10 @@ import type { Connection, Conversation, KeptSync } from './connection.ts'
 import { refOf } from './documents.ts'
 import { createOutgoing } from './fan-out.ts'
 import { answer, catalog, type Feed } from './feeds.ts'
-import { FEED_MS_MAX, OPEN_DOCUMENTS_MAX, STALLED_MS_MAX } from './limits.ts'
+import { ANSWERS_OWED_MAX, FEED_MS_MAX, HEADS_HELD_MAX, OPEN_DOCUMENTS_MAX, STALLED_MS_MAX } from './limits.ts'
 import type { Author } from './ownership.ts'
 import { authorOf, type Permission, subjectOf } from './permission.ts'
+import { createQuestions } from './questions.ts'
 import { ALONE, type Replicas } from './replicas.ts'
 import { createLogStream, type LogStream } from './stream.ts'
 import type { RelayWorkspace } from './workspace.ts'
@@ -57,9 +58,17 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
   const opened = new Map<DocumentId, DocumentRef>()
   const outgoing = createOutgoing()
   const feeds: Feed[] = []
-  /** Documents that the other relays are asked for, and questions about them: how to take that back. */
+  /** Documents that the other relays are asked for: how to take that back. */
   const reads = new Map<DocumentId, () => void>()
-  const questions = new Map<string, () => void>()
+  const questions = createQuestions(replicas, ({ vector, relays, ...where }) =>
+    deliver({ type: 'confirmed', ...refOf(where), vector, relays }),
+  )
+  /** Answers that are owed, and the heads that they are held against. */
+  let answers = 0
+  let headsHeld = 0
+  /** Documents of which awareness was not told, as the socket took no more; and those of which it is told again. */
+  const untold = new Set<DocumentId>()
+  const told = new Set<DocumentId>()
   /** There is one once the peer has said hello. */
   let stream: LogStream | undefined
   let digest: ReturnType<RelayWorkspace['digest']> | undefined
@@ -88,7 +97,14 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     committed,
     refused,
   }
-  const member: Member = { subject: subjectOf(permission), send: deliver }
+  const member: Member = {
+    subject: subjectOf(permission),
+    // What is ephemeral is shed where it is not read; how things stand then is told when there is room.
+    send(message) {
+      if (connection.buffered() < SEND_BUFFER_BYTES_HIGH) deliver(message)
+      else untold.add(message.document)
+    },
+  }
   let unsubscribe = (): void => {}
 
   function received(data: Uint8Array | string): void {
@@ -164,7 +180,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
           if (isAllowed('read', action.vector)) serve(action.vector)
           break
         case 'confirm':
-          if (isAllowed('read', action.confirm)) confirm(action.confirm)
+          if (isAllowed('read', action.confirm)) questions.ask(action.confirm)
           break
         case 'awareness':
           // Who only reads is shown to nobody: its client says where it is all the same, so nothing is said of that.
@@ -310,22 +326,6 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     })
   }
 
-  /** One question of a document and number of relays at a time: who asks again means more. */
-  function confirm(asked: Confirm): void {
-    const { vector, relays } = asked
-    const question = `${relays} ${asked.document}`
-    questions.get(question)?.()
-    questions.delete(question)
-    if (questions.size >= OPEN_DOCUMENTS_MAX) return end('overloaded', `${questions.size} questions wait`)
-    let isAnswered = false
-    const takeBack = replicas.confirm(asked, vector, relays, () => {
-      isAnswered = true
-      questions.delete(question)
-      deliver({ type: 'confirmed', ...refOf(asked), vector, relays })
-    })
-    if (!isAnswered) questions.set(question, takeBack)
-  }
-
   function open(message: Open): void {
     if (opened.size >= OPEN_DOCUMENTS_MAX)
       return end('overloaded', `${opened.size} documents are open, the most allowed`)
@@ -361,7 +361,43 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
       refused({ where: message, origin, seq, request: 0, code: 'fork', held: headOf(mine, origin).seq, detail })
     }
     if (!covers(mine, message.vector)) replicas.wanted(message)
-    feeds.push(answer(workspace, asked))
+    // Heads of origins that are not known here say nothing: they are not held.
+    const vector = new Map([...message.vector].filter(([origin]) => mine.has(origin)))
+    if (answers >= ANSWERS_OWED_MAX || headsHeld + vector.size > HEADS_HELD_MAX) {
+      return end('overloaded', `${answers} answers are owed, for ${headsHeld} heads`)
+    }
+    answers++
+    headsHeld += vector.size
+    feeds.push(owed({ ...asked, vector }))
+  }
+
+  function* owed(asked: Vector): Feed {
+    try {
+      yield* answer(workspace, asked)
+    } finally {
+      answers--
+      headsHeld -= asked.vector.size
+    }
+  }
+
+  /** Who is in the documents of which something was not told. */
+  function tellAgain(): void {
+    for (const document of untold) {
+      const ref = opened.get(document)
+      if (told.has(document)) continue
+      untold.delete(document)
+      if (ref === undefined) continue
+      told.add(document)
+      feeds.push(present(ref))
+    }
+  }
+
+  function* present(ref: DocumentRef): Feed {
+    try {
+      yield* awareness.present(ref)
+    } finally {
+      told.delete(ref.document)
+    }
   }
 
   function committed(group: CommitGroup): void {
@@ -382,6 +418,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
   /** Sends as much of what is owed as the socket takes: the log and each feed in turn, so that none waits for another. */
   function pump(): void {
     const startedAt = environment.now()
+    if (connection.buffered() < SEND_BUFFER_BYTES_HIGH) tellAgain()
     try {
       while (stream !== undefined && !over && connection.buffered() < SEND_BUFFER_BYTES_HIGH) {
         const behind = stream.isBehind()
@@ -451,7 +488,6 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     over = true
     unsubscribe()
     for (const forgetRead of reads.values()) forgetRead()
-    for (const takeBack of questions.values()) takeBack()
     questions.clear()
     awareness.leaveAll(member)
     feeds.length = 0
@@ -471,7 +507,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     },
     get resting() {
       // What was put is sent before the turn of the event loop ends.
-      const isOwed = digest !== undefined || feeds.length > 0 || questions.size > 0
+      const isOwed = digest !== undefined || feeds.length > 0 || questions.size > 0 || untold.size > 0
       return !over && !unsettled && !renewing && !isOwed && stream?.isBehind() !== true
     },
     kept() {
@@ -498,6 +534,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
         return fail(error)
       }
       if (stream !== undefined) tellSpread()
+      questions.goOn()
       perform(session.tick(now))
     },
   }

@@ -39,6 +39,7 @@ export interface TransfersOptions {
   environment: Environment
   /** Commits what waits. Raises `storage-failed`. */
   commitFirst: () => void
+  report: (error: unknown) => void
 }
 
 /** Who was sending a document and has not sent a piece for so long does not keep others from it. */
@@ -49,8 +50,13 @@ export const TRANSFER_KEPT_MS = 24 * 60 * 60_000
 export const TRANSFERS_MAX = 64
 
 export function createTransfers(options: TransfersOptions): Transfers {
-  const { store, judge, commits, ownership, shapes, environment, commitFirst } = options
-  drop([...store.transfers()].filter(({ at }) => environment.now() - at > TRANSFER_KEPT_MS))
+  const { store, judge, commits, ownership, shapes, environment, commitFirst, report } = options
+  try {
+    drop([...store.transfers()].filter(({ at }) => environment.now() - at > TRANSFER_KEPT_MS))
+  } catch (error) {
+    // They are in nobody's way; the next start tries it again.
+    report(error)
+  }
 
   function drop(transfers: readonly { where: { document: string } }[]): void {
     if (transfers.length === 0) return

@@ -172,6 +172,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     shapes,
     quarantine,
     environment,
+    report,
   })
   const maintenance = createMaintenance({
     store,

@@ -6,15 +6,15 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { RejoinError } from '../../shared/errors.ts'
+import { RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { renewIdentity } from '../storage/sqlite-file.ts'
-import { openDataFolder, workspaceFiles } from './data-folder.ts'
+import { openDataFolder, revocationsFile, workspacesIn } from './data-folder.ts'
 
 type Say = (line: string) => void
 
 /** Raises `bad-option` where `from` is no data folder, or `to` holds something. */
 export function backupFolder(from: string, to: string, say: Say): void {
-  const files = filesOf(from)
+  const files = workspacesIn(from)
   mkdirSync(join(to, 'workspaces'), { recursive: true, mode: 0o700 })
   if (readdirSync(join(to, 'workspaces')).length > 0)
     throw new RejoinError('bad-option', `${to} holds a backup already`)
@@ -22,17 +22,20 @@ export function backupFolder(from: string, to: string, say: Say): void {
     const database = new DatabaseSync(file, { readOnly: true })
     try {
       database.prepare('VACUUM INTO ?').run(join(to, 'workspaces', basename(file)))
+    } catch (error) {
+      throw toRejoinError(error, 'corrupt', `${file} cannot be copied: rejoin verify tells more`)
     } finally {
       database.close()
     }
     say(`${workspace}: saved`)
   }
+  copyRevocations(from, to)
   say(`${files.length} workspaces saved in ${to}`)
 }
 
 /** Raises `bad-option` where `from` is no backup, a relay uses `to`, or there is something in it. */
 export function restoreFolder(from: string, to: string, say: Say): void {
-  const files = filesOf(from)
+  const files = workspacesIn(from)
   const folder = openDataFolder(to)
   try {
     if (folder.files().length > 0)
@@ -48,16 +51,15 @@ export function restoreFolder(from: string, to: string, say: Say): void {
       }
       say(`${workspace}: restored`)
     }
+    copyRevocations(from, to)
   } finally {
     folder.close()
   }
   say(`${files.length} workspaces restored in ${to}`)
 }
 
-/** The workspaces of a data folder or backup. */
-function filesOf(path: string): [workspace: string, file: string][] {
-  const folder = join(path, 'workspaces')
-  if (!existsSync(folder))
-    throw new RejoinError('bad-option', `${path} is neither the data folder of a relay nor a backup`)
-  return workspaceFiles(folder, readdirSync(folder))
+/** Who was turned out stays out. */
+function copyRevocations(from: string, to: string): void {
+  const file = revocationsFile(from)
+  if (existsSync(file)) copyFileSync(file, revocationsFile(to))
 }

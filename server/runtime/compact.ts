@@ -4,13 +4,15 @@ import { systemEnvironment } from '../../shared/environment.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import { compactStore } from '../relay/compact.ts'
 import { openSqliteStore } from '../storage/sqlite-file.ts'
-import { openDataFolder } from './data-folder.ts'
+import { openDataFolder, workspacesIn } from './data-folder.ts'
 
 /**
  * Says a line for each workspace, and for what it could not compact. Raises `bad-option` where the folder cannot be used or a
  * relay has it, `storage-failed` where a file does not open, and `corrupt` in the end where something is damaged.
  */
 export function compactFolder(path: string, say: (line: string) => void): void {
+  // A name that was typed wrong is not to become a folder.
+  workspacesIn(path)
   const folder = openDataFolder(path)
   try {
     let damaged = 0

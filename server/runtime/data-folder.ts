@@ -2,7 +2,17 @@
  * The folder where a Node relay keeps its workspaces, one SQLite file each. One relay at a time uses it: the lock is held
  * by an open transaction on a small database, so the system drops it with the process, however that ends.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { RejoinError, toRejoinError } from '../../shared/errors.ts'
@@ -46,13 +56,13 @@ export function openDataFolder(path: string): DataFolder {
   let roots: ReturnType<typeof openRootStore> | undefined
   return {
     openStore: (workspaceId) => openSqliteStore(join(workspaces, workspaceFileName(workspaceId))),
-    revocations: () => readRevocations(join(path, REVOCATIONS)),
-    keepRevocations: (revocations) => writeRevocations(join(path, REVOCATIONS), revocations),
+    revocations: () => readRevocations(revocationsFile(path)),
+    keepRevocations: (revocations) => writeRevocations(revocationsFile(path), revocations),
     openRoots() {
       roots ??= openRootStore(join(path, 'mesh.sqlite'))
       return roots
     },
-    files: () => workspaceFiles(workspaces, readdirSync(workspaces)),
+    files: () => workspacesIn(path),
     close() {
       if (closed) return
       closed = true
@@ -61,8 +71,6 @@ export function openDataFolder(path: string): DataFolder {
     },
   }
 }
-
-const REVOCATIONS = 'revoked.json'
 
 /** Without it nobody was revoked; one that cannot be read is not taken for that. */
 function readRevocations(file: string): Revocations {
@@ -105,17 +113,34 @@ export function workspaceFileName(workspaceId: string): string {
   return name + EXTENSION
 }
 
-/** The workspaces among the names in a folder, with the file of each, sorted. */
-export const workspaceFiles = (folder: string, names: readonly string[]): [workspaceId: string, file: string][] =>
-  names
-    .filter((name) => name.endsWith(EXTENSION))
-    .sort()
-    .map((name) => [workspaceIdOf(name), join(folder, name)])
+/** The workspaces of a data folder or backup, with the file of each, sorted. Raises `bad-option` where it is none. */
+export function workspacesIn(path: string): [workspaceId: string, file: string][] {
+  const folder = join(path, 'workspaces')
+  if (!existsSync(folder)) {
+    throw new RejoinError('bad-option', `${path} is neither the data folder of a relay nor a backup`)
+  }
+  const found: [string, string][] = []
+  for (const name of readdirSync(folder).sort()) {
+    const id = workspaceIdOf(name)
+    if (id !== undefined) found.push([id, join(folder, name)])
+  }
+  return found
+}
 
-/** The workspace of a file, as `workspaceFileName` named it. */
-const workspaceIdOf = (name: string): string => decodeURIComponent(name.slice(0, -EXTENSION.length))
+/** The workspace of a file, as `workspaceFileName` named it; `undefined` for any other file. */
+function workspaceIdOf(name: string): string | undefined {
+  if (!name.endsWith(EXTENSION)) return undefined
+  try {
+    return decodeURIComponent(name.slice(0, -EXTENSION.length))
+  } catch {
+    return undefined
+  }
+}
 
 const EXTENSION = '.sqlite'
+
+/** Where the revocations of a data folder or backup lie. */
+export const revocationsFile = (path: string): string => join(path, 'revoked.json')
 
 /** SQLITE_BUSY: somebody holds the lock. */
 const isBusy = (error: unknown): boolean => error instanceof Error && 'errcode' in error && error.errcode === 5

@@ -1,15 +1,13 @@
 /** `rejoin inspect`: how a running relay sees its mesh, or what a data folder holds. */
-import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { RejoinError } from '../../shared/errors.ts'
+import { RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { toHex } from '../../shared/hash.ts'
 import type { MeshView } from '../mesh/mesh.ts'
 import { toQuarantined } from '../storage/rows.ts'
 import { STATEMENTS } from '../storage/schema.ts'
 import { openSqliteStore } from '../storage/sqlite-file.ts'
 import type { Quarantined } from '../storage/store.ts'
-import { workspaceFiles } from './data-folder.ts'
+import { workspacesIn } from './data-folder.ts'
 
 type Say = (line: string) => void
 
@@ -51,9 +49,7 @@ async function fetchView(url: string, token: string | undefined): Promise<MeshVi
 
 /** Raises `bad-option` where the folder is none of a relay. A relay may be running. */
 export function inspectFolder(path: string, json: boolean, say: Say): void {
-  const folder = join(path, 'workspaces')
-  if (!existsSync(folder)) throw new RejoinError('bad-option', `${path} is not the data folder of a relay`)
-  for (const [workspace, file] of workspaceFiles(folder, readdirSync(folder))) {
+  for (const [workspace, file] of workspacesIn(path)) {
     const found = { workspace, ...summaryOf(file) }
     const { quarantine } = found
     if (json) {
@@ -84,10 +80,8 @@ function toLine({ id, what, document, size, source, at, error }: Quarantined): s
  * is no such thing.
  */
 export function releaseQuarantined(path: string, id: string, say: Say): void {
-  const folder = join(path, 'workspaces')
-  if (!existsSync(folder)) throw new RejoinError('bad-option', `${path} is not the data folder of a relay`)
   if (!/^[0-9a-f]{16}$/.test(id)) throw new RejoinError('bad-option', `${id} is not an id as inspect lists them`)
-  for (const [workspace, file] of workspaceFiles(folder, readdirSync(folder))) {
+  for (const [workspace, file] of workspacesIn(path)) {
     const store = openSqliteStore(file)
     try {
       if (!store.letGo(id)) continue
@@ -99,6 +93,7 @@ export function releaseQuarantined(path: string, id: string, say: Say): void {
   throw new RejoinError('bad-option', `nothing is set aside as ${id}`)
 }
 
+/** Raises `corrupt`. */
 function summaryOf(file: string) {
   const database = new DatabaseSync(file, { readOnly: true })
   try {
@@ -111,6 +106,8 @@ function summaryOf(file: string) {
     const hasQuarantine = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'quarantine'").get() !== undefined
     const rows = hasQuarantine ? database.prepare(STATEMENTS.quarantined).all() : []
     return { ...row, quarantine: rows.map(toQuarantined) }
+  } catch (error) {
+    throw toRejoinError(error, 'corrupt', `${file} cannot be read: rejoin verify tells more`)
   } finally {
     database.close()
   }

@@ -1,9 +1,6 @@
 /** `rejoin verify`: looks through all that a relay has stored, and changes nothing. A relay may be running. */
-import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { RejoinError } from '../../shared/errors.ts'
 import { type Verified, verifySteps } from '../storage/verify.ts'
-import { workspaceFiles } from './data-folder.ts'
+import { workspacesIn } from './data-folder.ts'
 
 export interface VerifyOptions {
   /** Says the hash of each document's content as well. */
@@ -21,10 +18,8 @@ const PROGRESS_EVERY_MS = 2_000
 
 /** How many things are wrong. Raises `bad-option` where the folder is none of a relay. */
 export function verifyFolder(path: string, options: VerifyOptions): number {
-  const folder = join(path, 'workspaces')
-  if (!existsSync(folder)) throw new RejoinError('bad-option', `${path} is not the data folder of a relay`)
   let findings = 0
-  for (const [workspace, file] of workspaceFiles(folder, readdirSync(folder))) {
+  for (const [workspace, file] of workspacesIn(path)) {
     const verified = verifyFile(workspace, file, options)
     tell(workspace, verified, options)
     findings += verified.findings.length

@@ -6,6 +6,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
+import { TICKETS_PER_SUBJECT_MAX } from '../../../server/auth/gate.ts'
 import { mintToken, type TokenClaims, type TokenOptions } from '../../../server/auth/tokens.ts'
 import { createRelay, type RelayOptions } from '../../../server/index.ts'
 import { createOwnStore } from '../../support/stores.ts'
@@ -414,6 +415,18 @@ describe('stock clients of a relay that asks for tokens', () => {
       await until('it is turned away', () => again.closedWith() !== undefined)
       expect(again.closedWith()).toBe(4401)
     }
+  })
+
+  test('[P9] take no more tickets than their subject may have unused: others get theirs', async () => {
+    const relay = await startGuarded()
+    const ask = async (subject: string) => {
+      const headers = { Authorization: `Bearer ${await tokenOf(subject)}` }
+      const { status } = await fetch(`${relay.url}/v1/workspaces/acme/tickets`, { method: 'POST', headers })
+      return status
+    }
+    const statuses = await Promise.all(Array.from({ length: TICKETS_PER_SUBJECT_MAX + 10 }, () => ask('mallory')))
+    expect(statuses.filter((status) => status === 503)).toHaveLength(10)
+    expect(await ask('alice')).toBe(201)
   })
 
   test('without one, or with one that only reads and edits all the same, are closed for good', async () => {

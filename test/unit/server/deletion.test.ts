@@ -128,6 +128,53 @@ describe.each(STORES)('a document that is deleted, in %s', (_, openStore) => {
     expect(store.totals()).toEqual({ documents: 1, bytes: store.document('note')?.bytes })
   })
 
+  test.each([
+    ['null', null],
+    ['NaN', Number.NaN],
+    ['a negative number', -1],
+    ['text', 'never'],
+  ])('[P2] a time to live that is %s deletes nothing, and is told once', (_, value) => {
+    const store = openStore()
+    const bench = createBench(
+      () => store,
+      {},
+      () => value as number,
+    )
+    const writer = bench.sync('acme')
+    say(writer, HELLO, entries(NOTE), entries({ ...NOTE, document: 'other' }))
+    bench.commit()
+    bench.jump(DAY)
+    bench.pass(10_000)
+    bench.rest()
+    bench.commit()
+    expect([store.document('note')?.deleted, store.document('other')?.deleted]).toEqual([undefined, undefined])
+    expect(bench.reported).toMatchObject([{ code: 'bad-option' }])
+  })
+
+  test('[P11] a tombstone that expires leaves the digest that is stored, also where nobody has asked for it', () => {
+    const store = openStore()
+    const bench = createBench(() => ({ ...store, close() {} }))
+    const writer = bench.sync('acme')
+    say(writer, HELLO)
+    for (let number = 0; number < 20; number++) say(writer, entries({ ...NOTE, document: `d${number}` }))
+    say(writer, tombstone({ ...LATER, document: 'd0' }))
+    bench.commit()
+    const other = bench.sync('acme')
+    say(other, { ...HELLO, replica: 'b1b2b3b4b5b6b7b8' })
+    bench.commit()
+    for (const each of [writer, other]) each.handler.closed()
+    bench.pass(120_000)
+    expect(bench.noted.at(-1)).toBe('workspace closed: acme')
+    expect(store.summary()?.head).toBe(store.head())
+    bench.jump(100 * DAY)
+    const place = { epoch: store.epochs().at(-1)?.epoch ?? expect.fail(), offset: store.head() }
+    say(bench.sync('acme'), { ...HELLO, place })
+    bench.pass(10_000)
+    bench.rest()
+    expect(store.document('d0')?.deleted).toBe(TOMBSTONE_EXPIRED)
+    expect(store.summary()?.head).not.toBe(store.head())
+  })
+
   test('expires when nobody has written it for its time to live, and its tombstone long after', () => {
     const store = openStore()
     const ttlMs = (_workspace: string, document: string) => (document === 'note' ? DAY : undefined)

@@ -1,6 +1,9 @@
 /** What operators run from the command line. */
-import { join } from 'node:path'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
+import { createRelay } from '../../../server/index.ts'
+import { openDataFolder } from '../../../server/runtime/data-folder.ts'
 import { rejoin } from './process.ts'
 import { converged, startRelay, stockClient, synced, temporaryFolder, until } from './support.ts'
 
@@ -26,6 +29,54 @@ it('[P2] a backup of a running relay is restored as another replica, which peers
   const b = await startRelay({ data: restored, peers: [a.url] })
   const reader = stockClient(`${b.socketUrl}/y/team`, 'note')
   await converged([writer, reader], 'before and after')
+})
+
+it('a backup keeps who was turned out', async () => {
+  const data = temporaryFolder()
+  const relay = await startRelay({ data, auth: { secret: 'a secret of thirty-two bytes, or of more' } })
+  relay.relay.revoke('mallory')
+  const backup = join(temporaryFolder(), 'backup')
+  const restored = temporaryFolder()
+  expect(await run('backup', data, backup)).toMatchObject({ code: 0, stderr: '' })
+  expect(await run('restore', backup, restored)).toMatchObject({ code: 0, stderr: '' })
+  const folder = openDataFolder(restored)
+  expect([...folder.revocations().keys()]).toEqual(['mallory'])
+  folder.close()
+})
+
+it('[P5] says what to do where it is given what it cannot use', async () => {
+  const folder = temporaryFolder()
+  const file = (name: string, text: string) => {
+    const path = join(folder, name)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, text)
+    return path
+  }
+  file('workspaces/acme.sqlite', 'this is no database, though it is longer than the header of one'.repeat(10))
+  file('workspaces/100%.sqlite', 'a file of somebody else')
+  const nowhere = join(folder, 'nowhere')
+  const wrong: [args: string[], says: string][] = [
+    [['relay', '--port', '0', '--auth-secret-file', file('empty', '\n')], 'there is no secret in'],
+    [['relay', '--port', '0', '--auth-keys', 'http://'], 'is no URL of keys'],
+    [['relay', '--port', '0', '--auth-keys', file('keys', '{}')], 'no JSON Web Key Set'],
+    [['compact', nowhere], 'neither the data folder of a relay nor a backup'],
+    [['inspect', folder], 'rejoin verify tells more'],
+    [['backup', folder, join(folder, 'to')], 'rejoin verify tells more'],
+  ]
+  const ends = await Promise.all(wrong.map(([args]) => run(...args)))
+  for (const [index, { code, stderr }] of ends.entries()) {
+    expect(code).toBeGreaterThan(0)
+    expect(stderr).toContain(wrong[index]?.[1])
+    expect(stderr, 'no stack').not.toMatch(/\n\s+at /)
+  }
+  expect(existsSync(nowhere)).toBe(false)
+  expect((await run('verify', folder)).stdout).toMatch(/^acme: /m)
+})
+
+it('lets go of a data folder for which its options were wrong', async () => {
+  const data = temporaryFolder()
+  expect(() => createRelay({ data, auth: { secret: 'short' } })).toThrow(/32/)
+  await createRelay({ data }).close()
 })
 
 it('shows documents, what changes of them, and the mesh', async () => {
