@@ -361,8 +361,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
       refused({ where: message, origin, seq, request: 0, code: 'fork', held: headOf(mine, origin).seq, detail })
     }
     if (!covers(mine, message.vector)) replicas.wanted(message)
-    // Heads of origins that are not known here say nothing: they are not held.
-    const vector = new Map([...message.vector].filter(([origin]) => mine.has(origin)))
+    const vector = knownOf(message.vector, mine)
     if (answers >= ANSWERS_OWED_MAX || headsHeld + vector.size > HEADS_HELD_MAX) {
       return end('overloaded', `${answers} answers are owed, for ${headsHeld} heads`)
     }
@@ -549,4 +548,11 @@ function isReadable(stateVector: Uint8Array): boolean {
     if (error instanceof RejoinError && error.code === 'too-big') return false
     throw error
   }
+}
+
+/** The heads of origins that are known here, and of the others one: that there are such is all that they say. */
+function knownOf(theirs: VersionVector, mine: VersionVector): VersionVector {
+  const known = [...theirs].filter(([origin]) => mine.has(origin))
+  const other = [...theirs].find(([origin]) => !mine.has(origin))
+  return new Map(other === undefined ? known : [other, ...known])
 }
