@@ -14,7 +14,7 @@ export interface Parts {
   /** The rest of the update log: what talks to relays, folds, deletes and mends. */
   log(): Promise<LogPart>
   /** The connection, and what is said over it. */
-  relaying(): Promise<Pick<typeof import('./relaying.ts'), 'createRelaying'>>
+  relaying(): Promise<Pick<typeof import('./relaying.ts'), 'createLeading' | 'createRelaying'>>
 }
 
 export const importedParts: Parts = {

@@ -17,6 +17,8 @@ import type { UpdateLog } from './replica/log-types.ts'
 import type { Standing } from './standing.ts'
 import type { Team } from './team.ts'
 
+export { createLeading } from './leading.ts'
+
 export interface RelayingOptions extends Pick<WorkspaceOptions, 'dial' | 'token'>, Pick<ConnectorOptions, 'changed'> {
   urls: readonly string[]
   scope: Scope

@@ -6,9 +6,9 @@ import type { Environment } from '../shared/environment.ts'
 import type { DocumentId, ReplicaId } from '../shared/ids.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
 import type { Documents } from './documents.ts'
+import type { Leading, LeadingOptions } from './leading.ts'
 import type { Link } from './link.ts'
 import type { DeviceLog } from './replica/log-types.ts'
-import { mergeUpdates } from './replica/merging.ts'
 import type { Standing } from './standing.ts'
 import {
   type Confirmation,
@@ -20,7 +20,6 @@ import {
   type TabNews,
   type TabRequest,
 } from './tabs/channel.ts'
-import { createGuests } from './tabs/guests.ts'
 import { createLeadership, type Leadership, type Role } from './tabs/leadership.ts'
 import { platformLocks } from './tabs/locks.ts'
 import { watchPage } from './tabs/page-life.ts'
@@ -50,6 +49,8 @@ export interface Team {
   join(): void
   /** Stays out of it: this tab is offline. */
   leave(): void
+  /** The code is there for what a leader does for the others. */
+  equip(createLeading: (options: LeadingOptions) => Leading): void
   /** How this tab stands has changed. */
   stands(): void
   /** What this tab did as the leader was refused: another has begun to lead. */
@@ -88,7 +89,6 @@ export function createTeam(options: TeamOptions): Team {
   const { tell } = channel
   const me = log.tab
   const lockOf = (tab: string): string => `${name}/${tab}`
-  const guests = createGuests({ lockOf, locks, left })
   const page = watchPage(sleep, wake, leaves)
   /** Documents that were fetched since the connection began. */
   const fetched = new Set<DocumentId>()
@@ -96,6 +96,7 @@ export function createTeam(options: TeamOptions): Team {
   const handed = new Map<DocumentId, { number: number; unstored: Unstored }>()
   let handedOver = 0
   let leader: string | undefined
+  let leading: Leading | undefined
   let wanted = false
   let closed = false
   let answering = false
@@ -123,7 +124,7 @@ export function createTeam(options: TeamOptions): Team {
 
   function changed(role: Role): void {
     leader = undefined
-    guests.clear()
+    leading?.clear()
     if (role === 'leading') return void lead()
     log.resign()
     link.disconnect()
@@ -149,7 +150,7 @@ export function createTeam(options: TeamOptions): Team {
   function stands(): void {
     const now = standing.tell()
     if (now.connection !== 'syncing') fetched.clear()
-    if (isLeading()) tell({ type: 'standing', tab: me, ...now })
+    if (isLeading()) tell({ type: 'standing', tab: leading === undefined ? '' : me, ...now })
   }
 
   function sleep(): void {
@@ -254,7 +255,6 @@ export function createTeam(options: TeamOptions): Team {
   }
 
   function heardFollower(message: FollowerNews): void {
-    const { conversation } = link
     switch (message.type) {
       case 'ask':
         answer()
@@ -263,20 +263,8 @@ export function createTeam(options: TeamOptions): Team {
       case 'connect':
         link.connect()
         break
-      case 'opened':
-        guests.opened(message.tab, message.where)
-        conversation?.open(message.where)
-        if (fetched.has(message.where.document)) tell({ type: 'fetched', document: message.where.document })
-        break
-      case 'closed':
-        guests.closed(message.tab, message.where)
-        break
-      case 'confirm':
-        ask(message.confirmation)
-        break
-      case 'submit':
-        guests.handed(message.document, message)
-        conversation?.edited(message.document, !page.isVisible())
+      default:
+        leading?.heard(message)
     }
   }
 
@@ -294,22 +282,9 @@ export function createTeam(options: TeamOptions): Team {
     link.conversation?.confirm({ ...where, vector, relays })
   }
 
-  function heardPeople({ document, bytes, from }: PeopleNews): void {
-    if (standing.connection === 'syncing') documents.get(document)?.receiveAwareness(bytes)
-    if (from === undefined || !isLeading()) return
-    guests.showed(from.tab, from.where, bytes)
-    link.conversation?.awareness(from.where, bytes)
-  }
-
-  /** A guest has left a document, and whoever it showed there. */
-  function left(where: DocumentRef, people: Uint8Array | undefined): void {
-    const { conversation } = link
-    if (people !== undefined) {
-      conversation?.awareness(where, people)
-      documents.get(where.document)?.receiveAwareness(people)
-      tell({ type: 'people', document: where.document, bytes: people })
-    }
-    if (!guests.has(where.document) && documents.get(where.document) === undefined) conversation?.close(where)
+  function heardPeople(news: PeopleNews): void {
+    if (standing.connection === 'syncing') documents.get(news.document)?.receiveAwareness(news.bytes)
+    if (isLeading()) leading?.showed(news)
   }
 
   function handOver(document: DocumentId): void {
@@ -347,6 +322,11 @@ export function createTeam(options: TeamOptions): Team {
       wanted = false
       leadership.leave()
     },
+    equip(createLeading) {
+      const isHidden = (): boolean => !page.isVisible()
+      leading = createLeading({ lockOf, locks, documents, link, tell, fetched, isHidden })
+      stands()
+    },
     stands,
     fenced: leadership.fenced,
     passOn() {
@@ -358,11 +338,11 @@ export function createTeam(options: TeamOptions): Team {
       if (leadership.role === 'following') tell({ type: 'opened', tab: me, where })
     },
     closed(where) {
-      if (!guests.has(where.document)) link.conversation?.close(where)
+      if (!leading?.has(where.document)) link.conversation?.close(where)
       if (leadership.role === 'following') tell({ type: 'closed', tab: me, where })
     },
     documents() {
-      const all = [...documents.all().map(({ where }) => where), ...guests.documents()]
+      const all = [...documents.all().map(({ where }) => where), ...(leading?.documents() ?? [])]
       return [...new Map(all.map((where) => [where.document, where])).values()]
     },
     confirm(confirmation) {
@@ -375,7 +355,7 @@ export function createTeam(options: TeamOptions): Team {
     },
     people(document, bytes) {
       documents.get(document)?.receiveAwareness(bytes)
-      if (guests.has(document)) tell({ type: 'people', document, bytes })
+      if (leading?.has(document)) tell({ type: 'people', document, bytes })
     },
     fetched(document) {
       if (document !== undefined) fetched.add(document)
@@ -393,21 +373,7 @@ export function createTeam(options: TeamOptions): Team {
       if (isLeading()) link.conversation?.edited(document)
       else handOver(document)
     },
-    unstored(document, relay) {
-      const own = documents.get(document)?.unstored(relay)
-      const others = guests.handedOf(document)
-      if (own === undefined && others.length === 0) return undefined
-      return {
-        bytes: mergeUpdates([...(own === undefined ? [] : [own.bytes]), ...others.map(({ bytes }) => bytes)]),
-        relayed() {
-          own?.relayed()
-          for (const each of others) {
-            guests.relayed(document, each)
-            tell({ type: 'relayed', tab: each.tab, number: each.number })
-          }
-        },
-      }
-    },
+    unstored: (document, relay) => leading?.unstored(document, relay),
     close() {
       if (closed) return
       closed = true

@@ -118,7 +118,8 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const link = createLink({
     environment,
     async load() {
-      const [{ createRelaying }, complete] = await Promise.all([loaded(parts.relaying()), whole()])
+      const [{ createLeading, createRelaying }, complete] = await Promise.all([loaded(parts.relaying()), whole()])
+      team.equip(createLeading)
       return createRelaying({
         urls,
         dial: options.dial,

@@ -41,7 +41,7 @@ export type TabRequest = { type: 'repair'; document: DocumentId } | { type: 'res
 
 /** What the leader tells those who follow. */
 export type LeaderNews =
-  /** It lives, and stands so: told at every change and to whoever asks. */
+  /** It lives, and stands so: told at every change and to whoever asks. Without a name it cannot do anything for others yet. */
   | ({ type: 'standing'; tab: string } & LeaderStanding)
   /** The relay knows that this document is open in this profile. */
   | { type: 'entered'; document: DocumentId }

@@ -106,3 +106,29 @@ test('[P5] what cannot be deleted for want of the code is refused, and stays ope
   await alice.workspace.delete('note')
   expect(note.status.get().error?.code).toBe('deleted')
 })
+
+test('[P6] a tab that follows is known to the relay as soon as the one that leads has the code', async () => {
+  const relay = await startRelay()
+  const { gate, parts } = createParts()
+  const [storage, user] = [createOwnStore(), 'both without']
+  const tabs = [
+    await startClient(relay, { storage: { ...storage, close() {} }, user, parts, sync: 'opened' }),
+    await startClient(relay, { storage: { ...storage, close() {} }, user, parts, sync: 'opened' }),
+  ]
+  // Each has a document of its own: whoever leads, the other one's is to be asked for too.
+  const notes = tabs.map((tab, nth) => tab.open(`of tab ${nth}`))
+  for (const [nth, note] of notes.entries()) note.awareness.setLocalState({ name: `tab ${nth}` })
+  const bob = await startClient(relay)
+  const seen = notes.map(({ id }) => bob.open(id))
+  for (const note of seen) note.type('from bob')
+  await isSynced(bob)
+  await until('it was tried', () => gate.tries > 4)
+  gate.isThere = true
+  await isSynced(...tabs)
+  for (const [nth, note] of notes.entries()) {
+    await until('what is there has come', () => note.read() === 'from bob')
+    await until('who is there is seen', () =>
+      [...(seen[nth]?.awareness.getStates().values() ?? [])].some(({ name }) => name === `tab ${nth}`),
+    )
+  }
+})
