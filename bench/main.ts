@@ -15,6 +15,7 @@ import { printCounts } from './rows/counts.ts'
 import { printFanOut, printGate } from './rows/fan-out.ts'
 import { printKill } from './rows/kill.ts'
 import { printMesh } from './rows/mesh.ts'
+import { printPaused } from './rows/paused.ts'
 import { printReconnect } from './rows/reconnect.ts'
 import { printTrace } from './rows/trace.ts'
 import { printWorkers } from './rows/workers.ts'
@@ -32,6 +33,7 @@ const rows: Record<string, (args: readonly string[]) => Promise<void> | void> = 
   gate: printGate,
   kill: printKill,
   mesh: printMesh,
+  paused: printPaused,
   reconnect: printReconnect,
   workers: printWorkers,
   browser: () => {

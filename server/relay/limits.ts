@@ -67,8 +67,8 @@ export const RELAY_LIMITS: RelayLimits = {
   burstMs: 20_000,
   // More than a screen shows. Each goes to everybody who is there.
   awarenessPerSecondMax: 50,
-  // People notice half of that.
-  loopDelayMsMax: 1_000,
+  // A machine that is busy with other things makes a second of it; past this those who are there are not served any more.
+  loopDelayMsMax: 3_000,
   // To be split and sealed it is in memory twice, and takes the relay about a second.
   yMessageBytesMax: 64 * MIB,
   // Eight of the largest: what is past this would be memory for whoever opens enough sockets.

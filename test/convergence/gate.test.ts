@@ -8,11 +8,10 @@ const bend: SimulateOptions['bend'] = {
 }
 
 /**
- * All but relays that have lost what was durable: what its owner does not bring again waits until nobody owns it, and a device that
- * could not store for a while brings what others wrote among its own (docs/decisions/0021).
+ * All but disks that lie: whoever puts an older copy back says so and forgets whose names are; here nobody knows that something is gone,
+ * and what its owner does not bring again waits until nobody owns it (docs/decisions/0021).
  */
-const LOSING: ReadonlySet<string> = new Set(['relay lost write', 'relay restore'])
-const faults = FAULT_KINDS.filter((kind) => !UNSETTLED.has(kind) && !LOSING.has(kind))
+const faults = FAULT_KINDS.filter((kind) => !UNSETTLED.has(kind) && kind !== 'relay lost write')
 
 describe('relays that ask for tokens', () => {
   test.each([

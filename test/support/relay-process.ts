@@ -17,6 +17,8 @@ export interface RelayProcess {
   start(): Promise<void>
   /** As `kill -9` and power loss end it, apart from what the system has not written to the disk. */
   kill(): Promise<void>
+  /** As who runs it ends it. */
+  stop(): Promise<void>
 }
 
 export interface RelayProcessOptions {
@@ -69,9 +71,14 @@ export async function startRelayProcess(options: RelayProcessOptions = {}): Prom
     await gone
   }
 
+  async function stop(): Promise<void> {
+    child?.kill('SIGTERM')
+    await gone
+  }
+
   cleanUp(kill)
   await start()
-  return { port, url, socketUrl: `ws://127.0.0.1:${port}`, data, start, kill }
+  return { port, url, socketUrl: `ws://127.0.0.1:${port}`, data, start, kill, stop }
 }
 
 export function freePort(): Promise<number> {

@@ -11,6 +11,7 @@ import { mintToken, type TokenClaims, type TokenOptions } from '../../../server/
 import { createRelay, type RelayOptions } from '../../../server/index.ts'
 import { createOwnStore } from '../../support/stores.ts'
 import { allRead, coded, isSynced, startClient, startRelayAt } from '../client/support.ts'
+import { rejoin } from './process.ts'
 import { cleanUp, type RunningRelay, startRelay, temporaryFolder, until } from './support.ts'
 
 const SECRET = 'a secret of thirty-two bytes, or of more'
@@ -457,6 +458,31 @@ describe('stock clients of a relay that asks for tokens', () => {
 })
 
 describe('the command line', () => {
+  test('shows documents to whoever has a token that may read them, and says why not to others', async () => {
+    const relay = await startGuarded()
+    const alice = await startClient(relay, { token: await tokenOf('alice'), user: 'alice' })
+    const note = alice.open()
+    note.type('hello')
+    await note.saved('relay')
+    const reading = { REJOIN_TOKEN: await tokenOf('bob', { role: 'read' }) }
+    const cat = (environment: Record<string, string>) => rejoin(['cat', `${relay.url}/acme`, 'note'], environment).ended
+    expect(JSON.parse((await cat(reading)).stdout)).toEqual({ text: 'hello' })
+    const tail = rejoin(['tail', `${relay.url}/acme`, 'note'], reading)
+    let lines = ''
+    tail.child.stdout?.on('data', (text) => {
+      lines += text
+    })
+    await until('the document is there', () => lines.includes('"bytes"'))
+    note.type(' world')
+    await until('the update is told', () => lines.trim().split('\n').length === 2)
+    tail.child.kill('SIGKILL')
+    const others = { none: '', unknown: 'x.y.z', elsewhere: await tokenOf('bob', { documents: ['other'] }) }
+    for (const [why, token] of Object.entries(others)) {
+      const { code, stdout, stderr } = await cat({ REJOIN_TOKEN: token })
+      expect([why, code, stdout, stderr.includes(token || 'nothing of it')]).toEqual([why, 1, '', false])
+    }
+  })
+
   test('makes tokens that a relay with the same secret takes', async () => {
     const file = join(temporaryFolder(), 'secret')
     writeFileSync(file, `${SECRET}\n`)

@@ -8,6 +8,8 @@ import { answers, enter, guarded, sealer } from './guarded.ts'
 
 const PEOPLE = 4
 const UPDATES = 100_000
+/** Recorded sessions, where there are any. */
+const TRACES = ['sveltecomponent', 'rustcode', 'automerge-paper']
 /** Updates of one before the others read them. */
 const TURN = 250
 
@@ -21,7 +23,7 @@ test(`[P9] ${UPDATES} updates of ${PEOPLE} people who type in one document are a
     doc.on('update', (update: Uint8Array, origin: unknown) => {
       if (origin !== 'read') made.push(update)
     })
-    const { txns } = openTrace('sveltecomponent', n, UPDATES / PEOPLE)
+    const { txns } = openTrace(TRACES[n % TRACES.length] ?? '', n, UPDATES / PEOPLE)
     const client = await enter(bench, `person ${n}`, replica)
     people.push({ client, doc, made, txns, seal: sealer(replica), text: doc.getText(`of ${n}`), at: 0 })
   }
