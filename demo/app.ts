@@ -143,7 +143,7 @@ export function openApp(workspace: Workspace, relays: readonly string[]): App {
     trust.close()
     settings.close()
     import('./lab/lab.ts')
-      .then(({ showLab }) => showLab())
+      .then(({ showLab }) => showLab({ workspace, relays }))
       .catch((error: unknown) => toast({ key: 'lab', text: `The lab does not open: ${String(error)}` }))
   }
 

@@ -2,6 +2,7 @@
 import { openWorkspace, type Workspace } from '../client/index.ts'
 import { noteInAddress, noteLink, relaysInAddress, workspaceInAddress } from './address.ts'
 import { openApp } from './app.ts'
+import { countIn } from './lab/tabs.ts'
 import { make } from './parts/dom.ts'
 import { preload } from './preload.ts'
 import { listenForInstall } from './pwa/install.ts'
@@ -35,6 +36,7 @@ async function main(): Promise<void> {
     const { storage, unacknowledged } = workspace.status.get()
     if (storage !== 'ok' && unacknowledged > 0) event.preventDefault()
   })
+  countIn()
   preload()
   registerServiceWorker()
 }

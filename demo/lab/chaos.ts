@@ -1,5 +1,5 @@
 /** Chaos for some seconds: ways are cut and slowed, relays die, everybody writes; then all is healed. */
-import type { LabWorld } from './world.ts'
+import type { LabWorld } from './types.ts'
 
 const STEPS = 14
 const STEP_MS = 650

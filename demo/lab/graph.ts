@@ -1,7 +1,7 @@
 /** The graph of the lab: devices around relays, the ways between them, and what travels on them. */
 
 import { textOf, vectorOf } from './marks.ts'
-import type { Device, LabNode, LabWorld, Relay } from './world.ts'
+import type { Device, LabNode, LabWorld, Relay } from './types.ts'
 
 export interface Graph {
   readonly element: SVGSVGElement
@@ -30,6 +30,10 @@ const TRAVEL_MS = 420
 /** More at once are not seen. */
 const TRAVELLERS_MAX = 80
 
+/** Enough of a digest to see two of them differ. */
+const DIGEST_SHOWN = 5
+const TABS_SHOWN = 9
+
 /** On a circle each, in a box of this size. */
 const WIDE = { width: 660, height: 470, center: { x: 330, y: 222 }, relays: 92, devices: { x: 262, y: 178 } }
 const NARROW = { width: 380, height: 430, center: { x: 190, y: 204 }, relays: 76, devices: { x: 146, y: 172 } }
@@ -46,21 +50,31 @@ export function createGraph(options: GraphOptions): Graph {
   element.append(linkLayer, travelLayer, nodeLayer)
   const nodes = new Map<string, SVGElement>()
   const links = new Map<string, SVGElement>()
-  let places: Map<string, Point> | undefined
+  let places: { of: string; at: Map<string, Point> } | undefined
 
+  /** Where they stand; when somebody comes or goes all are drawn anew. */
   function placesOf({ devices, relays }: LabWorld): Map<string, Point> {
-    places ??= new Map([
+    const of = [...relays, ...devices].map(({ name }) => name).join(' ')
+    if (places?.of === of) return places.at
+    for (const drawn of [nodes, links]) {
+      for (const element of drawn.values()) element.remove()
+      drawn.clear()
+    }
+    const at = new Map([
       ...around(relays, size.center, { x: size.relays, y: size.relays }, -90),
-      ...around(devices, size.center, size.devices, -90 + 180 / devices.length),
+      ...around(devices, size.center, size.devices, -90 + 180 / Math.max(1, devices.length)),
     ])
-    return places
+    places = { of, at }
+    return at
   }
 
   function draw(): void {
     const world = options.world()
     const at = placesOf(world)
-    const most = mostCommon([...world.devices, ...world.relays].filter(({ off }) => !off))
-    for (const node of [...world.devices, ...world.relays]) drawNode(node, at.get(node.name), most)
+    const all = [...world.devices, ...world.relays]
+    const most = mostCommon(all.filter(({ off, told }) => told && !off))
+    const digest = commonest(world.relays.filter(({ off }) => !off).map((relay) => relay.digest()))
+    for (const node of all) drawNode(node, at.get(node.name), most, digest)
     const wanted = new Set<string>()
     for (const [i, a] of world.relays.entries())
       for (const b of world.relays.slice(i + 1)) wanted.add(drawLink(world, a, b, at))
@@ -77,7 +91,7 @@ export function createGraph(options: GraphOptions): Graph {
     }
   }
 
-  function drawNode(node: Device | Relay, at: Point = size.center, most: string): void {
+  function drawNode(node: Device | Relay, at: Point = size.center, most: string, digest: string): void {
     let group = nodes.get(node.name)
     if (group === undefined) {
       group = makeNode(node, at)
@@ -85,15 +99,23 @@ export function createGraph(options: GraphOptions): Graph {
     }
     const marks = node.marks()
     group.dataset.off = String(node.off)
-    group.dataset.agrees = String(textOf(marks) === most)
+    group.dataset.agrees = node.told ? String(textOf(marks) === most) : 'unknown'
     const waiting = node.waiting()
     const vector = vectorOf(marks)
     const stopped = node.off && node.kind === 'relay'
+    if (node.kind === 'relay') {
+      setText(group, '.node-within', node.digest().slice(0, DIGEST_SHOWN))
+      group.dataset.digest = node.digest() === digest ? 'same' : 'other'
+    } else if (node.isOwn) {
+      setText(group, '.node-within', 'you')
+      drawTabs(group, node.tabs)
+    }
     // A narrow window has no room for it beside a relay; the tapes below show the same.
     const shown = options.narrow && node.kind === 'relay' ? '' : vector
     setText(group, '.node-vector', stopped ? 'stopped' : shown)
     setText(group, '.node-waiting', waiting > 0 ? `${waiting} waiting` : '')
-    const state = node.off ? (node.kind === 'relay' ? 'stopped' : 'offline') : `holds ${vector || 'nothing'}`
+    const holds = node.told ? `holds ${vector || 'nothing'}` : 'does not tell what it holds'
+    const state = node.off ? (node.kind === 'relay' ? 'stopped' : 'offline') : holds
     const label = `${node.kind === 'relay' ? 'Relay' : 'Device'} ${labelOf(node)}, ${state}. ${whatPressing(node)}`
     group.querySelector('.press')?.setAttribute('aria-label', label)
   }
@@ -106,27 +128,20 @@ export function createGraph(options: GraphOptions): Graph {
     })
     group.dataset.name = node.name
     const press = make('g', { class: 'press', role: 'button', tabindex: '0' })
-    const shape =
-      node.kind === 'relay'
-        ? make('rect', {
-            class: 'shape',
-            x: `${-radius}`,
-            y: `${-radius * 0.72}`,
-            width: `${2 * radius}`,
-            height: `${1.44 * radius}`,
-            rx: '13',
-          })
-        : make('circle', { class: 'shape', r: `${radius}` })
+    const hasMore = node.kind === 'relay' || node.isOwn
+    const [shape, ring] = [shapeOf(node, 0, 'shape'), shapeOf(node, 4, 'ring')]
     // What a relay holds stands outside of the triangle, where no way crosses it.
     const side =
       node.kind === 'relay' && y < size.center.y
         ? -(radius * 0.72 + 9)
         : radius * (node.kind === 'relay' ? 0.72 : 1) + 17
     press.append(
-      make('circle', { class: 'ring', r: `${radius + 3}` }),
+      ring,
       shape,
-      make('text', { class: 'node-name', y: '5' }, labelOf(node)),
+      make('text', { class: 'node-name', y: hasMore ? '-1' : '5' }, labelOf(node)),
+      make('text', { class: 'node-within', y: '13' }),
     )
+    if (node.kind === 'device' && node.isOwn) group.classList.add('own')
     group.append(
       press,
       make('text', { class: 'node-vector', y: `${side}` }),
@@ -135,6 +150,23 @@ export function createGraph(options: GraphOptions): Graph {
     pressable(press, () => options.pressNode(node))
     nodeLayer.append(group)
     return group
+  }
+
+  /** A dot for each tab of this device, over it. */
+  function drawTabs(group: SVGElement, tabs: number): void {
+    const dots = group.querySelectorAll('.tab')
+    const shown = tabs > 1 ? Math.min(tabs, TABS_SHOWN) : 0
+    if (dots.length === shown) return
+    for (const dot of dots) dot.remove()
+    const title = make('title', {}, `${tabs} tabs`)
+    for (let nth = 0; nth < shown; nth++) {
+      const angle = ((-90 + (nth - (shown - 1) / 2) * 20) * Math.PI) / 180
+      const radius = RADIUS.device + 8
+      const [cx, cy] = [radius * Math.cos(angle), radius * Math.sin(angle)]
+      const dot = make('circle', { class: 'tab', cx: cx.toFixed(1), cy: cy.toFixed(1), r: '3.5' })
+      if (nth === 0) dot.append(title)
+      group.append(dot)
+    }
   }
 
   function drawLink(world: LabWorld, a: LabNode, b: Relay, at: ReadonlyMap<string, Point>): string {
@@ -164,7 +196,7 @@ export function createGraph(options: GraphOptions): Graph {
   }
 
   function travel(from: string, to: string, bytes: number): void {
-    const [a, b] = [places?.get(from), places?.get(to)]
+    const [a, b] = [places?.at.get(from), places?.at.get(to)]
     if (a === undefined || b === undefined || travelLayer.childElementCount >= TRAVELLERS_MAX) return
     const dot = make('circle', { class: 'travels', r: `${Math.min(9, 1.6 + Math.log2(1 + bytes / 24))}` })
     travelLayer.append(dot)
@@ -190,6 +222,15 @@ export function createGraph(options: GraphOptions): Graph {
   return { element, travel, draw, ripple }
 }
 
+/** A relay is a box, a device is round; `more` is added on all sides. */
+function shapeOf({ kind }: LabNode, more: number, name: string): SVGElement {
+  const radius = RADIUS[kind] + more
+  if (kind === 'device') return make('circle', { class: name, r: `${radius}` })
+  const height = RADIUS.relay * 0.72 + more
+  const [size, corner] = [{ width: `${2 * radius}`, height: `${2 * height}` }, { rx: `${13 + more}` }]
+  return make('rect', { class: name, x: `${-radius}`, y: `${-height}`, ...size, ...corner })
+}
+
 const whatPressing = (node: LabNode): string =>
   node.kind === 'relay'
     ? `Press to ${node.off ? 'start' : 'stop'} it.`
@@ -208,12 +249,11 @@ function around(nodes: readonly LabNode[], center: Point, radius: Point, from: n
 export const labelOf = ({ kind, name }: LabNode): string => (kind === 'relay' ? name.toUpperCase() : name)
 
 /** What most nodes hold. */
-export function mostCommon(nodes: readonly LabNode[]): string {
+export const mostCommon = (nodes: readonly LabNode[]): string => commonest(nodes.map((node) => textOf(node.marks())))
+
+function commonest(texts: readonly string[]): string {
   const counts = new Map<string, number>()
-  for (const node of nodes) {
-    const text = textOf(node.marks())
-    counts.set(text, (counts.get(text) ?? 0) + 1)
-  }
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1)
   return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? ''
 }
 

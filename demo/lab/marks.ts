@@ -6,7 +6,15 @@ export interface Mark {
   nth: number
 }
 
+/** Who may write, in the order of their colours; no two begin alike. */
+export const WRITERS = ['Ada', 'Ben', 'Cleo', 'Dov', 'Eve', 'Fay', 'Gus', 'Hal']
+
 export const readMarks = (doc: Y.Doc): readonly Mark[] => doc.getArray<Mark>('marks').toArray()
+
+export function writeMark(doc: Y.Doc, by: string): void {
+  const marks = doc.getArray<Mark>('marks')
+  marks.push([{ by, nth: marks.toArray().filter((mark) => mark.by === by).length + 1 }])
+}
 
 /** How many of each, as a version vector says it: `A3 B2`. */
 export function vectorOf(marks: readonly Mark[]): string {

@@ -1,6 +1,6 @@
 /** What reconnects cost: bytes that passed, against what stock Yjs would have sent in their place. */
 import { reconnectBytes } from './stock.ts'
-import type { Device, LabWorld } from './world.ts'
+import type { Device, LabWorld, Relay } from './types.ts'
 
 export interface Reconnect {
   device: string
@@ -22,6 +22,9 @@ export interface Reconnects {
 const MEASURED_MS_MAX = 6_000
 const KEPT = 5
 
+/** What parts a device from a relay while it is connected to none. */
+type Parting = Pick<Reconnect, 'missed' | 'stockBytes'>
+
 interface Running extends Reconnect {
   before: number
   since: number
@@ -32,26 +35,21 @@ export function createReconnects(now: () => number): Reconnects {
   const before = new Map<string, number>()
   const connected = new Map<string, string | undefined>()
   const running = new Map<string, Running>()
+  const partings = new Map<string, Parting>()
   /** Those who had everything once: the first time is no reconnect. */
   const settled = new Set<string>()
   const last: Reconnect[] = []
 
   const total = (device: string, relay: string): number => bytesOf.get(keyOf(device, relay)) ?? 0
 
-  function begin(world: LabWorld, device: Device, name: string): void {
-    const relay = world.relays.find((each) => each.name === name)
-    if (relay === undefined) return
-    const server = [relay.held, ...device.documents.slice(1)]
-    const [own, theirs] = [new Set(device.marks().map(nameOf)), new Set(relay.marks().map(nameOf))]
-    const missed =
-      [...own].filter((mark) => !theirs.has(mark)).length + [...theirs].filter((mark) => !own.has(mark)).length
+  function begin(device: Device, relay: Relay): void {
+    const parting = partings.get(keyOf(device.name, relay.name)) ?? partingOf(device, relay)
     running.set(device.name, {
       device: device.name,
-      relay: name,
-      missed,
+      relay: relay.name,
+      ...parting,
       bytes: 0,
-      stockBytes: reconnectBytes(device.documents, server),
-      before: before.get(keyOf(device.name, name)) ?? 0,
+      before: before.get(keyOf(device.name, relay.name)) ?? 0,
       since: now(),
     })
   }
@@ -75,9 +73,15 @@ export function createReconnects(now: () => number): Reconnects {
     },
     look(world) {
       for (const device of world.devices) {
+        if (!device.told) continue
         const relay = device.relay()
-        const again = relay !== undefined && relay !== connected.get(device.name)
-        if (again && settled.has(device.name)) begin(world, device, relay)
+        const again = world.relays.find(({ name }) => name === relay && name !== connected.get(device.name))
+        if (again !== undefined && settled.has(device.name)) begin(device, again)
+        for (const each of world.relays) {
+          if (relay === undefined && settled.has(device.name))
+            partings.set(keyOf(device.name, each.name), partingOf(device, each))
+          else partings.delete(keyOf(device.name, each.name))
+        }
         connected.set(device.name, relay)
         if (device.synced()) settled.add(device.name)
         for (const { name } of world.relays)
@@ -88,6 +92,13 @@ export function createReconnects(now: () => number): Reconnects {
       }
     },
   }
+}
+
+function partingOf(device: Device, relay: Relay): Parting {
+  const [own, theirs] = [new Set(device.marks().map(nameOf)), new Set(relay.marks().map(nameOf))]
+  const missed =
+    [...own].filter((mark) => !theirs.has(mark)).length + [...theirs].filter((mark) => !own.has(mark)).length
+  return { missed, stockBytes: reconnectBytes(device.documents, relay.held) }
 }
 
 const keyOf = (a: string, b: string): string => [a, b].sort().join(' ')

@@ -6,16 +6,26 @@ import * as Y from 'yjs'
 
 /** y-websocket's own bytes around each message: two kinds and a length. */
 const FRAME_BYTES = 4
+/** Of documents that have not changed since they were reckoned. */
+const reckoned = new WeakMap<Y.Doc, number>()
 
-/** Bytes of a reconnect of `device` to a server that holds what `server` holds, all documents, both ways. */
-export function reconnectBytes(device: readonly Y.Doc[], server: readonly Y.Doc[]): number {
-  let bytes = 0
-  for (const [index, doc] of device.entries()) {
-    const other = server[index] ?? doc
-    const [own, theirs] = [Y.encodeStateVector(doc), Y.encodeStateVector(other)]
-    bytes +=
-      own.length + theirs.length + Y.encodeStateAsUpdate(other, own).length + Y.encodeStateAsUpdate(doc, theirs).length
-    bytes += 4 * FRAME_BYTES
-  }
+/** Bytes of a reconnect, both ways: of the first document with a server that holds `held`, of the others with one that lacks nothing. */
+export function reconnectBytes([first, ...others]: readonly Y.Doc[], held: Y.Doc): number {
+  const bytes = first === undefined ? 0 : bytesBetween(first, held)
+  return others.reduce((sum, doc) => sum + bytesOfEqual(doc), bytes)
+}
+
+function bytesBetween(doc: Y.Doc, other: Y.Doc): number {
+  const [own, theirs] = [Y.encodeStateVector(doc), Y.encodeStateVector(other)]
+  const answers = Y.encodeStateAsUpdate(other, own).length + Y.encodeStateAsUpdate(doc, theirs).length
+  return own.length + theirs.length + answers + 4 * FRAME_BYTES
+}
+
+function bytesOfEqual(doc: Y.Doc): number {
+  const before = reckoned.get(doc)
+  if (before !== undefined) return before
+  const bytes = bytesBetween(doc, doc)
+  reckoned.set(doc, bytes)
+  doc.once('update', () => reckoned.delete(doc))
   return bytes
 }

@@ -17,54 +17,13 @@ import { createChance } from '../../test/sim/time/chance.ts'
 import type { Clock } from '../../test/sim/time/clock.ts'
 import { createProcess, type Process } from '../../test/sim/time/process.ts'
 import { makeLibrary } from './library.ts'
-import { type Mark, readMarks } from './marks.ts'
-
-export interface LabNode {
-  readonly name: string
-  readonly kind: 'device' | 'relay'
-  /** What it holds, mark by mark. */
-  marks(): readonly Mark[]
-  /** Edits that no relay has acknowledged, of a device. */
-  waiting(): number
-  /** A relay that is stopped, or a device that is cut off. */
-  readonly off: boolean
-}
-
-export interface Device extends LabNode {
-  readonly kind: 'device'
-  write(): void
-  /** The relay it is connected to. */
-  relay(): string | undefined
-  readonly documents: readonly Y.Doc[]
-  /** It and its relay have nothing for one another. */
-  synced(): boolean
-}
-
-export interface Relay extends LabNode {
-  readonly kind: 'relay'
-  toggle(): void
-  /** Updates that wait here for another relay. */
-  owed(to: string): number
-  /** What it has on its disk of the document that all write into. */
-  readonly held: Y.Doc
-}
-
-export interface LabWorld {
-  readonly devices: readonly Device[]
-  readonly relays: readonly Relay[]
-  /** Whether anything passes between these two. */
-  isCut(a: string, b: string): boolean
-  isSlow(a: string, b: string): boolean
-  cut(a: string, b: string, cut: boolean): void
-  slow(a: string, b: string, slow: boolean): void
-  close(): void
-}
+import { readMarks, writeMark } from './marks.ts'
+import type { Device, LabWorld, Passed, Relay } from './types.ts'
 
 export interface LabOptions {
   devices: readonly string[]
   relays: readonly string[]
-  /** Bytes arrived. */
-  passed(from: string, to: string, bytes: number): void
+  passed: Passed
   changed(): void
 }
 
@@ -104,6 +63,7 @@ export function openLab(options: LabOptions): LabWorld {
   return {
     devices,
     relays,
+    isThere: () => true,
     isCut: (a, b) => network.path(a, b).cut.size > 0,
     isSlow: (a, b) => slow.has(keyOf(a, b)),
     cut(a, b, cut) {
@@ -181,6 +141,9 @@ function createDevice(name: string, nth: number, context: Context): Device & { h
   return {
     name,
     kind: 'device',
+    told: true,
+    isOwn: false,
+    tabs: 1,
     documents,
     marks: () => (story === undefined ? [] : readMarks(story.doc)),
     waiting: () => workspace?.status.get().unacknowledged ?? 0,
@@ -190,8 +153,7 @@ function createDevice(name: string, nth: number, context: Context): Device & { h
     },
     relay: () => network.links(name).find(({ relay }) => network.path(name, relay).cut.size === 0)?.relay,
     write() {
-      const marks = story?.doc.getArray<Mark>('marks')
-      marks?.push([{ by: name, nth: marks.toArray().filter(({ by }) => by === name).length + 1 }])
+      if (story !== undefined) writeMark(story.doc, name)
     },
     hurry: () => workspace?.connect(),
     close() {
@@ -273,7 +235,9 @@ function createRelay(name: string, context: Context): Relay & { close(): void } 
   return {
     name,
     kind: 'relay',
+    told: true,
     held,
+    digest: () => mesh?.view().root ?? '',
     marks: () => readMarks(held),
     waiting: () => 0,
     get off() {

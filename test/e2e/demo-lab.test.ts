@@ -53,6 +53,34 @@ describe('the network lab', () => {
   })
 })
 
+describe('faults in the lab', () => {
+  test('[P3][P10] joins after slow ways, and after chaos', async () => {
+    const relay = await startRelayProcess({ pages: demo })
+    const page = await openNotebookPage(await newProfile(browser), relay.url)
+    await page.getByTestId('status-all').click()
+    await page.getByTestId('open-lab').click()
+    await says(page, /^All replicas hold the same/)
+    await page.getByRole('radio', { name: 'Slow' }).check()
+    const way = page.locator('.link[aria-label^="The way between Ada and"]').first()
+    await way.press('Enter')
+    await until('the way is slow', async () => (await way.getAttribute('data-state')) === 'slow')
+    // What passes in less is not said to part them.
+    await says(page, /^Parted: /)
+
+    const chaos = page.getByTestId('chaos')
+    await chaos.click()
+    const faults = page.locator('.link:not([data-state="open"])')
+    await until('chaos has come', async () => (await faults.count()) > 2)
+    await page.getByText('Everybody writes').click()
+    await until('it is over', async () => (await chaos.getAttribute('aria-disabled')) === 'false', { withinMs: 60_000 })
+    await until('all is healed', async () => (await faults.count()) === 0)
+    await says(page, /^Joined: 8 replicas/)
+    const digests = (): Promise<string[]> => page.locator('.node.relay .node-within').allTextContents()
+    await until('the digests meet', async () => new Set(await digests()).size === 1, { seen: digests })
+    expect((await digests())[0]).toMatch(/^[\da-f]{5}$/)
+  })
+})
+
 /** `1.2 kB` */
 function bytesOf(words = ''): number {
   const [, value = '0', unit] = /^([\d.]+) (\w+)$/.exec(words) ?? []

@@ -1,7 +1,8 @@
 /** The demo in front of several relays: it says at how many a note is, and goes on when one is gone. */
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createRelay, type Relay } from '../../server/index.ts'
+import { type LocalMesh, openLocalMesh } from '../../tools/mesh/mesh.ts'
 import { launchBrowser } from '../support/browser.ts'
 import {
   buildDemo,
@@ -13,7 +14,7 @@ import {
   tells,
   type,
 } from '../support/fieldnotes.ts'
-import { cleanUp, until } from '../support/lifetime.ts'
+import { cleanUp, temporaryFolder, until } from '../support/lifetime.ts'
 import { freePort } from '../support/relay-process.ts'
 
 let browser: Browser
@@ -62,3 +63,83 @@ describe('three relays', () => {
     await shows(bob, 'one two ')
   })
 })
+
+describe('the network lab before a mesh', () => {
+  test('[P1][P10] shows its relays, who is connected, what is kept for a relay that was killed, and the moment of joining', async () => {
+    const mesh = await startMesh()
+    const profile = await newProfile(browser)
+    const page = await openNotebookPage(profile, pageOf(mesh), 'Alice')
+    await openNotebookPage(profile, pageOf(mesh))
+    await openNotebookPage(await newProfile(browser), pageOf(mesh), 'Bob')
+    await createNote(page, 'Seen', 'text')
+    await page.getByTestId('status-all').click()
+    await page.getByTestId('open-lab').click()
+    const holds = async (name: string) =>
+      (await page.locator(`.node[data-name="${name}"] .press`).getAttribute('aria-label')) ?? ''
+    await page.locator('.node.own').waitFor()
+    expect(await page.locator('.node').count()).toBe(3 + 2 + 2)
+    await until('its two tabs are there', async () => (await page.locator('.node.own .tab').count()) === 2)
+    await until('all three write', async () => /A\d+ B\d+ C\d+/.test(await holds('r3')), { seen: () => holds('r3') })
+    expect(await holds('Dov')).toContain('does not tell what it holds')
+
+    await page.locator('.node.own .press').click()
+    await page.locator('.node[data-name="r2"] .press').click()
+    await says(page, /^Parted: \d versions among 6 replicas/)
+    await until('it is stopped', async () => /stopped/.test(await holds('r2')))
+    expect(mesh.relays.map(({ isRunning }) => isRunning)).toEqual([true, false, true])
+    await until('it is offline', async () => /offline/.test(await holds('Ada')))
+    await until('others keep for it what it misses', async () =>
+      (await page.locator('.owed').allTextContents()).some((owed) => /^\d+ kept$/.test(owed)),
+    )
+    await until('its edits wait', async () =>
+      /^\d+ waiting$/.test((await page.locator('.node.own .node-waiting').textContent()) ?? ''),
+    )
+
+    await page.getByText('Everybody writes').click()
+    await page.getByTestId('heal').click()
+    await says(page, /^Joined: 6 replicas that held \d different versions hold one again/)
+    const digests = (): Promise<string[]> => page.locator('.node.relay .node-within').allTextContents()
+    await until('the digests meet', async () => new Set(await digests()).size === 1, { seen: digests })
+    await until('the reconnect is measured', async () => /Ada to R\d/.test(await page.locator('.costs').innerText()))
+    // Without the lab the ways are as they were, and the note arrives elsewhere.
+    await page.keyboard.press('Escape')
+    await tells(page, { unacknowledged: '0', connection: 'synced' }, 'status-all')
+  })
+
+  test('is told and heard by pages of its own only', async () => {
+    const { urls } = await startMesh()
+    const ask = async (path: string, method: string, origin?: string): Promise<number> => {
+      const body = method === 'POST' ? JSON.stringify({ do: 'stop', relay: 'r1' }) : undefined
+      const headers: Record<string, string> = origin === undefined ? {} : { Origin: origin }
+      const answer = await fetch(`${urls[1]}${path}`, { method, headers, ...(body === undefined ? {} : { body }) })
+      await answer.body?.cancel()
+      return answer.status
+    }
+    expect(await ask('/lab/watch', 'GET', 'https://elsewhere.example')).toBe(403)
+    expect(await ask('/lab/do', 'POST', 'https://elsewhere.example')).toBe(403)
+    expect(await ask('/lab/do', 'POST')).toBe(404)
+    expect(await ask('/lab/do', 'GET', urls[1])).toBe(404)
+    expect(await ask('/lab/do', 'POST', urls[1])).toBe(204)
+    expect(await ask('/lab/watch', 'GET')).toBe(200)
+  })
+})
+
+async function startMesh(): Promise<LocalMesh> {
+  const mesh = await openLocalMesh({
+    ports: [await freePort(), await freePort(), await freePort()],
+    data: temporaryFolder(),
+    demo,
+    workspace: 'demo',
+    writers: ['Ben', 'Cleo'],
+  })
+  cleanUp(() => mesh.close())
+  return mesh
+}
+
+const pageOf = ({ urls: [first, ...others] }: LocalMesh): string =>
+  `${first}/?${others.map((url) => `relay=${encodeURIComponent(url)}`).join('&')}`
+
+async function says(page: Page, what: RegExp): Promise<void> {
+  const said = async (): Promise<string> => (await page.getByTestId('lab-verdict').textContent()) ?? ''
+  await until(`the lab says ${what}`, async () => what.test(await said()), { withinMs: 90_000, seen: said })
+}
