@@ -12,7 +12,7 @@ export function relaysInAddress(): string[] {
 /** The note of the address; `undefined` where it names none. */
 export function noteInAddress(): string | undefined {
   try {
-    const id = decodeURIComponent(location.hash.slice(1))
+    const id = decodeURIComponent(location.hash.slice(1).split('?')[0] ?? '')
     return isNoteId(id) ? id : undefined
   } catch {
     return undefined

@@ -15,6 +15,7 @@ import { createOwnPerson } from './people/person.ts'
 import { createSettings } from './settings/settings.ts'
 import { createTrustPanel } from './trust/panel.ts'
 import { tellOfProblems } from './trust/problems.ts'
+import { mayOnlyRead } from './trust/words.ts'
 
 export interface App {
   open(id: string): void
@@ -59,7 +60,15 @@ export function openApp(workspace: Workspace, relays: readonly string[]): App {
     else location.hash = noteLink(id)
   }
 
+  /** What the relay would refuse is not begun. */
+  function mayWrite(): boolean {
+    const only = mayOnlyRead(workspace.status.get())
+    if (only) toast({ key: 'read', text: 'Your key opens this notebook for reading.' })
+    return !only
+  }
+
   function create(kind: NoteKind, title = ''): void {
+    if (!mayWrite()) return
     fresh = notebook.create(kind, title)
     go(fresh)
   }
@@ -103,6 +112,7 @@ export function openApp(workspace: Workspace, relays: readonly string[]): App {
   }
 
   function trash({ id }: { id: string }): void {
+    if (!mayWrite()) return
     const title = titleOfNote(id)
     const wasOpen = opened?.id === id
     notebook.trash(id)
@@ -115,6 +125,7 @@ export function openApp(workspace: Workspace, relays: readonly string[]): App {
   }
 
   function rename(id: string): void {
+    if (!mayWrite()) return
     if (opened?.id === id) return document.querySelector<HTMLTextAreaElement>('.title')?.select()
     side.rename(id)
   }
@@ -124,7 +135,7 @@ export function openApp(workspace: Workspace, relays: readonly string[]): App {
     const pinned = card?.pinned === true
     openMenu(anchor, titleOfNote(id), [
       { label: 'Rename', icon: 'pen', act: () => rename(id) },
-      { label: pinned ? 'Unpin' : 'Pin to the top', icon: 'pin', act: () => notebook.pin(id, !pinned) },
+      { label: pinned ? 'Unpin' : 'Pin to the top', icon: 'pin', act: () => mayWrite() && notebook.pin(id, !pinned) },
       { label: 'Share', icon: 'share', act: () => void shareNote(id, titleOfNote(id)) },
       { label: 'Export as Markdown', icon: 'download', act: () => exportOne(id) },
       { label: 'Delete', icon: 'bin', danger: true, act: () => trash({ id }) },

@@ -1,5 +1,6 @@
 /** Fieldnotes: a notebook on this device, shared with whoever has its link, network or not. */
 import { openWorkspace, type Workspace } from '../client/index.ts'
+import { ownKey, takeKeyFromAddress, userOf } from './access.ts'
 import { noteInAddress, noteLink, relaysInAddress, workspaceInAddress } from './address.ts'
 import { openApp } from './app.ts'
 import { countIn } from './lab/tabs.ts'
@@ -21,13 +22,16 @@ async function main(): Promise<void> {
   listenForInstall()
   const relays = relaysInAddress()
   // Where the device keeps nothing, as in some private windows, it says so in its status, and works with the relay alone.
-  const workspace = await openWorkspace({ id: workspaceInAddress(), relays, user: 'demo', sync: 'all' })
+  takeKeyFromAddress()
+  const token = ownKey()
+  const workspace = await openWorkspace({ id: workspaceInAddress(), relays, user: userOf(token), token, sync: 'all' })
   const app = openApp(workspace, relays)
   window.rejoin = { workspace, handle: app.handle }
   const id = noteInAddress()
   if (id !== undefined) app.open(id)
-  performance.mark('notebook shown')
   addEventListener('hashchange', () => {
+    // With another key one may be somebody else.
+    if (takeKeyFromAddress()) return location.reload()
     const next = noteInAddress()
     if (next === undefined) app.close()
     else app.open(next)

@@ -7,10 +7,11 @@ import { find, make } from '../parts/dom.ts'
 import type { Person } from '../people/person.ts'
 import { makeRow, updateRow } from './row.ts'
 import { layOut, NOTE_PX, type Row, type Rows, rowsWithin } from './rows.ts'
+import type { Match } from './search.ts'
 
 export interface NoteList {
-  /** Shows these notes; `grouped`: under headings of time. `empty` is said where there are none. */
-  show(cards: readonly Card[], grouped: boolean, empty: Node): void
+  /** Shows these notes; without `matches` under headings of time, else with what was found in each. `empty` is said where there are none. */
+  show(cards: readonly Card[], empty: Node, matches?: ReadonlyMap<string, Match>): void
   /** Marks the note that is open. */
   select(id: string | undefined): void
   /** Puts the keyboard's focus on it, or on the first one. */
@@ -31,7 +32,9 @@ export function createNoteList(options: NoteListOptions): NoteList & { refresh()
   const scroller = find('list', HTMLElement)
   const list = make('ul', { class: 'rows' })
   const elements = new Map<string, HTMLLIElement>()
-  let rows: Rows = { rows: [], height: 0, notes: 0 }
+  let rows: Rows = { rows: [], height: 0, notes: [], byId: new Map() }
+  let matched: ReadonlyMap<string, Match> | undefined
+  let shown = false
   let selected: string | undefined
   /** The row that Tab reaches. */
   let current: string | undefined
@@ -42,14 +45,15 @@ export function createNoteList(options: NoteListOptions): NoteList & { refresh()
     const wanted = new Set<string>()
     const now = new Date()
     const visible = rowsWithin(rows, scrollTop - OVERSCAN_PX, scrollTop + clientHeight + OVERSCAN_PX)
-    const focused = rows.rows.find((row) => row.type === 'note' && row.card.id === focusedId())
+    const focused = rows.byId.get(focusedId() ?? '')
+    const tab = reached()
     let before: Element | null = null
     for (const row of focused === undefined || visible.includes(focused) ? visible : [...visible, focused]) {
       const key = keyOf(row)
       wanted.add(key)
       const element = elements.get(key) ?? makeElement(row)
       elements.set(key, element)
-      fill(element, row, now)
+      fill(element, row, now, tab)
       // In the order in which they are read; the place on the screen is a matter of style.
       const next: Element | null = before === null ? list.firstElementChild : before.nextElementSibling
       if (next !== element) list.insertBefore(element, next)
@@ -70,17 +74,18 @@ export function createNoteList(options: NoteListOptions): NoteList & { refresh()
     })
   }
 
-  function fill(element: HTMLLIElement, row: Row, now: Date): void {
+  function fill(element: HTMLLIElement, row: Row, now: Date, tab: string | undefined): void {
     element.style.transform = `translateY(${row.top}px)`
     if (row.type === 'heading') return
     const { card, index } = row
     const state = {
       selected: card.id === selected,
-      reached: card.id === reached(),
+      reached: card.id === tab,
+      match: matched?.get(card.id),
       people: options.peopleIn(card.id),
       now,
     }
-    element.ariaSetSize = String(rows.notes)
+    element.ariaSetSize = String(rows.notes.length)
     element.ariaPosInSet = String(index + 1)
     updateRow(element, card, state)
   }
@@ -89,14 +94,13 @@ export function createNoteList(options: NoteListOptions): NoteList & { refresh()
   function reached(): string | undefined {
     if (current !== undefined && cardOf(current) !== undefined) return current
     if (selected !== undefined && cardOf(selected) !== undefined) return selected
-    return notes()[0]?.card.id
+    return rows.notes[0]?.card.id
   }
 
-  const notes = (): (Row & { type: 'note' })[] => rows.rows.filter((row) => row.type === 'note')
-  const cardOf = (id: string): Card | undefined => notes().find(({ card }) => card.id === id)?.card
+  const cardOf = (id: string): Card | undefined => rows.byId.get(id)?.card
 
   function focusOn(id: string): void {
-    const row = notes().find(({ card }) => card.id === id)
+    const row = rows.byId.get(id)
     if (row === undefined) return
     current = id
     const { scrollTop, clientHeight } = scroller
@@ -119,9 +123,9 @@ export function createNoteList(options: NoteListOptions): NoteList & { refresh()
     current = focusedId() ?? current
   })
   list.addEventListener('keydown', (event) => {
-    const all = notes()
-    const at = all.findIndex(({ card }) => card.id === focusedId())
-    const card = all[at]?.card
+    const { notes: all, byId } = rows
+    const row = byId.get(focusedId() ?? '')
+    const [at, card] = [row?.index ?? 0, row?.card]
     if (card === undefined || event.ctrlKey || event.metaKey || event.altKey) return
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key]
     const next = to === undefined ? undefined : all[Math.max(0, to)]
@@ -137,12 +141,15 @@ export function createNoteList(options: NoteListOptions): NoteList & { refresh()
   })
 
   return {
-    show(cards, grouped, empty) {
-      rows = layOut(cards, grouped, new Date())
+    show(cards, empty, matches) {
+      matched = matches
+      rows = layOut(cards, matches === undefined, new Date())
       list.style.height = `${rows.height}px`
       for (const other of [...scroller.children]) if (other !== list) other.remove()
       if (cards.length === 0) scroller.append(empty)
       draw()
+      if (cards.length > 0 && !shown) performance.mark('list shown')
+      shown ||= cards.length > 0
     },
     select(id) {
       selected = id

@@ -6,12 +6,15 @@ import { makeIcon } from '../parts/icons.ts'
 import { makeAvatar } from '../people/avatar.ts'
 import type { Person } from '../people/person.ts'
 import { shortTime } from './rows.ts'
+import type { Match } from './search.ts'
 
 export interface RowState {
   selected: boolean
   /** Tab reaches it. */
   reached: boolean
   people: readonly Person[]
+  /** What was looked for, where it stands in the note. */
+  match: Match | undefined
   now: Date
 }
 
@@ -30,10 +33,10 @@ export function makeRow(card: Card, menu: (anchor: HTMLElement) => void): HTMLLI
   return row
 }
 
-export function updateRow(row: HTMLLIElement, card: Card, { selected, reached, people, now }: RowState): void {
+export function updateRow(row: HTMLLIElement, card: Card, { selected, reached, people, match, now }: RowState): void {
   const title = titleOf(card)
   const time = shortTime(card.editedAt, now)
-  const state = JSON.stringify([title, card.excerpt, card.tasks, card.pinned, time, selected, reached, people])
+  const state = JSON.stringify([title, card.excerpt, card.tasks, card.pinned, time, selected, reached, people, match])
   if (drawn.get(row) === state) return
   drawn.set(row, state)
   const [link, more] = [row.querySelector('a'), row.querySelector('button')]
@@ -54,10 +57,12 @@ export function updateRow(row: HTMLLIElement, card: Card, { selected, reached, p
     'span',
     { class: 'row-detail' },
     make('time', {}, time),
-    make('span', { class: 'excerpt' }, card.excerpt || 'Nothing in it yet'),
+    match === undefined
+      ? make('span', { class: 'excerpt' }, card.excerpt || 'Nothing in it yet')
+      : make('span', { class: 'excerpt' }, match.before, make('mark', {}, match.found), match.after),
   )
   const parts = [head, detail]
-  if (card.tasks !== undefined) detail.insertBefore(makeTasks(card.tasks), detail.lastChild)
+  if (card.tasks !== undefined && match === undefined) detail.insertBefore(makeTasks(card.tasks), detail.lastChild)
   link.replaceChildren(...parts)
 }
 

@@ -1,23 +1,32 @@
 /** What the list shows, in order: headings of time and notes, each with its place in pixels. Pure. */
 import type { Card } from '../notebook/card.ts'
 
-export type Row =
-  | { type: 'heading'; text: string; top: number }
-  | { type: 'note'; card: Card; top: number; index: number }
+export interface NoteRow {
+  type: 'note'
+  card: Card
+  top: number
+  index: number
+}
 
-/** As style/list.css has them. */
-export const NOTE_PX = 76
+export type Row = { type: 'heading'; text: string; top: number } | NoteRow
+
+/** As style/side.css has them. */
+export const NOTE_PX = 66
 export const HEADING_PX = 34
 
 export interface Rows {
   rows: readonly Row[]
   height: number
-  notes: number
+  /** The notes among them, in order. */
+  notes: readonly NoteRow[]
+  /** By the id of the note. */
+  byId: ReadonlyMap<string, NoteRow>
 }
 
 /** Lays out cards, which are sorted; `grouped`: under headings of time. */
 export function layOut(cards: readonly Card[], grouped: boolean, now: Date): Rows {
   const rows: Row[] = []
+  const byId = new Map<string, NoteRow>()
   let top = 0
   let last: string | undefined
   for (const [index, card] of cards.entries()) {
@@ -27,10 +36,12 @@ export function layOut(cards: readonly Card[], grouped: boolean, now: Date): Row
       top += HEADING_PX
       last = group
     }
-    rows.push({ type: 'note', card, top, index })
+    const row: NoteRow = { type: 'note', card, top, index }
+    rows.push(row)
+    byId.set(card.id, row)
     top += NOTE_PX
   }
-  return { rows, height: top, notes: cards.length }
+  return { rows, height: top, notes: [...byId.values()], byId }
 }
 
 /** The rows that overlap this window of pixels, found by halving. */
@@ -48,6 +59,14 @@ function firstAfter(rows: readonly Row[], px: number): number {
   return low
 }
 
+/** Made once: to make one takes longer than to lay out a hundred notes. */
+const MONTH = new Intl.DateTimeFormat('en', { month: 'long' })
+const MONTH_AND_YEAR = new Intl.DateTimeFormat('en', { month: 'long', year: 'numeric' })
+const TIME = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
+const WEEKDAY = new Intl.DateTimeFormat('en-GB', { weekday: 'short' })
+const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' })
+const DAY_AND_YEAR = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: '2-digit' })
+
 const DAY_MS = 24 * 60 * 60_000
 
 function groupOf({ pinned, editedAt }: Card, now: Date): string {
@@ -59,7 +78,7 @@ function groupOf({ pinned, editedAt }: Card, now: Date): string {
   if (days < 30) return 'This month'
   const date = new Date(editedAt)
   const sameYear = date.getFullYear() === now.getFullYear()
-  return date.toLocaleDateString('en', sameYear ? { month: 'long' } : { month: 'long', year: 'numeric' })
+  return (sameYear ? MONTH : MONTH_AND_YEAR).format(date)
 }
 
 const midnight = (time: number | Date): number => new Date(time).setHours(0, 0, 0, 0)
@@ -71,8 +90,8 @@ const daysBefore = (time: number, now: Date): number => Math.round((midnight(now
 export function shortTime(time: number, now: Date): string {
   const days = daysBefore(time, now)
   const date = new Date(time)
-  if (days <= 0) return date.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
-  if (days < 7) return date.toLocaleDateString('en-GB', { weekday: 'short' })
+  if (days <= 0) return TIME.format(date)
+  if (days < 7) return WEEKDAY.format(date)
   const sameYear = date.getFullYear() === now.getFullYear()
-  return date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', ...(sameYear ? {} : { year: '2-digit' }) })
+  return (sameYear ? DAY : DAY_AND_YEAR).format(date)
 }

@@ -57,8 +57,8 @@ export function createSide(options: SideOptions): Side {
     const query = field.value.trim()
     if (query === '') {
       search.find('', [], () => {})
-      list.show(cards, true, makeEmpty())
-    } else search.find(query, cards, (found) => list.show(found, false, makeNotFound(query)))
+      list.show(cards, makeEmpty())
+    } else search.find(query, cards, (found, matches) => list.show(found, makeNotFound(query), matches))
   }
 
   /** A notebook with nothing in it, as far as is known: others may have filled it, and that takes a moment to hear. */

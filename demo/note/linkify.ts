@@ -11,19 +11,21 @@ export interface Found {
   end: number
 }
 
-const ADDRESS = /^(?:https?:\/\/|mailto:|www\.)\S*[^\s.,;:!?)\]]$/i
+const ADDRESS = /(?<![\p{L}\p{N}])(?:https?:\/\/|mailto:|www\.)[^\s<>"]*[^\s<>".,;:!?)\]]/giu
 
-/** The text as a link, where all of it is one. */
+/** The addresses in a text, in order. */
 export function find(text: string): Found[] {
-  const isLink = ADDRESS.test(text)
-  const href = /^www\./i.test(text) ? `https://${text}` : text
-  return isLink ? [{ isLink, value: text, href, start: 0, end: text.length }] : []
+  return [...text.matchAll(ADDRESS)].map(({ 0: value, index: start }) => {
+    const href = /^www\./i.test(value) ? `https://${value}` : value
+    return { isLink: true, value, href, start, end: start + value.length }
+  })
 }
 
-/** The same, for whoever wants the text in parts. */
+/** The text as a link where all of it is one, for whoever wants it in parts. */
 export const tokenize = (text: string): { toObject(): Found }[] => {
-  const found = find(text)[0] ?? { isLink: false, value: text, href: '', start: 0, end: text.length }
-  return [{ toObject: () => found }]
+  const [first] = find(text)
+  const none = { isLink: false, value: text, href: '', start: 0, end: text.length }
+  return [{ toObject: () => (first?.value === text ? first : none) }]
 }
 
 /** There are no other schemes than those above: nothing is to be remembered, and nothing to be forgotten. */

@@ -10,6 +10,7 @@ import type { OwnPerson } from '../people/person.ts'
 import { loadBoard, loadEditor } from '../preload.ts'
 import { describe } from '../text/describe.ts'
 import { createIndicator } from '../trust/indicator.ts'
+import { mayOnlyRead } from '../trust/words.ts'
 import type { Surface } from './surface.ts'
 import { createTitle } from './title.ts'
 
@@ -60,10 +61,11 @@ export function openNote(id: string, focus: 'title' | 'text' | 'none', options: 
     makeButton({ label: 'Share', icon: 'share', class: 'quiet', testid: 'share', act: () => options.share(id) }),
     more,
   )
-  const title = createTitle(id, notebook, () => {
+  const begins = (): void => {
     if (surface === undefined) wish = 'text'
     else surface.begin()
-  })
+  }
+  const title = createTitle(id, notebook, begins, () => mayOnlyRead(workspace.status.get()))
   const body = make('div', { class: `body of-${kind}` })
   const paper = make('article', { class: `paper of-${kind}`, tabindex: '-1' }, title.element, body)
   const tools = make('div', { class: 'tool-place' })
@@ -91,8 +93,8 @@ export function openNote(id: string, focus: 'title' | 'text' | 'none', options: 
         if (error !== undefined) surface?.freeze()
       }),
       // Whoever may only read is not let write what the relay would refuse.
-      workspace.status.subscribe(({ role }) => {
-        if (role === 'read' || role === 'comment') surface?.freeze()
+      workspace.status.subscribe((status) => {
+        if (mayOnlyRead(status)) surface?.freeze()
       }),
     )
   }

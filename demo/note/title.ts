@@ -11,7 +11,7 @@ export interface Title {
   close(): void
 }
 
-export function createTitle(id: string, notebook: Notebook, leave: () => void): Title {
+export function createTitle(id: string, notebook: Notebook, leave: () => void, readOnly: () => boolean): Title {
   const element = make('textarea', {
     class: 'title',
     rows: '1',
@@ -22,11 +22,13 @@ export function createTitle(id: string, notebook: Notebook, leave: () => void): 
     enterkeyhint: 'next',
     spellcheck: 'true',
   })
+  element.readOnly = readOnly()
   const write = afterPause(WRITTEN_AFTER_MS, () => notebook.rename(id, element.value.replaceAll('\n', ' ')))
   let typing = false
 
   const end = notebook.cards.subscribe(() => {
     const { title = '' } = notebook.get(id) ?? {}
+    element.readOnly = readOnly()
     // What is being typed is newer than what is stored.
     if (!typing && element.value !== title) element.value = title
   })

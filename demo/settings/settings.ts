@@ -7,6 +7,8 @@ import { makeSheet, type Sheet } from '../parts/sheet.ts'
 import { toast } from '../parts/toast.ts'
 import { COLORS, type OwnPerson } from '../people/person.ts'
 import { makeInstall } from '../pwa/install.ts'
+import { mayOnlyRead } from '../trust/words.ts'
+import { makeKey } from './key.ts'
 import { looks, setLooks } from './looks.ts'
 
 export interface SettingsOptions {
@@ -26,6 +28,7 @@ export function createSettings(options: SettingsOptions): Sheet {
       body.append(
         makeYou(self),
         makeLooks(),
+        makeKey(workspace),
         makeFiles(workspace, notebook),
         bin.element,
         makeInstall(),
@@ -96,6 +99,7 @@ function makeFiles(workspace: Workspace, notebook: Notebook): HTMLElement {
   picker.addEventListener('change', () => void importAll([...(picker.files ?? [])]).catch(failed))
 
   async function importAll(files: readonly File[]): Promise<void> {
+    if (mayOnlyRead(workspace.status.get())) throw new Error('Your key opens this notebook for reading.')
     const { importFile } = await import('../files/import.ts')
     let notes = 0
     for (const file of files) notes += (await importFile(workspace, notebook, file)).length

@@ -24,7 +24,7 @@ function describeText(doc: Y.Doc): Description {
   const blocks = readBlocks(doc)
   const [done, total] = countTasks(blocks)
   const text = plainText(blocks).filter((line) => line !== '')
-  return { excerpt: cut(text.join(' · ')), tasks: total > 0 ? { done, total } : undefined }
+  return { excerpt: cut(joined(text)), tasks: total > 0 ? { done, total } : undefined }
 }
 
 function describeBoard(doc: Y.Doc): Description {
@@ -33,6 +33,10 @@ function describeBoard(doc: Y.Doc): Description {
   board.close()
   return { excerpt: cut(excerpt.join(' · ')) }
 }
+
+/** A line that ends a sentence needs no other sign that it ends. */
+const joined = (lines: readonly string[]): string =>
+  lines.reduce((text, line) => (text === '' ? line : `${text}${/[.,;:!?…]$/u.test(text) ? ' ' : ' · '}${line}`), '')
 
 const cut = (text: string): string => (text.length <= EXCERPT_LENGTH ? text : `${text.slice(0, EXCERPT_LENGTH - 1)}…`)
 

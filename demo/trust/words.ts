@@ -49,19 +49,48 @@ export function wordsOfNote(note: DocumentStatus, workspace: WorkspaceStatus, re
 /** The same for all notes together. */
 export function wordsOfAll(workspace: WorkspaceStatus): Words {
   const { connection, unacknowledged, error } = workspace
-  if (error !== undefined) {
-    const sentence = `The relay does not take this device: ${error.detail}. Everything stays on this device.`
-    return { label: 'Not connected', sentence, tone: 'bad', passing: false }
-  }
+  if (error !== undefined) return wordsOfRefusal(error)
   const common = wordsOfStorage(workspace)
   if (common !== undefined) return common
   if (unacknowledged > 0) return wordsOfWaiting(unacknowledged, false, workspace)
+  if (connection === 'synced' && mayOnlyRead(workspace)) {
+    const sentence = 'Your key opens this notebook for reading. All of it is on this device, as the relay has it.'
+    return { label: 'To read', sentence, tone: 'safe', passing: false }
+  }
   if (connection === 'synced') return SAFE
   if (connection === 'offline' || connection === 'connecting') {
     const sentence = 'No relay can be reached. All notes are on this device, and you can go on writing.'
     return { label: 'On this device', sentence, tone: 'kept', passing: connection === 'connecting' }
   }
   return { label: 'Catching up', sentence: 'The relay is being asked for what is new.', tone: 'quiet', passing: true }
+}
+
+/** Codes after which another key may help. */
+const KEY_CODES: readonly string[] = ['unauthenticated', 'token-expired', 'forbidden']
+
+export const asksForKey = (error: WorkspaceStatus['error']): boolean =>
+  error !== undefined && KEY_CODES.includes(error.code)
+
+export const mayOnlyRead = ({ role }: WorkspaceStatus): boolean => role === 'read' || role === 'comment'
+
+/** Why the relay has nothing to do with this device, and what helps. */
+function wordsOfRefusal({ code, detail }: NonNullable<WorkspaceStatus['error']>): Words {
+  const stays = 'What is on this device stays here, and what waits is kept.'
+  const [label, why] =
+    code === 'unauthenticated'
+      ? [
+          'Needs a key',
+          `The relay asks for a key to this notebook (${detail}). Open the link that you were given, or put the key in under “You and this notebook”.`,
+        ]
+      : code === 'token-expired'
+        ? [
+            'The key has ended',
+            'The key to this notebook has ended. Ask for a new one, and put it in under “You and this notebook”.',
+          ]
+        : code === 'forbidden'
+          ? ['Not let in', `The key does not open this notebook (${detail}).`]
+          : ['Not connected', `The relay does not take this device: ${detail}.`]
+  return { label, sentence: `${why} ${stays}`, tone: 'bad', passing: false }
 }
 
 function wordsOfWaiting(edits: number, unwritten: boolean, workspace: WorkspaceStatus): Words {

@@ -1,4 +1,6 @@
 /** The demo as people use it: notes and boards together with others, and what it says of how safe they are. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { seedNotebook } from '../../tools/seed.ts'
@@ -18,7 +20,7 @@ import {
   titlesIn,
   type,
 } from '../support/fieldnotes.ts'
-import { until } from '../support/lifetime.ts'
+import { temporaryFolder, until } from '../support/lifetime.ts'
 import { startRelayProcess } from '../support/relay-process.ts'
 
 let browser: Browser
@@ -101,6 +103,60 @@ describe('a note', () => {
     await rowOf(alice, 'List').locator('.tasks', { hasText: '1/2' }).waitFor()
     await alice.getByTestId('tool-undo').click()
     await until('the check is undone', async () => !(await editor.getByRole('checkbox').first().isChecked()))
+  })
+})
+
+describe('links', () => {
+  test('an address becomes a link at a space, at the end of a line, and where it is pasted among words', async () => {
+    const relay = await startRelayProcess({ pages: demo })
+    const alice = await open(relay.url, 'Alice')
+    await createNote(alice, 'Links', 'see www.example.org/a, and (https://example.com/b).')
+    await alice.keyboard.press('Enter')
+    await alice.keyboard.type('plain ')
+    const editor = alice.getByTestId('editor')
+    const links = (): Promise<string[]> =>
+      editor.locator('a').evaluateAll((all) => all.map((link) => `${link.textContent} ${link.getAttribute('href')}`))
+    const typed = ['www.example.org/a https://www.example.org/a', 'https://example.com/b https://example.com/b']
+    await until('both are links', async () => JSON.stringify(await links()) === JSON.stringify(typed), { seen: links })
+    expect(await editor.locator('p').count()).toBe(2)
+    await editor.evaluate((element) => {
+      const clipboardData = new DataTransfer()
+      clipboardData.setData('text/plain', 'from https://example.net/c?d=1 and nowhere')
+      element.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }))
+    })
+    await until(
+      'the pasted one too',
+      async () => (await links())[2] === 'https://example.net/c?d=1 https://example.net/c?d=1',
+      {
+        seen: links,
+      },
+    )
+    expect(await editor.locator('p').nth(1).textContent()).toBe('plain from https://example.net/c?d=1 and nowhere')
+  })
+})
+
+describe('files', () => {
+  test('what is exported as Markdown is the same note when it is imported', async () => {
+    const relay = await startRelayProcess({ pages: demo })
+    await seedNotebook(relay.url, 3)
+    const alice = await open(relay.url, 'Alice')
+    const html = async (): Promise<string> =>
+      (await alice.getByTestId('editor').innerHTML()).replace(/ style="[^"]*"/g, '')
+    await openByTitle(alice, 'Start here')
+    const before = await html()
+    await alice.getByTestId('note-menu').click()
+    const downloaded = alice.waitForEvent('download')
+    await alice.getByRole('menuitem', { name: 'Export as Markdown' }).click()
+    const path = join(temporaryFolder(), 'Copy.md')
+    await (await downloaded).saveAs(path)
+    writeFileSync(path, readFileSync(path, 'utf8').replace('# Start here', '# Copy'))
+    await alice.getByTestId('settings-button').click()
+    await alice.getByTestId('import-file').setInputFiles(path)
+    await alice.getByText('1 note imported.').waitFor()
+    await alice.keyboard.press('Escape')
+    await openByTitle(alice, 'Copy')
+    await until('it reads the same', async () => (await html()) === before, { seen: html })
+    expect(before).toContain('<h2>')
   })
 })
 
