@@ -37,6 +37,8 @@ export interface AppOptions {
   isOperator?: (authorization: string | undefined) => boolean
   /** What Prometheus reads; absent where nobody counts. */
   metrics?: { text(): Promise<string>; readonly contentType: string }
+  /** Paths that this runtime cannot serve, and why. */
+  unsupported?: Readonly<Record<string, string>>
   /** The demo, where it is installed. */
   assets?: Assets
   /** Whether the relay takes connections. */
@@ -62,7 +64,7 @@ const CONTENT_SECURITY_POLICY = [
 const BODY_BYTES_MAX = 64 * 1024
 
 /** Codes of errors that only HTTP has, beside the closed set of the protocol. */
-export type HttpCode = ErrorCode | 'not-found' | 'upgrade-required'
+export type HttpCode = ErrorCode | 'not-found' | 'upgrade-required' | 'unsupported'
 
 /** The body of every answer that is not a success. */
 export const errorBody = (code: HttpCode, message: string) => ({ error: { code, message } })
@@ -87,6 +89,7 @@ export function createApp(options: AppOptions): Hono<Told> {
     mesh,
     isOperator,
     metrics,
+    unsupported = {},
     ready,
     report,
   } = options
@@ -117,6 +120,9 @@ export function createApp(options: AppOptions): Hono<Told> {
       if (isOperator?.(context.req.header('authorization')) === false) return notFound(context, assets !== undefined)
       await next()
     })
+  }
+  for (const [path, why] of Object.entries(unsupported)) {
+    app.all(path, (context) => context.json(errorBody('unsupported', why), 501))
   }
   if (mesh !== undefined) app.get('/mesh', (context) => context.json(mesh() as object))
   if (metrics !== undefined) {

@@ -9,13 +9,15 @@ import { closeCode, RejoinError } from '../shared/errors.ts'
 import { FRAME_BYTES_MAX } from '../shared/limits.ts'
 import { framesOf, joinFrames } from './mesh/body.ts'
 import { readBounded } from './mesh/http.ts'
-import { type ConnectionHandler, NOBODY, type Visitor } from './relay/connection.ts'
+import { type Connection, type ConnectionHandler, NOBODY, type Visitor } from './relay/connection.ts'
 import { RETRY_AFTER_SECONDS } from './relay/limits.ts'
 import type { RelayCore } from './relay/relay.ts'
 
 export const SESSION_TYPE = 'application/vnd.rejoin.session'
 
 export interface Polling {
+  /** Connections that are not over. */
+  readonly size: number
   /** Answers a request of such a client. Never rejects. */
   answer(workspace: string, request: Request, address: string): Promise<Response>
   /** Time has passed: ends connections that nobody asks about any more. */
@@ -24,7 +26,7 @@ export interface Polling {
 }
 
 export interface PollingOptions {
-  core: Pick<RelayCore, 'sync'>
+  core: { sync(workspaceId: string, connection: Connection): PolledHandler }
   environment: Environment
   /** Lets one more connection in from there. Raises `overloaded`. */
   admit(address: string): Visitor
@@ -40,9 +42,12 @@ const SLOWED_MS_MAX = 10_000
 /** Connections of this kind: each holds a request open. */
 const SESSIONS_MAX = 1_000
 
+/** What is used of one. */
+export type PolledHandler = Pick<ConnectionHandler, 'received' | 'drained' | 'closed'>
+
 interface Session {
   visitor: Visitor
-  handler: ConnectionHandler
+  handler: PolledHandler
   frames: Uint8Array[]
   bytes: number
   /** Sequence number of the last request that brought something. */
@@ -173,6 +178,9 @@ export function createPolling({ core, environment, admit }: PollingOptions): Pol
   }
 
   return {
+    get size() {
+      return sessions.size
+    },
     async answer(workspace, request, address) {
       try {
         return await respond(workspace, request, address)

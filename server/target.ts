@@ -18,6 +18,12 @@ export function parseTarget(url: string): Target | undefined {
   return { protocol: 'y-websocket', workspace: decode(workspace), document: decode(document ?? '') }
 }
 
+/** The workspace that a path of plain requests is about, `/v1/workspaces/<workspace>/...` or `/exchange/<workspace>`. */
+export function workspaceOf(path: string): string | undefined {
+  const [, workspace] = /^\/(?:v1\/workspaces|exchange)\/([^/]+)/.exec(path) ?? []
+  return workspace && decode(workspace)
+}
+
 /** The subprotocol that a stock client names beside its token: one of those offered has to be chosen. */
 export const SUBPROTOCOL = 'rejoin'
 /** Stands before the token, which becomes a subprotocol so. */

@@ -3,8 +3,8 @@
  * turned out. Nothing of a workspace is touched before.
  */
 import { RejoinError, toRejoinError } from '../../shared/errors.ts'
-import { toHex } from '../../shared/hash.ts'
 import { type Access, checkPrincipal, createAccess, type Principal } from './principal.ts'
+import { createTickets, TICKET_MS, TICKET_PREFIX, type TicketStore } from './tickets.ts'
 
 /** What somebody shows who wants in. */
 export interface Credentials {
@@ -43,23 +43,17 @@ export interface GateOptions {
   revoked?: Revocations
   /** A revocation is to be kept. Raises `storage-failed`. */
   keep?: (revocations: Revocations) => void
+  /** Where tickets outlive what is in memory. */
+  tickets?: TicketStore
 }
 
-/** A page needs it at once. */
-export const TICKET_MS = 60_000
-/** Tickets that nobody has used yet; each is about 300 bytes. */
-export const TICKETS_MAX = 10_000
-/** Of one subject: those of a page with many documents. */
-export const TICKETS_PER_SUBJECT_MAX = 256
-/** What a ticket begins with: no token does. */
-const TICKET_PREFIX = 'ticket:'
 /** Two seconds at most are lost of the moment at which a token was made. */
 const ISSUED_STEP_MS = 1_000
 
 export function createGate(options: GateOptions): Gate {
   const { now, lifetimeMsMax } = options
   const revoked = new Map(options.revoked)
-  const tickets = new Map<string, { access: Access; workspace: string; document?: string; until: number }>()
+  const tickets = createTickets(now, options.randomBytes, options.tickets)
 
   async function admit(credentials: Credentials): Promise<Access> {
     if (credentials.token.startsWith(TICKET_PREFIX)) return redeem(credentials)
@@ -81,13 +75,13 @@ export function createGate(options: GateOptions): Gate {
   }
 
   function redeem({ token, workspace, document }: Credentials): Access {
-    const ticket = tickets.get(token)
-    tickets.delete(token)
+    const ticket = tickets.take(token)
     const isMeant = ticket?.workspace === workspace && (ticket.document ?? document) === document
-    if (ticket === undefined || !isMeant || ticket.until < now() || isRevoked(ticket.access)) {
+    const access = ticket && createAccess(ticket.principal)
+    if (access === undefined || !isMeant || isRevoked(access)) {
       throw new RejoinError('unauthenticated', 'there is no such ticket')
     }
-    return ticket.access
+    return access
   }
 
   function isRevoked({ principal }: Access): boolean {
@@ -105,18 +99,9 @@ export function createGate(options: GateOptions): Gate {
       options.keep?.(revoked)
     },
     async ticket(credentials) {
-      const access = await admit(credentials)
-      for (const [ticket, { until }] of tickets) if (until < now()) tickets.delete(ticket)
-      if (tickets.size >= TICKETS_MAX) throw new RejoinError('overloaded', `${tickets.size} tickets are not used yet`)
-      const { subject } = access.principal
-      let own = 0
-      for (const other of tickets.values()) if (other.access.principal.subject === subject) own++
-      if (own >= TICKETS_PER_SUBJECT_MAX)
-        throw new RejoinError('overloaded', `${own} tickets of yours are not used yet`)
-      const ticket = TICKET_PREFIX + toHex(options.randomBytes(16))
+      const { principal } = await admit(credentials)
       const { workspace, document } = credentials
-      tickets.set(ticket, { access, workspace, document, until: now() + TICKET_MS })
-      return { ticket, expiresInMs: TICKET_MS }
+      return { ticket: tickets.add({ principal, workspace, document }), expiresInMs: TICKET_MS }
     },
     revocations: revoked,
   }

@@ -1,21 +1,24 @@
 /**
  * `RelayObject`: the relay of one workspace in one region, as a Durable Object. It runs the same core as a Node relay does, a turn
  * at a time: an event is taken, what it brought is committed, and what its sockets go on from is taken down. Between turns it
- * holds no timer and no outgoing socket, so that the platform lets it sleep; pings are answered without waking it.
+ * holds no timer and no outgoing socket, so that the platform lets it sleep; pings are answered without waking it. Only who comes
+ * by plain requests, as his network blocks WebSockets, keeps it awake for as long as he is there.
  */
 import { DurableObject } from 'cloudflare:workers'
 import { type Environment, systemEnvironment } from '../../shared/environment.ts'
 import { FRAME_BYTES_MAX } from '../../shared/limits.ts'
 import { errorBody } from '../app.ts'
-import { type Authenticate, createGate } from '../auth/gate.ts'
+import { type Authenticate, createGate, type Gate } from '../auth/gate.ts'
+import { TICKET_PREFIX, type Ticket, type TicketStore } from '../auth/tickets.ts'
 import { atMostOften, createLog, errorFields } from '../log.ts'
 import { TICK_EVERY_MS } from '../relay/limits.ts'
 import { createRelayCore, type RelayCore } from '../relay/relay.ts'
 import { Y_HEAD_BYTES } from '../relay/y-protocol.ts'
 import { hasObjectStore, openObjectStore } from '../storage/sqlite-object.ts'
-import { parseTarget, SUBPROTOCOL, shownToken } from '../target.ts'
+import { parseTarget, SUBPROTOCOL, shownToken, type Target, workspaceOf } from '../target.ts'
 import { createObjectMesh, type ObjectMesh } from './object-mesh.ts'
 import { authenticateOf, namespaceOf, OBJECT_LIMITS, objectOptions, regionsOf } from './object-options.ts'
+import { createObjectRequests, type ObjectRequests } from './object-requests.ts'
 import { closeSocket, createObjectSockets, keptEpoch, type ObjectSockets } from './object-sockets.ts'
 import { objectName, parseObjectName, type Region } from './regions.ts'
 
@@ -44,11 +47,29 @@ function inTurn(authenticate: Authenticate, environment: Environment): Authentic
   }
 }
 
+/** Who may do what, where somebody asks; tickets outlive a sleep. */
+function openGate(
+  { storage: { kv } }: DurableObjectState,
+  env: Readonly<Record<string, unknown>>,
+  environment: Environment,
+): Gate | undefined {
+  const asked = authenticateOf(objectOptions(), env, environment.now)
+  const tickets: TicketStore = {
+    all: () => kv.list<Ticket>({ prefix: TICKET_PREFIX }),
+    put: (name, ticket) => kv.put(name, ticket),
+    delete: (name) => kv.delete(name),
+  }
+  return (
+    asked && createGate({ ...environment, ...asked, authenticate: inTurn(asked.authenticate, environment), tickets })
+  )
+}
+
 /** Export it from your Worker, and bind it in `wrangler.toml` with `new_sqlite_classes`. */
 export class RelayObject extends DurableObject<unknown> {
   readonly #workspace: string
   readonly #core: RelayCore
   readonly #sockets: ObjectSockets
+  readonly #requests: ObjectRequests
   readonly #mesh: ObjectMesh
   readonly #connectionsMax: number
   /** Commits that wait for the end of the turn. */
@@ -87,9 +108,9 @@ export class RelayObject extends DurableObject<unknown> {
       trouble: (peer, { code, detail }) => flooding('info', 'peer trouble', { workspace, peer, code, message: detail }),
       report,
     })
-    const asked = authenticateOf(options, env as Record<string, unknown>, environment.now)
+    const gate = openGate(ctx, env as Record<string, unknown>, environment)
     this.#core = createRelayCore({
-      gate: asked && createGate({ ...environment, ...asked, authenticate: inTurn(asked.authenticate, environment) }),
+      gate,
       openStore: () => openObjectStore(ctx.storage, environment),
       environment,
       limits,
@@ -106,17 +127,35 @@ export class RelayObject extends DurableObject<unknown> {
       answeredAt: (webSocket) => ctx.getWebSocketAutoResponseTimestamp(webSocket),
       later: (act) => void environment.setTimer(act, 0),
     })
+    this.#requests = createObjectRequests({
+      core: this.#core,
+      gate,
+      allowedOrigins: options.allowedOrigins ?? [],
+      connectionsMax: limits.connectionsMax,
+      environment,
+      turn: (act) => this.#turn(act),
+      came: () => this.#came(),
+      report,
+    })
+    ctx.blockConcurrencyWhile(async () => {
+      this.#alarmAt = (await ctx.storage.getAlarm()) ?? Number.POSITIVE_INFINITY
+    })
     if (webSockets.length > 0) this.#sockets.restore(webSockets)
     else ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'))
   }
 
-  /** Takes a WebSocket; the Worker has looked at everything else. */
-  override fetch(request: Request): Response {
+  /** Takes WebSockets and plain requests that are about this workspace; the Worker answers all others. */
+  override fetch(request: Request): Response | Promise<Response> {
     const { pathname, search } = new URL(request.url)
-    const target = parseTarget(pathname)
-    if (target?.workspace !== this.#workspace || request.headers.get('Upgrade') !== 'websocket') {
-      return Response.json(errorBody('not-found', 'there is no such path for WebSockets'), { status: 404 })
+    const isSocket = request.headers.get('Upgrade')?.toLowerCase() === 'websocket'
+    const target = isSocket ? parseTarget(pathname) : undefined
+    if ((isSocket ? target?.workspace : workspaceOf(pathname)) !== this.#workspace) {
+      return Response.json(errorBody('not-found', 'there is no such path'), { status: 404 })
     }
+    return target === undefined ? this.#requests.answer(request) : this.#accept(request, target, pathname + search)
+  }
+
+  #accept(request: Request, target: Target, address: string): Response {
     // Others may be gone for long: the platform does not say.
     this.#turn(() => this.#tick())
     if (this.#sockets.size >= this.#connectionsMax) {
@@ -126,12 +165,17 @@ export class RelayObject extends DurableObject<unknown> {
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket]
     this.ctx.acceptWebSocket(server)
     const offered = request.headers.get('Sec-WebSocket-Protocol')
-    this.#turn(() => this.#sockets.accept(server, target, shownToken(pathname + search, offered)))
-    if (this.#isNew) this.ctx.waitUntil(this.#compare())
+    this.#turn(() => this.#sockets.accept(server, target, shownToken(address, offered)))
+    this.#came()
     // A token among them is not given back.
     const isNamed = offered?.split(',').some((name) => name.trim() === SUBPROTOCOL)
     const headers = isNamed ? { 'Sec-WebSocket-Protocol': SUBPROTOCOL } : undefined
     return new Response(null, { status: 101, webSocket: client, headers })
+  }
+
+  /** Who is the first here in a long while is served while others are asked. */
+  #came(): void {
+    if (this.#isNew) this.ctx.waitUntil(this.#compare())
   }
 
   override webSocketMessage(webSocket: WebSocket, data: string | ArrayBuffer): void {
@@ -167,7 +211,7 @@ export class RelayObject extends DurableObject<unknown> {
       await this.#compare()
       while (this.#core.busy) await new Promise((resolve) => setTimeout(resolve, BUSY_LOOK_MS))
     } finally {
-      await this.#plan(this.#dueAt())
+      this.#plan(this.#dueAt())
     }
   }
 
@@ -177,7 +221,7 @@ export class RelayObject extends DurableObject<unknown> {
     if (!this.#mesh.hasPeers) return
     const leave = this.#core.use(this.#workspace)
     try {
-      if (!(await this.#mesh.compare())) await this.#plan(Date.now() + COMPARE_AGAIN_MS)
+      if (!(await this.#mesh.compare())) this.#plan(Date.now() + COMPARE_AGAIN_MS)
     } finally {
       leave()
     }
@@ -221,7 +265,7 @@ export class RelayObject extends DurableObject<unknown> {
     this.#committedAt = Date.now()
     for (const commit of this.#commits.splice(0)) commit()
     const compareAt = this.#mesh.hasPeers ? Date.now() + COMPARE_AFTER_MS : undefined
-    if (this.#alarmAt > (compareAt ?? Number.MAX_VALUE)) this.ctx.waitUntil(this.#plan(compareAt ?? this.#dueAt()))
+    if (this.#alarmAt > (compareAt ?? Number.MAX_VALUE)) this.#plan(compareAt ?? this.#dueAt())
   }
 
   #dueAt(): number | undefined {
@@ -235,12 +279,10 @@ export class RelayObject extends DurableObject<unknown> {
     this.#core.tick()
   }
 
-  /** There is one alarm: it is set for the earliest of what was asked for. */
-  async #plan(at: number | undefined): Promise<void> {
+  /** There is one alarm, for the earliest of what was asked for. It is set in the turn that asks: with what that wrote, or not at all. */
+  #plan(at: number | undefined): void {
     if (at === undefined || at >= this.#alarmAt) return
     this.#alarmAt = at
-    const current = await this.ctx.storage.getAlarm()
-    if (current === null || current > at) await this.ctx.storage.setAlarm(at)
-    else this.#alarmAt = current
+    this.ctx.waitUntil(this.ctx.storage.setAlarm(at))
   }
 }

@@ -20,6 +20,8 @@ export interface ObjectOptions {
     credentials: Credentials,
     environment: Readonly<Record<string, unknown>>,
   ) => ReturnType<Authenticate>
+  /** Origins of pages that may connect beside the Worker's own, as `https://app.example.com`. */
+  allowedOrigins?: readonly string[]
   /** Bounds to change; see `OBJECT_LIMITS` for the others. */
   limits?: Partial<RelayLimits>
   /**

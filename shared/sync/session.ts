@@ -50,6 +50,8 @@ export type { Action, Compared } from './action.ts'
 
 export function createSession(options: SessionOptions): Session {
   const { role } = options
+  /** The version that both speak. */
+  let version = PROTOCOL_VERSION
   let greeted = options.greeted ?? false
   let phase: Session['phase'] = greeted ? 'live' : 'greeting'
   let scope: Scope = 'all'
@@ -85,7 +87,7 @@ export function createSession(options: SessionOptions): Session {
     },
     welcome(answer) {
       phase = 'live'
-      return [send({ type: 'welcome', version: PROTOCOL_VERSION, ...answer })]
+      return [send({ type: 'welcome', version, ...answer })]
     },
     receive(message, now) {
       if (phase === 'ended') return []
@@ -174,9 +176,11 @@ export function createSession(options: SessionOptions): Session {
     if (phase === 'greeting') {
       if (message.type !== 'hello' || greeted) return outOfPlace(message)
       greeted = true
-      if (commonVersion(message.oldestVersion, message.newestVersion) === undefined) {
+      const common = commonVersion(message.oldestVersion, message.newestVersion)
+      if (common === undefined) {
         return end('version', `this relay speaks versions ${PROTOCOL_VERSION_OLDEST} to ${PROTOCOL_VERSION}`)
       }
+      version = common
       return [{ do: 'greet', hello: message }]
     }
     switch (message.type) {

@@ -45,6 +45,18 @@ describe('three regions in workerd', () => {
     expect(relay.errors()).toEqual([])
   })
 
+  test('shows who is there to those in the same region, and to no others', async () => {
+    const [here, near, far] = [stockIn('weur', 'people'), stockIn('weur', 'people'), stockIn('enam', 'people')]
+    await until('all are there', () => [here, near, far].every(({ provider }) => provider.synced))
+    here.provider.awareness.setLocalState({ name: 'here' })
+    const isSeenBy = (other: typeof here) => other.provider.awareness.getStates().has(here.provider.awareness.clientID)
+    await until('who is near sees it', () => isSeenBy(near))
+    // What is written afterwards comes there.
+    here.text.insert(0, 'a')
+    await until('what is written is there', () => far.text.length === 1)
+    expect(isSeenBy(far)).toBe(false)
+  })
+
   test('[P2] a receipt of two relays comes when another region has it', async () => {
     const ada = await startClient(relay, { id: 'receipts' })
     const note = ada.open()

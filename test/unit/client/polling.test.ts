@@ -1,59 +1,27 @@
-import { createServer, type Server } from 'node:http'
 import { expect, test } from 'vitest'
 import { openWorkspace } from '../../../client/index.ts'
 import { createRelay } from '../../../server/index.ts'
+import { startBlockingProxy } from '../../support/blocking-proxy.ts'
 import { cleanUp, until } from '../../support/lifetime.ts'
 
-/** A proxy between a client and a relay that lets no WebSocket through. */
 async function startBlockedRelay() {
   const relay = createRelay()
-  const { port } = await relay.listen(0)
+  const { port, url } = await relay.listen(0)
   cleanUp(() => relay.close())
-  let upgrades = 0
-  const requests: string[] = []
-  const proxy: Server = createServer((request, response) => {
-    requests.push(String(request.headers['rejoin-session']).split(' ')[1] ?? '')
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => void chunks.push(chunk))
-    const forward = async (): Promise<void> => {
-      const headers = {
-        'Content-Type': request.headers['content-type'] ?? '',
-        'Rejoin-Session': String(request.headers['rejoin-session']),
-      }
-      const answer = await fetch(`http://127.0.0.1:${port}${request.url}`, {
-        method: 'POST',
-        headers,
-        body: new Uint8Array(Buffer.concat(chunks)),
-      })
-      response.writeHead(answer.status, Object.fromEntries(answer.headers))
-      response.end(Buffer.from(await answer.arrayBuffer()))
-    }
-    // A relay that stops answers nothing any more.
-    request.on('end', () => void forward().catch(() => response.destroy()))
-  })
-  proxy.on('upgrade', (_, socket) => {
-    upgrades++
-    socket.destroy()
-  })
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
-  cleanUp(() => proxy.closeAllConnections())
-  cleanUp(() => proxy.close())
-  const address = proxy.address()
-  if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
-  return { relay, port, blocked: `http://127.0.0.1:${address.port}`, requests, upgrades: () => upgrades }
+  return { relay, port, proxy: await startBlockingProxy(url) }
 }
 
 test('[P6] where WebSockets are blocked a client syncs by plain requests, both ways', async () => {
-  const { relay, port, blocked, requests, upgrades } = await startBlockedRelay()
+  const { relay, port, proxy } = await startBlockedRelay()
   const open = async (url: string) => {
     const workspace = await openWorkspace({ id: 'team', storage: 'memory', relays: [url] })
     cleanUp(() => workspace.close())
     return { workspace, note: workspace.open('note') }
   }
   const near = await open(`http://127.0.0.1:${port}`)
-  const far = await open(blocked)
+  const far = await open(proxy.url)
   await far.note.whenSynced
-  expect(upgrades()).toBe(2)
+  expect(proxy.upgrades).toBe(2)
   far.note.doc.getText('text').insert(0, 'from behind')
   await far.note.saved('relay')
   await until('the other has it', () => near.note.doc.getText('text').toString() === 'from behind')
@@ -61,7 +29,7 @@ test('[P6] where WebSockets are blocked a client syncs by plain requests, both w
   await until('the one behind has all', () => far.note.doc.getText('text').length === 300_011)
   near.note.awareness.setLocalState({ name: 'near' })
   await until('it sees who is there', () => far.note.awareness.getStates().size === 2)
-  expect(new Set(requests)).toEqual(new Set(['open', 'poll', 'send']))
+  expect(new Set(proxy.requests)).toEqual(new Set(['open', 'poll', 'send']))
   await relay.close()
   await until('it hears that the relay stops', () => far.workspace.status.get().connection !== 'synced')
 })

@@ -1,8 +1,10 @@
 import { runInDurableObject } from 'cloudflare:test'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
+import { setObjectOptions } from '../../../server/runtime/object-options.ts'
 import { connect, NOTE, objectOf, typist } from './support.ts'
 
 const ALICE = 'a'.repeat(16)
+const BOB = 'b'.repeat(16)
 
 /** The object ends at its n-th statement from now on, before it or after it; resolves to how many there were. */
 async function abortAt(workspace: string, n: number, when: 'before' | 'after'): Promise<() => number> {
@@ -24,6 +26,16 @@ async function abortAt(workspace: string, n: number, when: 'before' | 'after'): 
   })
   return () => count
 }
+
+afterEach(() => setObjectOptions({}))
+
+/** What an object holds, and whether it is about to ask others. */
+const outcomeOf = (workspace: string): Promise<string> =>
+  runInDurableObject(objectOf(workspace), async (_, { storage }) => {
+    const [row] = storage.sql.exec('SELECT COUNT(*) AS count FROM log').toArray()
+    const at = (await storage.getAlarm()) ?? Number.POSITIVE_INFINITY
+    return `${row?.count} records, compared ${at - Date.now() < 60_000 ? 'soon' : 'never'}`
+  })
 
 /** Statements of the first commit of a workspace, at the least. */
 const STATEMENTS = 6
@@ -60,5 +72,27 @@ describe('an object that ends while it takes an edit', () => {
     expect(ended).toBeGreaterThanOrEqual(2 * STATEMENTS)
     // Once all statements were passed.
     expect(acknowledged).toBe(2)
+  })
+
+  test('[P10] has set the alarm that compares regions, wherever it has the edit', async () => {
+    setObjectOptions({ regions: ['weur', 'enam'] })
+    const outcomes = new Set<string>()
+    for (let n = 1; ; n++) {
+      const workspace = `owing-${n}`
+      const other = await connect(workspace, BOB, { region: 'enam' })
+      await other.next('welcome')
+      const client = await connect(workspace, ALICE)
+      await client.next('welcome')
+      const statements = await abortAt(workspace, n, 'after')
+      client.entries(NOTE, [typist(ALICE)()])
+      await Promise.race([client.next('ack'), client.closed])
+      const isOver = statements() < n
+      // Who asks first may hear of the end that was.
+      outcomes.add(await outcomeOf(workspace).catch(() => outcomeOf(workspace)))
+      client.close()
+      other.close()
+      if (isOver) break
+    }
+    expect([...outcomes].sort()).toEqual(['0 records, compared never', '1 records, compared soon'])
   })
 })

@@ -1,0 +1,80 @@
+/**
+ * Plain requests to a relay object: the routes of every relay, and clients whose network blocks WebSockets. Nobody says that such a
+ * client has gone, so the object looks, and stays awake for as long as one is there.
+ */
+import type { Environment } from '../../shared/environment.ts'
+import { createApp } from '../app.ts'
+import type { Gate } from '../auth/gate.ts'
+import { createPolling, type PolledHandler } from '../polling.ts'
+import { type Connection, NOBODY } from '../relay/connection.ts'
+import { TICK_EVERY_MS } from '../relay/limits.ts'
+import type { RelayCore } from '../relay/relay.ts'
+import { VERSION } from '../version.ts'
+
+export interface ObjectRequestsOptions {
+  core: RelayCore
+  gate: Gate | undefined
+  allowedOrigins: readonly string[]
+  connectionsMax: number
+  environment: Environment
+  /** Takes one event. */
+  turn(act: () => void): void
+  /** Somebody has begun a conversation. */
+  came(): void
+  report(error: unknown): void
+}
+
+export interface ObjectRequests {
+  answer(request: Request): Promise<Response>
+}
+
+export function createObjectRequests(options: ObjectRequestsOptions): ObjectRequests {
+  const { core, gate, allowedOrigins, connectionsMax, environment, turn, came, report } = options
+  const polled = {
+    get connections() {
+      return core.connections
+    },
+    /** Its steps are turns. */
+    sync(workspace: string, connection: Connection): PolledHandler {
+      let handler: PolledHandler = NOBODY
+      turn(() => {
+        handler = core.sync(workspace, connection)
+      })
+      came()
+      return {
+        received: (data) => turn(() => handler.received(data)),
+        drained: () => turn(() => handler.drained()),
+        closed: () => turn(() => handler.closed()),
+      }
+    },
+  }
+  const polling = createPolling({ core: polled, environment, connectionsMax })
+  const app = createApp({
+    version: VERSION,
+    allowedOrigins: new Set(allowedOrigins),
+    gate,
+    polling,
+    ready: () => true,
+    report,
+  })
+  let isWatching = false
+
+  function watch(): void {
+    if (isWatching || polling.size === 0) return
+    isWatching = true
+    environment.setTimer(() => {
+      isWatching = false
+      core.tick()
+      polling.tick()
+      watch()
+    }, TICK_EVERY_MS)
+  }
+
+  return {
+    async answer(request) {
+      const answer = await app.fetch(request)
+      watch()
+      return answer
+    },
+  }
+}
