@@ -14,6 +14,8 @@ export interface WorkerdRelay {
   query(workspace: string, sql: string, region?: string): Promise<Record<string, unknown>[]>
   /** Starts the script anew with other variables, as a deploy does. */
   deploy(vars: Record<string, string>): Promise<void>
+  /** Starts the scripts of these settings in its place, with the storage that is there. */
+  replace(...configs: readonly string[]): Promise<void>
   /** What the Worker logged as errors. */
   errors(): string[]
   close(): Promise<void>
@@ -22,11 +24,11 @@ export interface WorkerdRelay {
 const ROOT = join(import.meta.dirname, '../..')
 const CLASS = 'RelayObject'
 
-/** `config`: another file than the one of this repository, from its root. */
-export async function startWorkerd(config = 'wrangler.toml'): Promise<WorkerdRelay> {
+/** `config`: another file than the one of this repository, from its root; `others`: those of Workers beside it. */
+export async function startWorkerd(config = 'wrangler.toml', ...others: readonly string[]): Promise<WorkerdRelay> {
   process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false'
   process.env.WRANGLER_SEND_METRICS = 'false'
-  const harness = createTestHarness({ root: ROOT, workers: [{ configPath: config }] })
+  const harness = createTestHarness({ root: ROOT, workers: [config, ...others].map((configPath) => ({ configPath })) })
   const { url } = await harness.listen()
   const nameOf = (workspace: string, region = 'weur'): string => `${region}/${workspace}`
   return {
@@ -40,6 +42,7 @@ export async function startWorkerd(config = 'wrangler.toml'): Promise<WorkerdRel
       return (await storage.exec(sql)) as Record<string, unknown>[]
     },
     deploy: (vars) => harness.update({ root: ROOT, workers: [{ configPath: config, vars }] }),
+    replace: (...configs) => harness.update({ root: ROOT, workers: configs.map((configPath) => ({ configPath })) }),
     errors: () =>
       harness
         .getLogs()
