@@ -3,10 +3,11 @@
  * client has gone, so the object looks, and stays awake for as long as one is there.
  */
 import type { Environment } from '../../shared/environment.ts'
+import { RejoinError } from '../../shared/errors.ts'
 import { createApp } from '../app.ts'
 import type { Gate } from '../auth/gate.ts'
 import { createPolling, type PolledHandler } from '../polling.ts'
-import { type Connection, NOBODY } from '../relay/connection.ts'
+import { type Connection, NOBODY, type Visitor } from '../relay/connection.ts'
 import { TICK_EVERY_MS } from '../relay/limits.ts'
 import type { RelayCore } from '../relay/relay.ts'
 import { VERSION } from '../version.ts'
@@ -31,9 +32,6 @@ export interface ObjectRequests {
 export function createObjectRequests(options: ObjectRequestsOptions): ObjectRequests {
   const { core, gate, allowedOrigins, connectionsMax, environment, turn, came, report } = options
   const polled = {
-    get connections() {
-      return core.connections
-    },
     /** Its steps are turns. */
     sync(workspace: string, connection: Connection): PolledHandler {
       let handler: PolledHandler = NOBODY
@@ -48,7 +46,7 @@ export function createObjectRequests(options: ObjectRequestsOptions): ObjectRequ
       }
     },
   }
-  const polling = createPolling({ core: polled, environment, connectionsMax })
+  const polling = createPolling({ core: polled, environment, admit })
   const app = createApp({
     version: VERSION,
     allowedOrigins: new Set(allowedOrigins),
@@ -58,6 +56,14 @@ export function createObjectRequests(options: ObjectRequestsOptions): ObjectRequ
     report,
   })
   let isWatching = false
+
+  /** How much one may bring the core bounds, and where he comes from the platform. */
+  function admit(): Visitor {
+    if (core.connections >= connectionsMax) {
+      throw new RejoinError('overloaded', `${core.connections} connections are open, the most allowed`)
+    }
+    return { spend: () => 0, leave() {} }
+  }
 
   function watch(): void {
     if (isWatching || polling.size === 0) return
