@@ -11,7 +11,6 @@ import { framesOf, joinFrames } from './mesh/body.ts'
 import { readBounded } from './mesh/http.ts'
 import { type Connection, type ConnectionHandler, NOBODY, type Visitor } from './relay/connection.ts'
 import { RETRY_AFTER_SECONDS } from './relay/limits.ts'
-import type { RelayCore } from './relay/relay.ts'
 
 export const SESSION_TYPE = 'application/vnd.rejoin.session'
 
