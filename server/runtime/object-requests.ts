@@ -62,7 +62,7 @@ export function createObjectRequests(options: ObjectRequestsOptions): ObjectRequ
     if (core.connections >= connectionsMax) {
       throw new RejoinError('overloaded', `${core.connections} connections are open, the most allowed`)
     }
-    return { spend: () => 0, leave() {} }
+    return { address: '', spend: () => 0, leave() {} }
   }
 
   function watch(): void {
