@@ -1,69 +1,119 @@
 /**
- * Row `workers`: the relay in workerd beside an object that only sends on what comes, on the same edits, spoken in y-websocket's protocol. workerd on
- * this machine is not the platform: rows and bytes are the same there, times are not.
+ * Row `workers`: the relay in workerd beside y-partyserver, each in a Durable Object with SQLite, on the same edits, spoken in y-websocket's
+ * protocol; and what a relay costs there. workerd on this machine is not the platform: rows, bytes and requests are the same there, times are not.
  */
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
 import { encodeUpdate } from '../../server/relay/y-protocol.ts'
-import { startWorkerd } from '../../test/support/workerd.ts'
+import { startWorkerd, type WorkerdRelay } from '../../test/support/workerd.ts'
+import type { Meter } from '../systems/metered.ts'
+import { cpuMsOf, workerdOf } from '../systems/processes.ts'
 import { atMost, printFigures } from '../table.ts'
+import { printWorkerMemory } from './workers-memory.ts'
 
 const READERS = 20
 const EDITS = 2_000
 const CONFIG = 'bench/workers/wrangler.toml'
+/** How fast somebody types whose costs are told. */
+const KEY_EVERY_MS = 100
+const KEYS = 150
+/** Until then y-partyserver has stored, as it is set. */
+const STORED_WITHIN_MS = 15_000
 
-interface Outcome {
+interface Outcome extends Meter {
   ms: number
   bytesEach: number
-  rowsWritten: number
+  /** From when the last edit was read until something was stored, in a run that is over before anything is. */
+  storedMs: number
+  cpuMs: number | undefined
 }
 
 export async function printWorkers(): Promise<void> {
   const workerd = await startWorkerd(CONFIG)
-  const rowsWritten = async (): Promise<number> => {
-    const { written } = (await (await fetch(`${workerd.url}/rows`)).json()) as { written: number }
-    return written
-  }
   try {
-    for (const path of ['room/warm', 'y/warm/note']) await run(`${workerd.socketUrl}/${path}`, rowsWritten)
-    const room = await run(`${workerd.socketUrl}/room/note`, rowsWritten)
-    const relay = await run(`${workerd.socketUrl}/y/bench/note`, rowsWritten)
+    for (const path of ['party/warm', 'y/warm/note']) await run(workerd, path, READERS, 0)
+    const party = await run(workerd, 'party/note', READERS, 0)
+    const relay = await run(workerd, 'y/bench/note', READERS, 0)
     const work = `${EDITS} edits, one writer`
     const rate = ({ ms }: Outcome) => (EDITS * READERS * 1_000) / ms
-    printFigures(`in workerd, ${READERS} readers`, 'an object that stores nothing', [
-      { work, what: 'deliveries a second', rejoin: rate(relay), peer: rate(room) },
-      { work, what: 'bytes a delivered edit', rejoin: relay.bytesEach, peer: room.bytesEach },
-      { work, what: 'rows written an edit', rejoin: relay.rowsWritten / EDITS, peer: 0, goal: atMost(4) },
+    printFigures(`in workerd, ${READERS} readers`, 'y-partyserver', [
+      { work, what: 'deliveries a second', rejoin: rate(relay), peer: rate(party) },
+      { work, what: 'bytes a delivered edit', rejoin: relay.bytesEach, peer: party.bytesEach },
+      {
+        work,
+        what: 'rows written an edit',
+        rejoin: relay.rowsWritten / EDITS,
+        peer: party.rowsWritten / EDITS,
+        goal: atMost(4),
+      },
+      { work, what: 'bytes stored an edit', rejoin: relay.bytesWritten / EDITS, peer: party.bytesWritten / EDITS },
+      { work, what: 'ms from read to stored', rejoin: relay.storedMs, peer: party.storedMs },
+    ])
+    const keys = await run(workerd, 'y/typing/note', 1, KEY_EVERY_MS, KEYS)
+    const peerKeys = await run(workerd, 'party/typing', 1, KEY_EVERY_MS, KEYS)
+    const typing = `a letter every ${KEY_EVERY_MS} ms, one reader`
+    const of1000 = (value: number) => (value * 1_000) / KEYS
+    const figure = (what: string, value: (from: Outcome) => number | undefined) => ({
+      work: typing,
+      what,
+      rejoin: scaled(value(keys)),
+      peer: scaled(value(peerKeys)),
+    })
+    const scaled = (value: number | undefined) => value && of1000(value)
+    printFigures('billed for 1,000 edits', 'y-partyserver', [
+      figure('rows written', ({ rowsWritten }) => rowsWritten),
+      figure('rows read', ({ rowsRead }) => rowsRead),
+      figure('requests', ({ messages, calls }) => messages / 20 + calls),
+      figure('ms awake and waiting', ({ awakeMs }) => awakeMs),
+      figure('ms of CPU', ({ cpuMs }) => cpuMs),
     ])
   } finally {
     await workerd.close()
   }
+  await printWorkerMemory()
 }
 
-/** The writer sends as fast as it can; it is over when every reader's document has all of it. */
-async function run(url: string, rowsWritten: () => Promise<number>): Promise<Outcome> {
-  const frames = edits()
-  const length = frames.length
-  const readers = await Promise.all(Array.from({ length: READERS }, () => connect(url)))
-  const writer = await connect(url)
-  const before = await rowsWritten()
+/** The writer sends as fast as it can, or a letter in so many ms; it is over when every reader's document has all of it. */
+async function run(
+  { url, socketUrl }: WorkerdRelay,
+  path: string,
+  count: number,
+  everyMs: number,
+  edits: number = EDITS,
+): Promise<Outcome> {
+  const metered = async () => (await (await fetch(`${url}/meter`)).json()) as Meter
+  const frames = framesOf(edits)
+  const readers = await Promise.all(Array.from({ length: count }, () => connect(`${socketUrl}/${path}`)))
+  const writer = await connect(`${socketUrl}/${path}`)
+  const pid = workerdOf(process.pid)
+  const [before, cpuBefore] = [await metered(), cpuMsOf(pid)]
   const bytesBefore = readers.reduce((sum, { bytes }) => sum + bytes(), 0)
   const startMs = performance.now()
-  for (const frame of frames) writer.socket.send(frame)
-  await Promise.all(readers.map((reader) => reader.reads(length)))
-  const ms = performance.now() - startMs
+  for (const frame of frames) {
+    writer.socket.send(frame)
+    if (everyMs > 0) await new Promise((resolve) => setTimeout(resolve, everyMs))
+  }
+  await Promise.all(readers.map((reader) => reader.reads(edits)))
+  const endMs = performance.now()
+  const cpuAfter = cpuMsOf(pid)
   const bytes = readers.reduce((sum, reader) => sum + reader.bytes(), 0) - bytesBefore
-  const written = (await rowsWritten()) - before
+  let after = await metered()
+  while (after.rowsWritten === before.rowsWritten && performance.now() - endMs < STORED_WITHIN_MS)
+    after = await metered()
+  const storedMs = performance.now() - endMs
   for (const { socket } of [writer, ...readers]) socket.close()
-  return { ms, bytesEach: bytes / (EDITS * READERS), rowsWritten: written }
+  const names = Object.keys(after) as (keyof Meter)[]
+  const used = Object.fromEntries(names.map((name) => [name, after[name] - before[name]])) as unknown as Meter
+  const cpuMs = cpuAfter === undefined || cpuBefore === undefined ? undefined : cpuAfter - cpuBefore
+  return { ...used, ms: endMs - startMs, bytesEach: bytes / (edits * count), storedMs, cpuMs }
 }
 
-function edits(): Uint8Array[] {
+function framesOf(edits: number): Uint8Array[] {
   const doc = new Y.Doc()
   const frames: Uint8Array[] = []
   doc.on('update', (update: Uint8Array) => frames.push(encodeUpdate(update)))
   const text = doc.getText('text')
-  for (let i = 0; i < EDITS; i++) text.insert(text.length, 'a')
+  for (let i = 0; i < edits; i++) text.insert(text.length, 'a')
   return frames
 }
 

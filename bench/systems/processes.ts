@@ -1,6 +1,6 @@
 /** Server processes: started, looked at and killed. What the system tells of them is read from `/proc`, on Linux. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,7 +60,7 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
     start,
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
-    cpuMs: () => readCpuMs(child?.pid),
+    cpuMs: () => cpuMsOf(child?.pid),
     writtenBytes: () => readWrittenBytes(child?.pid),
     storedBytes: () => bytesOf(folder),
     async remove() {
@@ -82,11 +82,25 @@ async function answers(port: number): Promise<boolean> {
 }
 
 /** User and system time: fields 14 and 15, counted behind the name, which may hold anything. */
-function readCpuMs(pid: number | undefined): number | undefined {
+export function cpuMsOf(pid: number | undefined): number | undefined {
   const stat = readProc(pid, 'stat')
   if (stat === undefined) return undefined
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_A_SECOND
+}
+
+/** The workerd that a process has started, itself or by another; `undefined` where the system does not tell. */
+export function workerdOf(parent: number): number | undefined {
+  if (!existsSync('/proc/self/stat')) return undefined
+  const parents = new Map<number, number>()
+  const names = new Map<number, string>()
+  for (const name of readdirSync('/proc')) {
+    const [, command = '', ppid] = /^\d+ \((.*)\) \S (\d+) /.exec(readProc(Number(name), 'stat') ?? '') ?? []
+    parents.set(Number(name), Number(ppid))
+    names.set(Number(name), command)
+  }
+  const isBelow = (pid: number | undefined): boolean => pid === parent || (!!pid && isBelow(parents.get(pid)))
+  return [...names].find(([pid, command]) => command === 'workerd' && isBelow(pid))?.[0]
 }
 
 function readWrittenBytes(pid: number | undefined): number | undefined {
@@ -110,7 +124,7 @@ function bytesOf(folder: string): number {
   return bytes
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)

@@ -1,37 +1,42 @@
-/**
- * The Worker of the row `workers`: the relay, whose objects count the rows that they read and write, and beside it the least that a
- * WebSocket room can be: an object that sends on whatever comes, and stores nothing.
- */
-import { DurableObject } from 'cloudflare:workers'
+/** The Worker of the row `workers`: the relay and, beside it, y-partyserver as its readme has it, both metered. */
+import { YServer } from 'y-partyserver'
+import { applyUpdate, Doc, encodeStateAsUpdate } from 'yjs'
 import { createRelayWorker, RelayObject as Relay } from '../../server/worker.ts'
+import { meter, meterEvents, meterRows, meterTimers } from './meter.ts'
 
-const counts = { read: 0, written: 0 }
+meterTimers()
 
 export class RelayObject extends Relay {
   constructor(ctx: DurableObjectState, env: unknown) {
-    const { sql } = ctx.storage
-    const exec = sql.exec.bind(sql)
-    const counted = (query: string, ...values: unknown[]) => {
-      const cursor = exec(query, ...values)
-      const rows = cursor.toArray()
-      counts.read += cursor.rowsRead
-      counts.written += cursor.rowsWritten
-      return Object.assign(rows[Symbol.iterator](), { rowsRead: 0, rowsWritten: 0 })
-    }
-    Object.defineProperty(sql, 'exec', { configurable: true, value: counted })
+    meterRows(ctx.storage)
     super(ctx, env)
+    meterEvents(this)
   }
 }
 
-export class Room extends DurableObject {
-  override fetch(): Response {
-    const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket]
-    this.ctx.acceptWebSocket(server)
-    return new Response(null, { status: 101, webSocket: client })
+/** Stores its document as a whole, two seconds after somebody has written at the soonest. */
+export class Party extends YServer {
+  static override options = { hibernate: true }
+
+  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+    meterRows(ctx.storage)
+    super(ctx, env)
+    meterEvents(this)
   }
 
-  override webSocketMessage(from: WebSocket, data: string | ArrayBuffer): void {
-    for (const webSocket of this.ctx.getWebSockets()) if (webSocket !== from) webSocket.send(data)
+  override async onLoad(): Promise<Doc | undefined> {
+    const { sql } = this.ctx.storage
+    sql.exec('CREATE TABLE IF NOT EXISTS documents (id TEXT PRIMARY KEY, content BLOB)')
+    const [row] = sql.exec('SELECT content FROM documents WHERE id = ?', 'note').toArray()
+    if (row === undefined) return undefined
+    const doc = new Doc()
+    applyUpdate(doc, new Uint8Array(row.content as ArrayBuffer))
+    return doc
+  }
+
+  override async onSave(): Promise<void> {
+    const content = encodeStateAsUpdate(this.document)
+    this.ctx.storage.sql.exec('INSERT OR REPLACE INTO documents (id, content) VALUES (?, ?)', 'note', content)
   }
 }
 
@@ -40,10 +45,10 @@ const relay = createRelayWorker()
 export default {
   fetch(request: Request, env: Record<string, DurableObjectNamespace>) {
     const { pathname } = new URL(request.url)
-    // Objects and Worker share an isolate here.
-    if (pathname === '/rows') return Response.json(counts)
-    const room = env.ROOM
-    if (pathname.startsWith('/room/') && room !== undefined) return room.get(room.idFromName(pathname)).fetch(request)
+    if (pathname === '/meter') return Response.json(meter)
+    const party = env.PARTY
+    const [, room] = /^\/party\/(.+)/.exec(pathname) ?? []
+    if (room !== undefined && party !== undefined) return party.get(party.idFromName(room)).fetch(request)
     return relay.fetch(request, env)
   },
 }

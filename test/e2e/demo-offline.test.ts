@@ -7,6 +7,7 @@ import { launchBrowser } from '../support/browser.ts'
 import {
   buildDemo,
   createNote,
+  installed,
   newProfile,
   openByTitle,
   openNotebookPage,
@@ -153,13 +154,6 @@ describe('a new version', () => {
     await rowOf(page, 'Still here').waitFor()
   })
 })
-
-/** Every file of the page is on the device. */
-async function installed(page: Page): Promise<void> {
-  await page.evaluate(async () => {
-    await navigator.serviceWorker.ready
-  })
-}
 
 /** The same page with a mark, as a new build would bring it. */
 function deploy(pages: string): void {

@@ -32,6 +32,13 @@ async function rename(page: Page, name: string): Promise<void> {
   await page.keyboard.press('Escape')
 }
 
+/** Its files are kept, so that it starts without a server. */
+export async function installed(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.ready
+  })
+}
+
 /** Makes a note with this title, and leaves the cursor in its text. */
 export async function createNote(page: Page, title: string, text = ''): Promise<void> {
   await page.getByTestId('new').click()

@@ -15,10 +15,22 @@ export interface WranglerProcess {
   kill(): Promise<void>
 }
 
-export async function startWranglerProcess(): Promise<WranglerProcess> {
+/** `more`: arguments of `wrangler dev`. */
+export async function startWranglerProcess(...more: readonly string[]): Promise<WranglerProcess> {
   const port = await freePort()
   const state = temporaryFolder()
-  const args = ['dev', '--ip', '127.0.0.1', '--port', `${port}`, '--persist-to', state, '--inspector-port', '0']
+  const args = [
+    'dev',
+    '--ip',
+    '127.0.0.1',
+    '--port',
+    `${port}`,
+    '--persist-to',
+    state,
+    '--inspector-port',
+    '0',
+    ...more,
+  ]
   let child: ChildProcess | undefined
   let gone: Promise<unknown> = Promise.resolve()
 

@@ -10,7 +10,7 @@ const DOCUMENTS = 5_000
 const AT_ONCE = 500
 
 describe(`a workspace of ${DOCUMENTS} documents`, () => {
-  test('[P11] costs who comes back with its place less than 100 bytes, also where the object has slept or ended', async () => {
+  test('[P11] costs who comes back with its place less than 64 bytes, also where the object has slept or ended', async () => {
     const alice = await connect('many', ALICE)
     const { epoch: first } = await alice.next('welcome')
     const { bytes } = typist(ALICE)()
@@ -30,7 +30,7 @@ describe(`a workspace of ${DOCUMENTS} documents`, () => {
       await bob.next('vector')
       // The welcome is all that came before the answer that was asked for.
       expect(bob.received.map(({ type }) => type)).toEqual(['welcome', 'entries', 'vector'])
-      expect(bob.bytesBefore('entries')).toBeLessThan(100)
+      expect(bob.bytesBefore('entries')).toBeLessThan(64)
       bob.close()
     }
   })
