@@ -19,7 +19,7 @@ describe('a large document in a Durable Object', () => {
     const rows = await relay.query(
       'acme',
       `SELECT MAX(bytes) AS bytes FROM (SELECT MAX(length(bytes)) AS bytes FROM log UNION ALL SELECT MAX(length(bytes)) FROM pieces
-        UNION ALL SELECT MAX(length(intervals)) FROM checkpoints UNION ALL SELECT MAX(length(vector)) FROM documents)`,
+        UNION ALL SELECT MAX(length(intervals)) FROM checkpoints UNION ALL SELECT MAX(length(bytes)) FROM parts UNION ALL SELECT MAX(length(vector)) FROM documents)`,
     )
     expect(Number(rows[0]?.bytes)).toBeLessThan(MIB)
     expect(relay.errors()).toEqual([])
