@@ -16,7 +16,15 @@ import { createReceipts, type SavedLevel } from './receipts.ts'
 import type { Arrived, ArrivedPieces, DeviceLog, HeldDocument } from './replica/log-types.ts'
 import type { BranchRow, Waiting } from './replica/store.ts'
 import { seedUpdate } from './seeding.ts'
-import { createStatus, type DocumentStatus, type Readable, type Receipt, toTrouble, type Writable } from './status.ts'
+import {
+  createStatus,
+  type DocumentStatus,
+  keptOf,
+  type Readable,
+  type Receipt,
+  toTrouble,
+  type Writable,
+} from './status.ts'
 import type { Confirmation } from './tabs/channel.ts'
 import { createWriting, type Unstored } from './writing.ts'
 
@@ -35,7 +43,10 @@ export interface DocumentHandle {
   /** Made at first use; its own timer ends with the last handle. */
   readonly awareness: Awareness
   readonly status: Readable<DocumentStatus>
-  /** What this device holds is in `doc`, which emits `load` then. Never waits for the network. */
+  /**
+   * What this device holds is in `doc`, which emits `load` then. Never waits for the network: where the document left this device to
+   * make room, `status` says `kept: 'coming'`, and what `doc` shows is not the whole.
+   */
   readonly whenLoaded: Promise<void>
   /** What a relay holds is in `doc` too, for the first time since it was opened; `doc` emits `sync` then. */
   readonly whenSynced: Promise<void>
@@ -47,7 +58,7 @@ export interface DocumentHandle {
   /**
    * Gives a document without content its first content, when it is loaded: any number of clients that do so with the same `seedId`
    * and a `fill` that does the same make the same content, once. `fill` is given an empty Y.Doc of its own. Where this device
-   * holds something of the document already, nothing happens. Rejects where it does not load, and with what `fill` throws.
+   * holds something of the document already, or has to fetch it back, nothing happens. Rejects where it does not load, and with what `fill` throws.
    */
   init(seedId: string, fill: (doc: Y.Doc) => void): Promise<void>
   /** Ends this handle; edits that are not saved yet still are. Idempotent. */
@@ -135,6 +146,8 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     receipt: log.durable ? 'device' : 'memory',
     storage: log.durable ? 'ok' : 'memory',
     lastSyncedAt: 0,
+    kept: 'device',
+    pinned: false,
   })
   let heldUnacknowledged = 0
   let closed = false
@@ -178,15 +191,24 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     const held = await reading.load()
     where = held.ref
     if (brought !== undefined) writing.adopt(brought, held.updates)
-    reading.changed(held)
+    changed(held)
     doc.emit('load', [doc])
     writing.begin()
+  }
+
+  function changed(held: HeldDocument): void {
+    const { at, pinned } = keptOf(held)
+    status.set({ kept: at === 'device' ? at : 'coming', pinned })
+    reading.changed(held)
   }
 
   function storage(error: RejoinError | undefined): void {
     if (error === undefined) status.set({ storage: log.durable ? 'ok' : 'memory', trouble: undefined })
     else if (error.code !== status.get().trouble?.code) status.set({ storage: 'degraded', trouble: toTrouble(error) })
   }
+
+  /** What the relay has of it is not here: nothing is known of its content. */
+  const isComing = (): boolean => status.get().kept === 'coming'
 
   function counted(unacknowledged: number): void {
     heldUnacknowledged = unacknowledged
@@ -204,7 +226,8 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     const unacknowledged = heldUnacknowledged + typed - safe
     const here: Receipt = typed > inLog || !log.durable ? 'memory' : 'device'
     // With nothing waiting, whatever the document holds is at a relay: it came from there or was acknowledged.
-    status.set({ unacknowledged, receipt: unacknowledged === 0 && (!reading.isEmpty || safe > 0) ? 'relay' : here })
+    const isSomewhere = !reading.isEmpty || safe > 0 || isComing()
+    status.set({ unacknowledged, receipt: unacknowledged === 0 && isSomewhere ? 'relay' : here })
     receipts.look()
   }
 
@@ -235,13 +258,13 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     },
     async init(seedId, fill) {
       await whenLoaded
-      if (closed || doc.store.clients.size > 0) return
+      if (closed || doc.store.clients.size > 0 || isComing()) return
       Y.applyUpdate(doc, seedUpdate(where.document, seedId, fill), SEEDED)
     },
     arrived: reading.arrived,
     arrivedPieces: reading.arrivedPieces,
     sealed: reading.sealed,
-    changed: reading.changed,
+    changed,
     passed(relay, updates) {
       passing = relay
       reading.passed(updates)
@@ -269,7 +292,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       const round = connections
       // A large document is in the Y.Doc somewhat later than in the log.
       if (reading.whenCaughtUp !== undefined) await reading.whenCaughtUp
-      if (closed || round !== connections) return
+      if (closed || round !== connections || isComing()) return
       fetched = true
       status.set({ progress: undefined })
       nowSynced()

@@ -9,6 +9,7 @@ import { type Events, toBranch } from './events.ts'
 import type { DeviceLog, HeldDocument } from './replica/log-types.ts'
 import type { BranchRow } from './replica/store.ts'
 import type { Standing } from './standing.ts'
+import { keptOf } from './status.ts'
 import type { TabNews } from './tabs/channel.ts'
 import type { Team } from './team.ts'
 
@@ -58,7 +59,10 @@ export function createHearing(options: HearingOptions): Hearing {
     for (const each of held) {
       // A tombstone is no document to the app, until somebody writes or opens it anew.
       if (each.deleted) standing.forget(each.ref.document, each.untold)
-      else standing.count(each.ref.document, each.unacknowledged)
+      else {
+        standing.count(each.ref.document, each.unacknowledged)
+        standing.keep(each.ref.document, keptOf(each))
+      }
       documents.get(each.ref.document)?.changed(each)
     }
     standing.show()

@@ -10,6 +10,8 @@ export type * from './replica/store.ts'
 export type {
   Connection,
   DocumentStatus,
+  Kept,
+  KeptAt,
   Readable,
   Receipt,
   Role,

@@ -3,6 +3,7 @@ import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import type { Environment } from '../shared/environment.ts'
 import { RejoinError, toRejoinError } from '../shared/errors.ts'
+import { checkWorkspaceId } from '../shared/ids.ts'
 import type { Scope } from '../shared/wire/messages.ts'
 import type { Dial } from './connection/socket.ts'
 import type { Parts } from './parts.ts'
@@ -28,7 +29,8 @@ export interface WorkspaceOptions {
   token?: string | (() => string | Promise<string>)
   /**
    * `indexeddb`, which is refused where it does not open; `memory` (gone with the tab); or a store of your own. By default
-   * `indexeddb` where it opens, and otherwise memory, with `storage: 'degraded'` in the status.
+   * `indexeddb` where it opens, and otherwise memory, with `storage: 'degraded'` in the status, until it does open: it is tried again,
+   * and what is open moves there.
    */
   storage?: 'indexeddb' | 'memory' | ReplicaStore
   /**
@@ -36,6 +38,12 @@ export interface WorkspaceOptions {
    * for as long as they are open. What was typed here is sent in any case.
    */
   sync?: Scope
+  /**
+   * Bytes that the content of this workspace may take up on this device. Beyond it, while in sync, and wherever the device has no
+   * room for what is written, those documents that were not used for the longest time leave it: only what relays have acknowledged,
+   * what is not pinned and not open in any tab. They come back when they are opened. Without it, until the device is full; of no use where storage is not durable.
+   */
+  budgetBytes?: number
   /** `false`: stay offline until `connect()`. `true` by default. */
   connect?: boolean
   /** Clock, chance and timers; for tests. */
@@ -54,6 +62,13 @@ export interface OpenOptions {
   awareness?: Awareness
   /** Yjs' setting, fixed when the document is created; that of `doc`, or `true`, by default. */
   gc?: boolean
+}
+
+/** Raises `invalid-id` and `bad-option`. */
+export function checkOptions({ id, relays = [], budgetBytes = Infinity }: WorkspaceOptions): void {
+  checkWorkspaceId(id)
+  for (const relay of relays) syncUrl(relay, id)
+  if (!(budgetBytes > 0)) throw new RejoinError('bad-option', `a budget of ${budgetBytes} bytes; it is above 0`)
 }
 
 /** The store of a replica. `unopened`: why it is one in memory, where nobody asked for that. */

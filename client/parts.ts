@@ -14,12 +14,15 @@ export interface Parts {
   /** The rest of the update log: what talks to relays, folds, deletes and mends. */
   log(): Promise<LogPart>
   /** The connection, and what is said over it. */
-  relaying(): Promise<Pick<typeof import('./relaying.ts'), 'createLeading' | 'createRelaying'>>
+  relaying(): Promise<Pick<typeof import('./relaying.ts'), 'createEvicting' | 'createLeading' | 'createRelaying'>>
+  /** What goes on without a storage that did not open, and moves there when it does. */
+  recovering(): Promise<Pick<typeof import('./recovering.ts'), 'openRecovering'>>
 }
 
 export const importedParts: Parts = {
   log: () => import('./replica/update-log.ts'),
   relaying: () => import('./relaying.ts'),
+  recovering: () => import('./recovering.ts'),
 }
 
 /** Raises `not-loaded` for code that does not come. */

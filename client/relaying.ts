@@ -1,6 +1,6 @@
 /**
  * What a workspace loads when it is to connect for the first time: the connection to its relays, the conversation over it, and how
- * both end.
+ * both end. What makes room comes along, as only what relays have may leave.
  */
 import type { Environment } from '../shared/environment.ts'
 import { type ErrorCode, RejoinError, withoutRemedy } from '../shared/errors.ts'
@@ -17,6 +17,7 @@ import type { UpdateLog } from './replica/log-types.ts'
 import type { Standing } from './standing.ts'
 import type { Team } from './team.ts'
 
+export { createEvicting } from './evicting.ts'
 export { createLeading } from './leading.ts'
 
 export interface RelayingOptions extends Pick<WorkspaceOptions, 'dial' | 'token'>, Pick<ConnectorOptions, 'changed'> {

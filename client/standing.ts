@@ -4,11 +4,21 @@ import type { DocumentId, ReplicaId } from '../shared/ids.ts'
 import type { Role } from '../shared/roles.ts'
 import type { Scope } from '../shared/wire/messages.ts'
 import type { OpenDocument } from './document.ts'
-import { type Connection, createStatus, type Readable, type StorageTrouble, type WorkspaceStatus } from './status.ts'
+import {
+  type Connection,
+  createStatus,
+  type Kept,
+  type Readable,
+  type StorageTrouble,
+  type WorkspaceStatus,
+} from './status.ts'
 import type { LeaderStanding } from './tabs/channel.ts'
 
 /** How old `lastSyncedAt` may be while the relay is heard. */
 const HEARD_EVERY_MS = 1_000
+
+/** Where a document is of which nothing else is said. */
+const HERE: Kept = { at: 'device', pinned: false }
 
 export interface StandingOptions {
   environment: Environment
@@ -23,6 +33,8 @@ export interface Standing {
   readonly status: Readable<WorkspaceStatus>
   /** Ids of the documents that this device knows, sorted. */
   readonly documents: Readable<readonly DocumentId[]>
+  /** Those of them that are pinned, or not wholly here. */
+  readonly kept: Readable<ReadonlyMap<DocumentId, Kept>>
   readonly connection: LeaderStanding['connection']
   /** Whether everything that the relay had when it greeted has arrived. */
   readonly caughtUp: boolean
@@ -31,6 +43,8 @@ export interface Standing {
   /** So many more. */
   add(document: DocumentId, count: number): void
   know(document: DocumentId): void
+  /** Where a document is kept. */
+  keep(document: DocumentId, kept: Kept): void
   /** Documents of which something is not acknowledged, and how many transactions. */
   waiting(): [document: DocumentId, unacknowledged: number][]
   /** It is not there any more; `untold`: and no relay has heard of that yet. */
@@ -57,6 +71,7 @@ export function createStanding(options: StandingOptions): Standing {
   const { environment, scope, durable, opened, unopened } = options
   const unacknowledged = new Map<DocumentId, number>()
   const ids = createStatus<{ ids: readonly DocumentId[] }>({ ids: [] })
+  const exceptions = createStatus<{ kept: ReadonlyMap<DocumentId, Kept> }>({ kept: new Map() })
   const well = durable ? 'ok' : 'memory'
   const status = createStatus<WorkspaceStatus>({
     connection: 'offline',
@@ -98,6 +113,16 @@ export function createStanding(options: StandingOptions): Standing {
     }
   }
 
+  function keep(document: DocumentId, { at, pinned }: Kept): void {
+    const { kept } = exceptions.get()
+    const before = kept.get(document) ?? HERE
+    if (before.at === at && before.pinned === pinned) return
+    const next = new Map(kept)
+    if (at === HERE.at && pinned === HERE.pinned) next.delete(document)
+    else next.set(document, { at, pinned })
+    exceptions.set({ kept: next })
+  }
+
   function moved(from: Readable<{ connection: Connection; lastSyncedAt: number }>, synced: boolean) {
     const { connection: before, lastSyncedAt } = from.get()
     const now: Connection = synced ? 'synced' : connection
@@ -118,6 +143,11 @@ export function createStanding(options: StandingOptions): Standing {
       get: () => ids.get().ids,
       subscribe: (listener) => ids.subscribe(({ ids: now }) => listener(now)),
     },
+    kept: {
+      get: () => exceptions.get().kept,
+      subscribe: (listener) => exceptions.subscribe(({ kept }) => listener(kept)),
+    },
+    keep,
     get connection() {
       return connection
     },
@@ -138,6 +168,7 @@ export function createStanding(options: StandingOptions): Standing {
     waiting: () => [...unacknowledged].filter(([, count]) => count > 0),
     forget(document, untold = false) {
       unacknowledged.delete(document)
+      keep(document, HERE)
       if (untold) untoldDeletions.add(document)
       else untoldDeletions.delete(document)
     },

@@ -1,6 +1,7 @@
 /** What an app can show of its sync: small stores with `get` and `subscribe`, as Svelte, Vue and React take them. */
 import type { ErrorCode, RejoinError } from '../shared/errors.ts'
 import type { Role } from '../shared/roles.ts'
+import type { HeldDocument } from './replica/log-types.ts'
 
 export type { Role } from '../shared/roles.ts'
 
@@ -62,6 +63,18 @@ export interface WorkspaceStatus {
 /** How safe edits are: `memory` (nowhere else yet), `device` (survives a crash here), `relay` (and there). */
 export type Receipt = 'memory' | 'device' | 'relay'
 
+/**
+ * Where a document is: on this `device`, as far as it was synced; `relay`: it left this device to make room, and comes back when it
+ * is opened or pinned; `coming`: that was done, and it is fetched as soon as a relay is reached.
+ */
+export type KeptAt = 'device' | 'coming' | 'relay'
+
+/** Where a document of the workspace is, and whether it may leave this device to make room. */
+export interface Kept {
+  at: KeptAt
+  pinned: boolean
+}
+
 /** Where a document stands. */
 export interface DocumentStatus {
   connection: Connection
@@ -74,6 +87,10 @@ export interface DocumentStatus {
   trouble?: StorageTrouble
   /** As the workspace's, for this document: see there. 0: not since it was opened. */
   lastSyncedAt: number
+  /** `coming`: it left this device to make room, and what is shown is not the whole document yet, for as long as no relay is reached. */
+  kept: 'device' | 'coming'
+  /** It never leaves this device to make room. */
+  pinned: boolean
   /** While a large document is being fetched: how many of its pieces are here, and how many there are. */
   progress?: { pieces: number; count: number }
   /** When it was opened, so many of all relays of its mesh told what they have in time: what is shown rests on them. */
@@ -84,6 +101,12 @@ export interface DocumentStatus {
    */
   error?: { code: ErrorCode; detail: string }
 }
+
+/** Where an app is told that a document is. */
+export const keptOf = ({ away, pinned = false }: Pick<HeldDocument, 'away' | 'pinned'>): Kept => ({
+  at: away === undefined ? 'device' : away === 'left' ? 'relay' : 'coming',
+  pinned,
+})
 
 export const toTrouble = ({ code, detail, remedy }: RejoinError): StorageTrouble => ({ code, detail, remedy })
 

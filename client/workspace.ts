@@ -5,19 +5,22 @@
  */
 import { systemEnvironment } from '../shared/environment.ts'
 import { RejoinError, toRejoinError } from '../shared/errors.ts'
-import { checkDocumentId, checkWorkspaceId, type DocumentId, FIRST_EPOCH } from '../shared/ids.ts'
+import { checkDocumentId, type DocumentId, FIRST_EPOCH } from '../shared/ids.ts'
 import { type DocumentHandle, type OpenDocument, openDocument } from './document.ts'
 import { createDocuments } from './documents.ts'
 import { type Branch, createEvents, toBranch, type WorkspaceEvents } from './events.ts'
+import type { Evicting } from './evicting.ts'
 import { createHearing } from './hearing.ts'
 import { createLink } from './link.ts'
-import { type OpenOptions, openStore, syncUrl, type WorkspaceOptions } from './options.ts'
+import { checkOptions, type OpenOptions, openStore, syncUrl, type WorkspaceOptions } from './options.ts'
 import { importedParts, loaded } from './parts.ts'
 import type { Compacting } from './replica/compacting.ts'
 import { openDeviceLog } from './replica/device-log.ts'
+import { openIndexedDbStore } from './replica/indexeddb.ts'
+import type { ReplicaStore } from './replica/store.ts'
 import type { WholeLog } from './replica/update-log.ts'
 import { createStanding } from './standing.ts'
-import { type Readable, toTrouble, type WorkspaceStatus } from './status.ts'
+import { type Kept, keptOf, type Readable, toTrouble, type WorkspaceStatus } from './status.ts'
 import type { TabNews, TabRequest } from './tabs/channel.ts'
 import { createTeam } from './team.ts'
 
@@ -30,6 +33,8 @@ export interface Workspace {
   readonly status: Readable<WorkspaceStatus>
   /** Ids of the documents that this device knows, sorted. */
   readonly documents: Readable<readonly DocumentId[]>
+  /** Those of them that are pinned, or not wholly on this device; all others are here. */
+  readonly kept: Readable<ReadonlyMap<DocumentId, Kept>>
   /**
    * Opens a document, whether it is there already or not; every handle wants to be closed. Ids are 1 to 512 bytes of text
    * without control characters. Raises `invalid-id`, `closed`, and `bad-option` where it is open with another Y.Doc.
@@ -41,7 +46,7 @@ export interface Workspace {
   disconnect(): void
   /**
    * All that this device holds of a document, as one Yjs update (v1), without opening it: `Y.applyUpdate` and `toJSON` do the rest.
-   * Rejects with `closed` for one that is not known here, with `not-loaded`, and with what storage says.
+   * Rejects with `closed` for one that is not known here, `not-here` for one that is not wholly, with `not-loaded`, and what storage says.
    */
   export(id: DocumentId): Promise<Uint8Array>
   /** Refused edits that this device keeps, of all sessions, until they are dismissed. */
@@ -52,6 +57,14 @@ export interface Workspace {
    * them as branches. Opening the id again begins a new, empty document. Rejects with `invalid-id`, `closed`, `not-loaded`, and what storage says.
    */
   delete(id: DocumentId): Promise<void>
+  /**
+   * A pinned document never leaves this device to make room, and comes back if it has; with `sync: 'opened'` it is kept up to date
+   * while it is not open, too. For this profile, until it is unpinned or deleted. Works offline; idempotent. Rejects with `invalid-id`,
+   * `closed`, and what storage says.
+   */
+  pin(id: DocumentId): Promise<void>
+  /** It may leave this device again where there is no room. */
+  unpin(id: DocumentId): Promise<void>
   /** Deletes a branch from this device for ever: export what is worth keeping first. Idempotent. */
   dismiss(branch: Pick<Branch, 'document' | 'id'>): Promise<void>
   /** Calls `listener` at every such event; returns what ends it. */
@@ -70,21 +83,38 @@ const LINGER_MS_MAX = 1_000
 
 /**
  * Opens a workspace. Never waits for the network. Rejects with `invalid-id`, `bad-option`, `storage-unavailable`,
- * `storage-failed` and `storage-full`.
+ * `storage-failed` and `storage-full`; with `not-loaded` where storage does not open and the code to go on without did not come.
  */
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
-  checkWorkspaceId(options.id)
-  const environment = options.environment ?? systemEnvironment
-  const urls = (options.relays ?? []).map((relay) => syncUrl(relay, options.id))
-  const name = `rejoin:${encodeURIComponent(options.user ?? '')}:${encodeURIComponent(options.id)}`
-  const { parts = importedParts } = options
+  checkOptions(options)
+  const { environment = systemEnvironment, parts = importedParts } = options
+  const name = nameOf(options)
   const { store, unopened } = await openStore(options.storage, name)
+  if (unopened?.code !== 'storage-failed') return beginWorkspace(options, store, unopened)
+  const { openRecovering } = await loaded(parts.recovering())
+  const reopen = (): Promise<ReplicaStore> => openIndexedDbStore(name)
+  return openRecovering({ options, environment, memory: store, unopened, begin: beginWorkspace, reopen })
+}
+
+/** The name of the replica in its browser. */
+const nameOf = ({ id, user = '' }: WorkspaceOptions): string =>
+  `rejoin:${encodeURIComponent(user)}:${encodeURIComponent(id)}`
+
+/** A workspace on a store that is open. `unopened`: why it is not the one that was wished for. */
+export async function beginWorkspace(
+  options: WorkspaceOptions,
+  store: ReplicaStore,
+  unopened?: RejoinError,
+): Promise<Workspace> {
+  const { environment = systemEnvironment, parts = importedParts, budgetBytes = Infinity } = options
+  const name = nameOf(options)
+  const urls = (options.relays ?? []).map((relay) => syncUrl(relay, options.id))
   const log = await openDeviceLog(store, environment, whole)
   const scope = options.sync ?? (log.durable ? 'all' : 'opened')
 
   const events = createEvents()
   const { report } = events
-  const documents = createDocuments({ make, left: ({ where }) => team.closed(where), report })
+  const documents = createDocuments({ make, left, report })
   const standing = createStanding({
     environment,
     scope,
@@ -106,20 +136,39 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   })
   let rest: Promise<WholeLog> | undefined
   let compacting: Compacting | undefined
+  /** Loaded with the connection. */
+  let evicting: Evicting | undefined
   let closed = false
   let closing: Promise<void> | undefined
 
-  for (const { ref, unacknowledged, deleted, untold } of await log.documents()) {
+  for (const held of await log.documents()) {
+    const { ref, unacknowledged, deleted, untold } = held
     if (deleted) standing.forget(ref.document, untold)
     else standing.count(ref.document, unacknowledged)
+    standing.keep(ref.document, keptOf(held))
   }
   standing.show()
 
   const link = createLink({
     environment,
     async load() {
-      const [{ createLeading, createRelaying }, complete] = await Promise.all([loaded(parts.relaying()), whole()])
+      const [{ createEvicting, createLeading, createRelaying }, complete] = await Promise.all([
+        loaded(parts.relaying()),
+        whole(),
+      ])
       team.equip(createLeading)
+      evicting = createEvicting({
+        log: complete,
+        environment,
+        budgetBytes,
+        leads: () => log.durable && team.role === 'leading',
+        isSynced: () => status.get().connection === 'synced',
+        isOpen: (id) => team.documents().some(({ document }) => document === id),
+        left: (held) => hearing.changed([held]),
+        report,
+      })
+      for (const { where } of documents.all()) evicting.used(where.document)
+      if (closed) evicting.close()
       return createRelaying({
         urls,
         dial: options.dial,
@@ -173,6 +222,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
 
   /** The log has news of this document: it may want to be folded. What cannot be loaded is told where it is missed. */
   function touched(id: DocumentId): void {
+    evicting?.touch(id)
     if (compacting !== undefined) compacting.touch(id)
     else
       whole().then(
@@ -193,10 +243,24 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     if (urls.length > 0) team.join()
   }
 
+  status.subscribe(({ connection, trouble }) => {
+    if (trouble?.code === 'storage-full') makeRoom()
+    else if (connection === 'synced') evicting?.look()
+  })
+
+  function makeRoom(): void {
+    if (team.role === 'following') team.tell({ type: 'full' })
+    else evicting?.full()
+  }
+
+  function left({ where }: OpenDocument): void {
+    team.closed(where)
+    evicting?.used(where.document)
+  }
+
   function damaged(id: DocumentId, rows: number): void {
     report(new RejoinError('corrupt', `${rows} rows of ${JSON.stringify(id)} were damaged on this device`))
-    link.conversation?.repair(id)
-    team.tell({ type: 'repair', document: id })
+    askFor(id)
   }
 
   /** What other tabs have told meanwhile was not heard. */
@@ -221,6 +285,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   /** What another tab took out of the log is fetched by whoever is connected. */
   function fromTab(news: TabNews | TabRequest): void {
     if (news.type === 'rescue') return void documents.get(news.document)?.rescue()
+    if (news.type === 'full') return evicting?.full()
     if (news.type === 'repair' || news.type === 'forked') link.conversation?.repair(news.document)
     if (news.type !== 'repair') hearing.fromTab(news)
   }
@@ -235,14 +300,12 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       stored(stored, n, count, bytes) {
         team.stored(stored, n, count, bytes)
         if (team.role !== 'following') touched(stored)
+        evicting?.used(stored)
         standing.count(stored, document.status.get().unacknowledged)
         standing.show()
       },
       stuck: (document) => team.stuck(document),
-      lacking(document) {
-        link.conversation?.repair(document)
-        team.tell({ type: 'repair', document })
-      },
+      lacking: askFor,
       buried(branches) {
         for (const branch of branches) events.emit('deleted', { document: id, branch: toBranch(branch) })
       },
@@ -259,6 +322,9 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     })
     document.whenLoaded.then(() => {
       standing.know(id)
+      const { kept, pinned } = document.status.get()
+      standing.keep(id, { at: kept, pinned })
+      evicting?.used(id)
       if (standing.caughtUp) void document.fetched()
       team.opened(document.where)
       standing.show()
@@ -271,6 +337,21 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       report(problem)
       standing.show()
     }
+  }
+
+  async function pin(id: DocumentId, pinned: boolean): Promise<void> {
+    checkDocumentId(id)
+    const held = await (await whole()).pin(id, pinned)
+    hearing.changed([held])
+    // Another tab may be the one that is connected.
+    if (pinned) askFor(id)
+    else if (!team.documents().some(({ document }) => document === id)) link.conversation?.close(held.ref)
+  }
+
+  /** What is not here is fetched by whoever is connected. */
+  function askFor(id: DocumentId): void {
+    link.conversation?.repair(id)
+    team.tell({ type: 'repair', document: id })
   }
 
   /** Waits until what was typed last is acknowledged, as nothing here keeps it: not without a relay, and not for long. */
@@ -289,6 +370,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     closing ??= (async () => {
       closed = true
       compacting?.close()
+      evicting?.close()
       await documents.close()
       if (!log.durable) await delivered()
       team.close()
@@ -304,6 +386,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     id: options.id,
     status,
     documents: standing.documents,
+    kept: standing.kept,
     open(id, how = {}) {
       if (closed) throw new RejoinError('closed', 'the workspace is closed')
       return documents.open(id, how)
@@ -315,6 +398,8 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
       await documents.get(id)?.flush()
       return (await whole()).export(id)
     },
+    pin: (id) => pin(id, true),
+    unpin: (id) => pin(id, false),
     branches: async () => (await log.branches()).map(toBranch),
     async delete(id) {
       if (closed) throw new RejoinError('closed', 'the workspace is closed')

@@ -82,7 +82,6 @@ export function createWriting(options: WritingOptions): Writing {
   let typed = 0
   let stored = 0
   let relayed = 0
-  let numbers = 0
   let tries = 0
   /** Something among what waits was to be stored before. */
   let late = false
@@ -115,7 +114,7 @@ export function createWriting(options: WritingOptions): Writing {
     waiting = []
     late = false
     try {
-      const n = ++numbers
+      const n = log.nextEdit(where().document)
       const bytes = mergeUpdates(held.map((each) => each.bytes))
       const loose = held.length > 1
       const branches = await log.append([{ where: where(), n, bytes, count, late: isLate, loose }])

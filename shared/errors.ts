@@ -154,6 +154,12 @@ const CODES = {
     close: 1000,
     remedy: "a part of the app's code did not arrive: it is tried again, and a page that is loaded anew has it",
   },
+  'not-here': {
+    number: 27,
+    final: false,
+    close: 1000,
+    remedy: 'it left this device to make room: open it while a relay is reached, and it comes back',
+  },
 } as const satisfies Record<string, Code>
 
 export type ErrorCode = keyof typeof CODES

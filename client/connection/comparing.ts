@@ -9,9 +9,10 @@ import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
 import type { Compared } from '../../shared/sync/action.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Catalog, Vector } from '../../shared/wire/messages.ts'
+import type { HeldDocument } from '../replica/update-log.ts'
 import { createDigesting } from './digesting.ts'
 import { refOf, type Talk } from './host.ts'
-import { unlessFull } from './progress.ts'
+import { unlessBroken, unlessFull } from './progress.ts'
 import type { Sending } from './sending.ts'
 
 export interface Comparing {
@@ -19,6 +20,8 @@ export interface Comparing {
   begin(): Promise<void>
   /** Asks for a document; in scope `opened` also for what is missing here, by fingerprint where there is something. */
   open(where: DocumentRef): Promise<void>
+  /** The session has compared this document: tells of it, and that it is whole again if it had left. */
+  fetched(document: DocumentId): Promise<void>
   /** Tier 3 for all that a catalog shows to be different, and for what only this replica has. */
   compare(catalog: Catalog): Promise<void>
   /** Takes a message of the digest session; with the last one, tier 3 for all that differs. */
@@ -35,6 +38,8 @@ export function createComparing(talk: Talk, sending: Sending): Comparing {
   const { log, host, scope, session, offers, progress, put, perform, ask, differ } = talk
   const digesting = createDigesting(log, talk.environment)
   const repairs = new Set<DocumentId>()
+  /** Documents that left this device, and are wanted here again. */
+  const coming = new Set<DocumentId>()
   /** Documents that the relay's catalog names. */
   const remote = new Set<DocumentId>()
   let caughtUp = false
@@ -45,28 +50,52 @@ export function createComparing(talk: Talk, sending: Sending): Comparing {
       opened.add(where.document)
       await open(where)
     }
-    if (scope === 'opened') await offerClosed(opened)
+    for (const held of await log.documents()) if (!opened.has(held.ref.document)) await beginClosed(held)
     for (const document of repairs) await repair(document)
   }
 
-  /** What is not open here is not followed; but what of it was never acknowledged is still to be sent. */
-  async function offerClosed(opened: ReadonlySet<DocumentId>): Promise<void> {
-    for (const { ref, vector, unacknowledged, waits } of await log.documents()) {
-      if ((unacknowledged > 0 || waits) && vector.size > 0 && !opened.has(ref.document)) differ([await ask(ref)])
-    }
+  /**
+   * In scope `opened` what is not open here is not followed, unless it is pinned; but what of it was never acknowledged is still
+   * to be sent. What is to come back to this device comes in any case.
+   */
+  async function beginClosed(held: HeldDocument): Promise<void> {
+    const { ref, vector, unacknowledged, waits, pinned, away } = held
+    if (scope === 'opened' && pinned) await open(ref)
+    else if (away === 'wanted') await bringBack(held)
+    else if (scope === 'opened' && (unacknowledged > 0 || waits) && vector.size > 0) differ([await ask(ref)])
   }
 
   async function open(where: DocumentRef): Promise<void> {
     if (progress.welcome === undefined) return
     const ref = refOf(where)
-    const vector = scope === 'all' ? undefined : ((await log.held(where.document))?.vector ?? new Map())
+    const held = await log.held(where.document)
+    const isComing = held?.away === 'wanted'
+    const vector = isComing || scope === 'all' ? undefined : (held?.vector ?? new Map())
     put({
       type: 'open',
       ...ref,
       fingerprint: vector && vector.size > 0 ? documentVersion(ref.epoch, vector) : undefined,
     })
     host.entered(where.document)
-    if (vector?.size === 0) differ([{ ref, vector }])
+    if (isComing) await bringBack(held)
+    else if (vector?.size === 0) differ([{ ref, vector }])
+  }
+
+  /** It left this device, and is wanted again. */
+  async function bringBack(held: HeldDocument): Promise<void> {
+    coming.add(held.ref.document)
+    host.changed([held])
+    await talk.differAgain(held.ref)
+  }
+
+  /** The document was compared with the relay. */
+  async function fetched(document: DocumentId): Promise<void> {
+    const held = coming.has(document) ? await unlessBroken(log.home(document, progress.relay)) : undefined
+    if (held !== undefined) {
+      coming.delete(document)
+      host.changed([held])
+    }
+    host.fetched(document)
   }
 
   async function compare(catalog: Catalog): Promise<void> {
@@ -76,6 +105,7 @@ export function createComparing(talk: Talk, sending: Sending): Comparing {
     for (const entry of catalog.documents) {
       remote.add(entry.document)
       const held = local.get(entry.document)
+      if (held?.away === 'left') continue
       const vector = held?.vector ?? new Map()
       const differs = documentVersion(held?.ref.epoch ?? FIRST_EPOCH, vector) !== entry.fingerprint
       if (differs) differing.push(await ask(held?.ref ?? entry))
@@ -111,6 +141,7 @@ export function createComparing(talk: Talk, sending: Sending): Comparing {
     if (equal.length > 0) await settleHeld(equal)
     const asked: Compared[] = []
     for (const document of differing) {
+      if (digesting.left.has(document)) continue
       // What is not known here is asked for as if it were new; the answer says in which epoch it is.
       const unknown = { document, epoch: FIRST_EPOCH, gc: true }
       const ref = local.get(document)
@@ -131,7 +162,7 @@ export function createComparing(talk: Talk, sending: Sending): Comparing {
     if (held?.waits) await settleHeld([{ where: message, vector: message.vector }])
     if (message.reply) put({ type: 'vector', ...refOf(message), vector, reply: false })
     else if (covers(vector, message.vector) && conflicts(vector, message.vector).length === 0)
-      host.fetched(message.document)
+      await fetched(message.document)
     else await talk.differAgain(message)
   }
 
@@ -153,6 +184,8 @@ export function createComparing(talk: Talk, sending: Sending): Comparing {
     const held = await log.held(document)
     if (progress.welcome === undefined) repairs.add(document)
     if (held === undefined || progress.welcome === undefined) return
+    if (scope === 'opened' && held.pinned) return open(held.ref)
+    if (held.away === 'wanted') return bringBack(held)
     host.changed([held])
     await talk.differAgain(held.ref)
   }
@@ -165,5 +198,5 @@ export function createComparing(talk: Talk, sending: Sending): Comparing {
     host.fetched(undefined)
   }
 
-  return { begin, open, compare, digest, serve, repair, reached }
+  return { begin, open, fetched, compare, digest, serve, repair, reached }
 }

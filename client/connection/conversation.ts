@@ -155,6 +155,8 @@ export function createConversation(options: ConversationOptions): Conversation {
 
   async function differAgain(where: DocumentRef): Promise<void> {
     const { document } = where
+    // It left this device: what comes is not taken.
+    if ((await log.held(document))?.away === 'left') return
     // What is on its way answers what was told before: what is told now is told when that is over.
     if (isComparing(document)) return void again.add(document)
     const round = (rounds.get(document) ?? 0) + 1
@@ -204,7 +206,7 @@ export function createConversation(options: ConversationOptions): Conversation {
         await serve(action.vector)
         return progress.sending ? sending.send() : undefined
       case 'fetched':
-        return host.fetched(action.document)
+        return comparing.fetched(action.document)
       case 'settled':
         return settled(action.place)
       case 'refused':
@@ -245,6 +247,12 @@ export function createConversation(options: ConversationOptions): Conversation {
     comparing.reached()
   }
 
+  /** Nobody has it open: what is pinned is followed all the same. */
+  async function leave(where: DocumentRef): Promise<void> {
+    const isFollowed = scope === 'opened' && (await log.held(where.document))?.pinned
+    if (progress.welcome !== undefined && !isFollowed) frames.put({ type: 'close', ...refOf(where) })
+  }
+
   function finish(action: Extract<Action, { do: 'end' }>): void {
     frames.flush()
     stop()
@@ -281,9 +289,7 @@ export function createConversation(options: ConversationOptions): Conversation {
       receiving.tick()
     },
     open: (where) => later(() => comparing.open(where)),
-    close(where) {
-      if (progress.welcome !== undefined) frames.put({ type: 'close', ...refOf(where) })
-    },
+    close: (where) => later(() => leave(where)),
     awareness(where, bytes) {
       if (progress.welcome !== undefined) frames.put({ type: 'awareness', ...refOf(where), bytes })
     },

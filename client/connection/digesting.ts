@@ -10,6 +10,7 @@ import {
 import { createInitiator } from '../../shared/digest/reconcile.ts'
 import { documentVersion } from '../../shared/digest/version.ts'
 import type { Environment } from '../../shared/environment.ts'
+import type { DocumentId } from '../../shared/ids.ts'
 import type { HeldDocument, UpdateLog } from '../replica/update-log.ts'
 
 export interface Digesting {
@@ -17,12 +18,18 @@ export interface Digesting {
   receive(bytes: Uint8Array): Promise<DigestAnswer>
   /** Documents as they were compared. */
   readonly compared: readonly HeldDocument[]
+  /** Documents that left this device: they differ, and are not asked for. */
+  readonly left: ReadonlySet<DocumentId>
 }
 
 export function createDigesting(log: Pick<UpdateLog, 'documents'>, environment: Environment): Digesting {
   let conversation: DigestConversation | undefined
   let compared: readonly HeldDocument[] = []
+  let left: ReadonlySet<DocumentId> = new Set()
   return {
+    get left() {
+      return left
+    },
     get compared() {
       return compared
     },
@@ -33,7 +40,9 @@ export function createDigesting(log: Pick<UpdateLog, 'documents'>, environment: 
   }
 
   async function begin(): Promise<DigestConversation> {
-    compared = await log.documents()
+    const all = await log.documents()
+    compared = all.filter(({ away }) => away !== 'left')
+    left = new Set(all.filter(({ away }) => away === 'left').map(({ ref }) => ref.document))
     const elements = compared.map(({ ref, vector }) => ({
       id: ref.document,
       fingerprint: documentVersion(ref.epoch, vector),

@@ -114,12 +114,14 @@ const APART: WorkspaceStatus & DocumentStatus = {
   receipt: 'memory',
   storage: 'memory',
   lastSyncedAt: 0,
+  kept: 'device',
+  pinned: false,
 }
 
 /** Where a document stands, or the workspace without one; offline until it is open. */
 export function useSyncStatus(handle: DocumentHandle): DocumentStatus
 export function useSyncStatus(handle?: undefined): WorkspaceStatus
-export function useSyncStatus(handle?: DocumentHandle): WorkspaceStatus | DocumentStatus
+export function useSyncStatus(handle: DocumentHandle | undefined): WorkspaceStatus | DocumentStatus
 export function useSyncStatus(handle?: DocumentHandle): WorkspaceStatus | DocumentStatus {
   const workspace = useWorkspace()
   const status = (handle ?? workspace)?.status

@@ -31,7 +31,7 @@ export async function adopt(
   const isGivenUp = waits + edits.length > 0
   const fresh = begin(row, ref, isGivenUp)
   transaction.put('documents', [ref.document], fresh)
-  const empty = pieces.length + records.length + edits.length === 0
+  const empty = pieces.length + records.length + edits.length === 0 && row.away === undefined
   if (!isGivenUp) return { row: fresh, empty }
   const rest = [
     ...inOrder(records).filter((each) => isSoundRow(row, each)),

@@ -11,7 +11,7 @@ import { createFence, type Fence } from './fence.ts'
 import { load, NOTHING_SEEN } from './loading.ts'
 import type { DeviceLog, Edit, LoadedDocument, Seen } from './log-types.ts'
 import { isAcknowledged, readOutstanding } from './outstanding.ts'
-import { alive, newDocument, readDocuments, readHeld, readSelf, refOf } from './rows.ts'
+import { newDocument, readDocuments, readHeld, readSelf, refOf, wanted } from './rows.ts'
 import { type Bad, toEdit } from './soundness.ts'
 import type { BranchRow, DocumentRow, ReplicaRow, ReplicaStore, WriteTransaction } from './store.ts'
 
@@ -44,6 +44,8 @@ export async function openDeviceLog(
   const self = (await store.read(['meta'], readSelf)) ?? (await store.write(['meta'], begin))
   const fence = createFence(store, tab)
   const loose = new Set<DocumentId>()
+  /** The newest numbers of this tab's edits. */
+  const numbers = new Map<DocumentId, number>()
   const pause = (): Promise<void> => new Promise((resolve) => void environment.setTimer(resolve, 0))
 
   /** The first time ever; another tab may be at it too. */
@@ -64,6 +66,12 @@ export async function openDeviceLog(
     })
     if (ref.epoch < where.epoch) throw new RejoinError('wrong-epoch', `${where.document} is in epoch ${ref.epoch}`)
     return ref
+  }
+
+  function nextEdit(document: DocumentId): number {
+    const next = 1 + (numbers.get(document) ?? 0)
+    numbers.set(document, next)
+    return next
   }
 
   async function loadSound(document: DocumentId, seen: Seen): Promise<LoadedDocument> {
@@ -98,6 +106,7 @@ export async function openDeviceLog(
     documents: () => store.read(['documents', 'edits'], readDocuments),
     load: (document, seen) => loadSound(document, seen ?? NOTHING_SEEN),
     held: (document) => store.read(['documents', 'edits'], (transaction) => readHeld(transaction, document)),
+    nextEdit,
     append,
     branches: () =>
       store.read(['branches'], async (transaction) =>
@@ -127,6 +136,6 @@ export function putEdit(
 
 /** The document is opened or written: it is there, again maybe. */
 function known(transaction: WriteTransaction, where: DocumentRef, row: DocumentRow | undefined): void {
-  if (row === undefined) transaction.put('documents', [where.document], newDocument(where))
-  else if (row.deleted) transaction.put('documents', [where.document], alive(row))
+  const now = wanted(row ?? newDocument(where))
+  if (now !== row) transaction.put('documents', [where.document], now)
 }

@@ -7,10 +7,12 @@ import { type DocumentRef, seal } from '../../shared/update/record.ts'
 import { splitUpdate } from '../../shared/update/split.ts'
 import { cutAtGround } from './ground.ts'
 import type { Unsent } from './log-types.ts'
-import { putRecord, rowsOf } from './record-rows.ts'
-import { alive, readSelf, refOf, vectorOf } from './rows.ts'
+import type { Mover } from './moving.ts'
+import { leaveOrigin, putRecord, rowsOf } from './record-rows.ts'
+import { sealedSeq } from './room.ts'
+import { readSelf, refOf, vectorOf, wanted } from './rows.ts'
 import { editChecksum, isSoundEdit, toEdit } from './soundness.ts'
-import type { EditRange, Row, Waiting, WriteTransaction } from './store.ts'
+import type { DocumentRow, EditRange, ReplicaRow, Row, Waiting, WriteTransaction } from './store.ts'
 
 /** Bytes of one record: well below what every relay accepts. Only what cannot be cut is larger. */
 export const RECORD_BYTES_TARGET = 512 * 1024
@@ -19,12 +21,16 @@ export const RECORD_BYTES_TARGET = 512 * 1024
  * Seals all edits of a document; they must be sound. They are joined first and then cut, as edits of one tab may build on those
  * of another, whichever comes first by key.
  */
-export async function sealEdits(transaction: WriteTransaction, document: DocumentId, tab: string): Promise<Waiting[]> {
-  const self = await readSelf(transaction)
+export async function sealEdits(
+  transaction: WriteTransaction,
+  document: DocumentId,
+  { tab, environment }: Mover,
+): Promise<Waiting[]> {
   const row = await transaction.get('documents', [document])
   const edits = await transaction.range('edits', [document])
   if (row === undefined || edits.length === 0) return []
   const vector = vectorOf(row)
+  const self = await namer(transaction, row, environment)
   const { origin } = self
   const ranges = rangesOf(edits)
   const joined = joinEdits(edits)
@@ -39,7 +45,7 @@ export async function sealEdits(transaction: WriteTransaction, document: Documen
   })
   for (const { key } of edits) transaction.delete('edits', key)
   const waiting = [...row.waiting, ...sealed]
-  transaction.put('documents', [document], { ...alive(row), vector: rowsOf(vector), waiting })
+  transaction.put('documents', [document], { ...wanted(row), vector: rowsOf(vector), waiting })
   transaction.put('meta', ['replica'], { ...self, head: self.head + sealed.length })
   return sealed
 }
@@ -61,6 +67,13 @@ export async function tightenEdits(transaction: WriteTransaction, document: Docu
     const bytes = joinEdits([each])
     transaction.put('edits', each.key, { ...edit, bytes, checksum: editChecksum(row, bytes) })
   }
+}
+
+/** Dots of what left this device, and is not all back, are not given again (P8): then this replica goes on under another origin. */
+async function namer(transaction: WriteTransaction, row: DocumentRow, environment: Environment): Promise<ReplicaRow> {
+  const self = await readSelf(transaction)
+  const isTaken = sealedSeq(row, self.origin) > headOf(vectorOf(row), self.origin).seq
+  return isTaken ? leaveOrigin(transaction, environment) : self
 }
 
 /** What of the edits is submitted next; `undefined` where they are too much for one update and are to be cut first. */

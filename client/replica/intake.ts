@@ -12,6 +12,7 @@ import type { HeldDocument, Incoming, PeerNote, Taken } from './log-types.ts'
 import { writePeer } from './peers.ts'
 import { coveredBy, inflateAll, readPieces } from './pieces.ts'
 import { rowsOf } from './record-rows.ts'
+import { sealedSeq } from './room.ts'
 import { alive, readHeld, readSelf, refOf } from './rows.ts'
 import type { Bad } from './soundness.ts'
 import type { WriteTransaction } from './store.ts'
@@ -117,6 +118,8 @@ async function takeAck(work: Work, ack: Ack): Promise<void> {
   const chain = await knownAt(work, entered, ack.origin, ack.seq)
   // A receipt needs an equal chain: otherwise the relay holds something else under this name, or something gone here.
   if (chain === ack.chain) return settle(entered, ack.origin, ack.seq)
+  // Nor does what left this device.
+  if (held.seq < ack.seq && ack.seq <= sealedSeq(entered.row, ack.origin)) return
   // What was folded waits for nothing.
   if (chain === undefined && ack.seq <= (await coveredSeq(work, entered, ack.origin))) return
   // Under an origin that this replica has left, what is beyond its log is another's, or of a branch: it is fetched.

@@ -33,6 +33,12 @@ export interface HeldDocument {
   deleted?: boolean
   /** No relay is known to have heard of its epoch: its tombstone is to be sent. */
   untold?: boolean
+  /** It stays here, whatever the room. */
+  pinned?: boolean
+  /** It left to make room. `left`: nothing of it is here, or taken; `wanted`: it was asked for since, and is not whole yet. */
+  away?: 'left' | 'wanted'
+  /** When it was last opened or written here; absent: never. */
+  usedAt?: number
 }
 
 /** How much of a document a Y.Doc has been given. */
@@ -187,6 +193,8 @@ export interface DeviceLog {
   /** The document, or what of it is not `seen` yet. Damaged records are taken out, so that they are fetched again. */
   load(document: DocumentId, seen?: Seen): Promise<LoadedDocument>
   held(document: DocumentId): Promise<HeldDocument | undefined>
+  /** The next number of this tab's edits of a document: given once, though the document is closed and opened again. */
+  nextEdit(document: DocumentId): number
   /**
    * Resolves when the edits are as durable as the store is. Edits of an epoch that is no more become a branch of code `deleted`,
    * or join it; returns these.
@@ -243,8 +251,21 @@ export interface UpdateLog extends DeviceLog {
    * `pause` between them. Returns whether anything was folded; not if the document's checkpoint was changed meanwhile.
    */
   compact(document: DocumentId, pause?: () => Promise<void>): Promise<boolean>
-  /** All that is here of a document, as one update. */
+  /** All that is here of a document, as one update. Raises `not-here` for one that left, and is not whole again. */
   export(document: DocumentId): Promise<Uint8Array>
+  /** Pins a document to this device, or no longer; makes it known, and wanted where it left. */
+  pin(document: DocumentId, pinned: boolean): Promise<HeldDocument>
+  /** These were opened or written: what was used last leaves last. */
+  used(documents: Iterable<DocumentId>): Promise<void>
+  /** Bytes that a document takes up, without what surrounds its rows. */
+  size(document: DocumentId): Promise<number>
+  /**
+   * A document leaves this device to make room: what is told of it from then on claims nothing. Only what relays have acknowledged
+   * entirely, and what is not pinned; `undefined`: it stays. `freed`: the bytes that it took up.
+   */
+  evict(document: DocumentId): Promise<{ held: HeldDocument; freed: number } | undefined>
+  /** What left and was wanted was compared with this relay: it is whole where all is here that was. Returns it where that is news. */
+  home(document: DocumentId, relay: ReplicaId): Promise<HeldDocument | undefined>
   /** Deletes a document here and everywhere: its next epoch begins, in which nothing is there. Edits that nobody has are gone too. */
   delete(document: DocumentId): Promise<DocumentRef>
   /**

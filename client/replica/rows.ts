@@ -23,6 +23,9 @@ export const toHeld = (row: DocumentRow, edits: number): HeldDocument => ({
   ...(row.waiting.length > 0 ? { waits: true } : undefined),
   ...(row.deleted && edits === 0 ? { deleted: true } : undefined),
   ...(row.untold ? { untold: true } : undefined),
+  ...(row.pinned ? { pinned: true } : undefined),
+  ...(row.away ? { away: row.away.wanted ? ('wanted' as const) : ('left' as const) } : undefined),
+  ...(row.usedAt === undefined ? undefined : { usedAt: row.usedAt }),
 })
 
 export async function readHeld(transaction: ReadTransaction, document: DocumentId): Promise<HeldDocument | undefined> {
@@ -61,4 +64,10 @@ export function toRecord(key: Key, { kind, bytes, checksum, chain }: RecordRow):
 export function alive(row: DocumentRow): DocumentRow {
   const { deleted: _, ...rest } = row
   return rest
+}
+
+/** The row of a document that is opened, written or pinned: deleted or not, it is there, and it is to come back if it left. */
+export function wanted(row: DocumentRow): DocumentRow {
+  const here = row.deleted ? alive(row) : row
+  return here.away === undefined || here.away.wanted ? here : { ...here, away: { ...here.away, wanted: true } }
 }

@@ -42,6 +42,22 @@ export interface DocumentRow extends DocumentRef {
   deleted?: true
   /** No relay is known to have heard of its epoch. */
   untold?: true
+  /** It stays on this device, whatever the room. */
+  pinned?: true
+  /** When it was last opened or written here, in milliseconds since 1970, to the minute; absent: never. */
+  usedAt?: number
+  /** It left this device to make room, and is not wholly here again. */
+  away?: Away
+}
+
+/** A document that left this device: relays have it. */
+export interface Away {
+  /** What was held of it: no claim, but what has to be here again before it is whole. */
+  vector: DocumentRow['vector']
+  /** Where relays' logs had been read up to: what they brought of it since then was not taken. */
+  places: readonly Pick<PeerRow, 'replica' | 'round' | 'place'>[]
+  /** It was opened, written or pinned since: it is fetched. Until then nothing of it is taken. */
+  wanted?: true
 }
 
 /** A sealed record that waits for a relay, and the edits that it holds, all or a part of each. */

@@ -16,6 +16,7 @@ import { type Foldable, floats, grounded, NO_GROUND, raiseByGrounding, readFolda
 import type { Incoming } from './log-types.ts'
 import { inflateAll, readPieces } from './pieces.ts'
 import { rowsOf } from './record-rows.ts'
+import { sealedSeq } from './room.ts'
 import { refOf, toRecord } from './rows.ts'
 import type { CheckpointRow, Grounding, PartialRow, PieceRange } from './store.ts'
 import type { Told } from './telling.ts'
@@ -136,7 +137,8 @@ async function complete(work: Work, entered: Entered, set: Complete): Promise<vo
   await note(work, entered, set)
   // Nothing is here of what was sealed under it before: whoever has that seals on, if it is a copy.
   const { origin } = work.self
-  if (headOf(vector, origin).seq > headOf(entered.vector, origin).seq) work.self.origin = randomId(work.environment)
+  const sealed = sealedSeq({ vector: rowsOf(entered.vector), away: entered.row.away }, origin)
+  if (headOf(vector, origin).seq > sealed) work.self.origin = randomId(work.environment)
   fold(work, entered, set, checkpoint, foldable)
 }
 
@@ -151,7 +153,10 @@ async function compareJoints(
   checkpoint: CheckpointRow | undefined,
 ): Promise<{ forks: OriginId[]; isComparable: boolean }> {
   const own = new Set([work.self.origin, ...row.waiting.map(({ origin }) => origin)])
-  const isOurs = (origin: OriginId): boolean => own.has(origin) && headOf(vector, origin).seq > 0
+  // What left this device was sealed here as well.
+  const isNews = (origin: OriginId): boolean =>
+    headOf(theirs, origin).seq > sealedSeq({ vector: [], away: row.away }, origin)
+  const isOurs = (origin: OriginId): boolean => own.has(origin) && headOf(vector, origin).seq > 0 && isNews(origin)
   const { joints, gaps } = jointsOf(vector, theirs, piece.base ?? new Map())
   const forks = gaps.filter(isOurs)
   let isComparable = forks.length === gaps.length

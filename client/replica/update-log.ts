@@ -8,7 +8,7 @@
  * names the record.
  */
 import type { Environment } from '../../shared/environment.ts'
-import { isNoUpdate } from '../../shared/errors.ts'
+import { isNoUpdate, RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
@@ -27,6 +27,7 @@ import type { Mover } from './moving.ts'
 import { readLacking, readOutbox } from './outbox.ts'
 import { createRounds, nextPeer, readResumable, writePeer } from './peers.ts'
 import { ALL_WRITTEN } from './record-rows.ts'
+import { evict, home, pin, sizeOf, used } from './room.ts'
 import { newDocument, readHeld, readSelf, refOf } from './rows.ts'
 import { type Bad, isSoundEdit } from './soundness.ts'
 import type { BranchRow, DocumentRow, PartialRow, ReplicaStore, WriteTransaction } from './store.ts'
@@ -204,7 +205,7 @@ export function completeLog(
       const sealed = await mending(document, async (transaction, found) => {
         await fence.check(transaction)
         found(await takeOutDamaged(transaction, document, [], mover))
-        return sealEdits(transaction, document, tab)
+        return sealEdits(transaction, document, mover)
       })
       if (sealed.length > 0) refusals.delete(document)
       return sealed
@@ -247,7 +248,24 @@ export function completeLog(
       }
       return compact({ store, environment, mendAll, pause: pauseBetween ?? pause, check: fence.check }, document)
     },
-    export: async (document) => joinUpdates((await device.load(document)).updates),
+    async export(document) {
+      const { updates, away } = await device.load(document)
+      if (away !== undefined) throw new RejoinError('not-here', `${JSON.stringify(document)} is not wholly here`)
+      return joinUpdates(updates)
+    },
+    pin: (document, pinned) => store.write(['documents', 'edits'], (transaction) => pin(transaction, document, pinned)),
+    used: (documents) => store.write(['documents'], (transaction) => used(transaction, documents, environment.now())),
+    size: (document) => store.read(['records', 'pieces', 'edits'], (transaction) => sizeOf(transaction, document)),
+    evict: (document) =>
+      store.write(ALL_WRITTEN, async (transaction) => {
+        await fence.check(transaction)
+        return evict(transaction, document)
+      }),
+    home: (document, relay) =>
+      store.write(['documents', 'edits', 'peers', 'meta'], async (transaction) => {
+        await fence.check(transaction)
+        return home(transaction, document, relay)
+      }),
     delete: deleteDocument,
     unseal: (document, origin) =>
       mending(document, async (transaction, found) => {

@@ -6,6 +6,7 @@ import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
 import { adopt } from './deletion.ts'
 import type { Taken } from './log-types.ts'
 import { putRecord } from './record-rows.ts'
+import { hasLeft } from './room.ts'
 import { newDocument, refOf, vectorOf } from './rows.ts'
 import type { Bad } from './soundness.ts'
 import type { DocumentRow, ReplicaRow, WriteTransaction } from './store.ts'
@@ -30,7 +31,7 @@ export interface Entered {
 
 /**
  * The document as it is now. A greater epoch is adopted; `undefined` where the one here is greater, and what came is of a
- * document that was deleted.
+ * document that was deleted, and where it left this device.
  */
 export async function enter(work: Work, where: DocumentRef): Promise<Entered | undefined> {
   const entered = work.rows.get(where.document) ?? (await read(work, where))
@@ -41,6 +42,7 @@ export async function enter(work: Work, where: DocumentRef): Promise<Entered | u
     return undefined
   }
   if (where.epoch > entered.row.epoch) await adoptIn(work, entered, where)
+  if (hasLeft(entered.row)) return undefined
   // Who wants deleted content kept wins; see the relay.
   entered.row = { ...entered.row, gc: entered.row.gc && where.gc }
   work.rows.set(where.document, entered)

@@ -36,8 +36,14 @@ export type TabNews =
   /** What the storage refuses: shown, and kept by whoever hears of it until it can be stored. `relay` has it, if any does. */
   | { type: 'unstored'; document: DocumentId; relay: ReplicaId; updates: readonly Uint8Array[] }
 
-/** Something of this document is here no more: the leader fetches it; what nobody else had, whoever has it open gives back. */
-export type TabRequest = { type: 'repair'; document: DocumentId } | { type: 'rescue'; document: DocumentId }
+/** What a tab asks of others. */
+export type TabRequest =
+  /** Something of this document is not here: the leader fetches it. */
+  | { type: 'repair'; document: DocumentId }
+  /** What nobody else had of it is here no more: whoever has it open gives it back. */
+  | { type: 'rescue'; document: DocumentId }
+  /** The store has no room: the leader makes some. */
+  | { type: 'full' }
 
 /** What the leader tells those who follow. */
 export type LeaderNews =

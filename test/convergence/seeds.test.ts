@@ -39,6 +39,39 @@ describe('550 seeds', () => {
   })
 })
 
+/** No device has room for a document that is not open. */
+const ROOMLESS = [
+  ...([
+    'put away',
+    'break',
+    'partition',
+    'half open',
+    'stall',
+    'delay',
+    'one way',
+    'relay crash',
+    'relay commit',
+  ] as const),
+  ...([
+    'tab crash',
+    'browser crash',
+    'tab close',
+    'tab open',
+    'freeze',
+    'sleep',
+    'quota',
+    'abort',
+    'storage closed',
+  ] as const),
+]
+
+test.each([1, 2, 3])('[P2][P4][P8][P10] documents leave full devices and come back, %i relays', async (relays) => {
+  const { failures, injected } = await simulate({ relays, faults: ROOMLESS, seeds: 40, firstSeed: 20_000 })
+  const told = failures.map(({ seed, failure, shrunk }) => `seed ${seed}: ${failure}\n${JSON.stringify(shrunk)}`)
+  expect(told).toEqual([])
+  expect(injected['put away']).toBeGreaterThan(20)
+})
+
 describe('a simulated hour of typing with faults, on one core', () => {
   // As much typing in both: about 160 edits a minute. A machine that does much else reaches a part of what an idle one does:
   // these bounds only catch what has become slow.

@@ -3,7 +3,7 @@
  * and stand for what they say: a place for everything before it being here, a watermark for everything before it being there.
  */
 import type { Tables } from '../../../client/replica/store.ts'
-import { headOf } from '../../../shared/causality/version-vector.ts'
+import { headOf, type VersionVector } from '../../../shared/causality/version-vector.ts'
 import type { DiskWrite } from '../storage/client-disk.ts'
 import type { Dots } from './dots.ts'
 import type { RelayLog, RelayLogs } from './relay-logs.ts'
@@ -22,6 +22,8 @@ export interface ClientLog extends Held {
   /** Dots of records that are there. */
   readonly dots: ReadonlySet<string>
   readonly peers: ReadonlyMap<string, Tables['peers']>
+  /** Documents that left the device to make room, and are not whole again: what was held of them. */
+  readonly away: ReadonlyMap<string, VersionVector>
 }
 
 interface Log extends ClientLog {
@@ -29,6 +31,7 @@ interface Log extends ClientLog {
   readonly records: Map<number, HeldRecord>
   readonly dots: Set<string>
   readonly peers: Map<string, Tables['peers']>
+  readonly away: Map<string, VersionVector>
 }
 
 export interface ClientLogsOptions {
@@ -47,7 +50,7 @@ export function createClientLogs(options: ClientLogsOptions): ClientLogs {
   function of(replica: string): Log {
     let found = logs.get(replica)
     if (found === undefined) {
-      found = { vectors: new Map(), dots: new Set(), records: new Map(), peers: new Map(), head: 0 }
+      found = { vectors: new Map(), dots: new Set(), records: new Map(), peers: new Map(), away: new Map(), head: 0 }
       logs.set(replica, found)
     }
     return found
@@ -71,15 +74,29 @@ export function createClientLogs(options: ClientLogsOptions): ClientLogs {
   }
 
   function takeDocument(replica: string, log: Log, row: Tables['documents'], strict: boolean): void {
-    const before = vectorOf(log, row.document)
-    const after = new Map(row.vector.map(({ origin, seq, chain }) => [origin, { seq, chain }]))
-    if (strict && !allowed.forks && !allowed.regress) {
-      for (const [origin, { seq }] of before) {
-        const now = headOf(after, origin)
-        if (now.seq < seq) fail(`[P4] ${replica} held ${origin}/${seq} of ${row.document} and now ${now.seq}`)
+    const { document } = row
+    const before = vectorOf(log, document)
+    const after = toVector(row.vector)
+    const away = row.away && toVector(row.away.vector)
+    const isStrict = strict && !allowed.forks && !allowed.regress
+    if (isStrict && away !== undefined && !log.away.has(document)) checkLeft(replica, document, before)
+    if (isStrict) {
+      for (const [origin, { seq }] of joined(before, log.away.get(document))) {
+        const now = headOf(joined(after, away), origin)
+        if (now.seq < seq) fail(`[P4] ${replica} held ${origin}/${seq} of ${document} and now ${now.seq}`)
       }
     }
-    log.vectors.set(row.document, after)
+    log.vectors.set(document, new Map(after))
+    if (away === undefined) log.away.delete(document)
+    else log.away.set(document, away)
+  }
+
+  /** What leaves a device is at a relay, all of it. */
+  function checkLeft(replica: string, document: string, held: VersionVector): void {
+    for (const [origin, { seq }] of held) {
+      if (relays.holdDot(document, origin, seq)) continue
+      fail(`[P2] ${origin}/${seq} of ${document} left ${replica}, and no relay has it`)
+    }
   }
 
   function takePeer(replica: string, log: Log, row: Tables['peers']): void {
@@ -108,7 +125,9 @@ export function createClientLogs(options: ClientLogsOptions): ClientLogs {
   function checkPassed(replica: string, log: Log, relay: string, there: RelayLog, offset: number): void {
     if (offset > there.head) return fail(`[P4] the place of ${replica} at ${relay} is beyond its log: ${offset}`)
     const record = there.records.get(offset)
-    if (record === undefined || headOf(vectorOf(log, record.document), record.origin).seq >= record.seq) return
+    // What left is compared with the relay when it is wanted again.
+    if (record === undefined || log.away.has(record.document)) return
+    if (headOf(vectorOf(log, record.document), record.origin).seq >= record.seq) return
     fail(`[P4] ${replica} passed ${dotOf(record)} at ${relay} without it`)
   }
 
@@ -119,16 +138,31 @@ export function createClientLogs(options: ClientLogsOptions): ClientLogs {
     fail(`[P2] ${replica} takes ${dotOf(record)} for acknowledged by ${relay}, which does not have it`)
   }
 
+  /** What is whole again lacks nothing that any place has passed. */
+  function checkHome(replica: string, log: Log, document: string): void {
+    if (allowed.forks || allowed.regress) return
+    for (const { replica: id, place } of log.peers.values()) {
+      const relay = options.relayOf(id)
+      const there = relay === undefined ? undefined : relays.of(relay)
+      if (relay === undefined || there === undefined || there.restored > 0) continue
+      for (let offset = 1; offset <= place.offset; offset++) {
+        if (there.records.get(offset)?.document === document) checkPassed(replica, log, relay, there, offset)
+      }
+    }
+  }
+
   return {
     of,
     committed(replica, writes) {
       const log = of(replica)
+      const away = new Set(log.away.keys())
       for (const write of writes) take(replica, log, write, true)
       for (const { table, key, after } of writes) {
         if (table !== 'peers') continue
         if (after === undefined) log.peers.delete(String(key[0]))
         else takePeer(replica, log, after as Tables['peers'])
       }
+      for (const document of away) if (!log.away.has(document)) checkHome(replica, log, document)
     },
     restored(replica, writes) {
       logs.delete(replica)
@@ -139,6 +173,16 @@ export function createClientLogs(options: ClientLogsOptions): ClientLogs {
       }
     },
   }
+}
+
+const toVector = (rows: Tables['documents']['vector']): VersionVector =>
+  new Map(rows.map(({ origin, seq, chain }) => [origin, { seq, chain }]))
+
+/** The greater head of each origin. */
+function joined(one: VersionVector, other: VersionVector = new Map()): VersionVector {
+  const all = new Map(one)
+  for (const [origin, head] of other) if (head.seq > headOf(all, origin).seq) all.set(origin, head)
+  return all
 }
 
 function takeLogRow(log: Log, offset: number, row: Tables['log'] | undefined): void {

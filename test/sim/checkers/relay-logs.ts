@@ -14,7 +14,9 @@ export interface RelayLogs {
   of(relay: string): RelayLog
   /** Whether some relay holds all of an update. */
   hold(document: string, summary: UpdateSummary): boolean
-  /** Which relays do. */
+  /** Whether some relay holds an origin's records up to this one. */
+  holdDot(document: string, origin: string, seq: number): boolean
+  /** Which relays hold all of an update. */
   holders(document: string, summary: UpdateSummary): string[]
 }
 
@@ -127,6 +129,8 @@ export function createRelayLogs({ dots, updatesAt, fail }: RelayLogsOptions): Re
     },
     holders: (document, summary) =>
       [...logs].flatMap(([relay, log]) => (indexOf(relay, log, document)?.adds(summary) === false ? [relay] : [])),
+    holdDot: (document, origin, seq) =>
+      [...logs.values()].some((log) => headOf(vectorOf(log, document), origin).seq >= seq),
     hold(document, summary) {
       for (const [relay, log] of logs) if (indexOf(relay, log, document)?.adds(summary) === false) return true
       return false

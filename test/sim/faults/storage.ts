@@ -26,6 +26,16 @@ export const STORAGE_FAULTS = {
     world.clock.after(chance.below(10_000), () => openAgain(world, replica))
     return true
   },
+  /** Nobody on a device has a document open for a while, and there is no room for it: it leaves when relays have it. */
+  'put away'(world, chance) {
+    const replica = chance.one(world.replicas)
+    const document = chance.one(world.documents)
+    for (const tab of replica.tabs) world.closeNote(tab, document)
+    world.clock.after(1500 + chance.below(30_000), () => {
+      for (const tab of replica.tabs) world.openNote(replica, tab, document)
+    })
+    return replica.tabs.length > 0
+  },
   /** A backup of a profile is put back. */
   async 'profile restore'(world, chance) {
     const replica = chance.one(world.replicas)

@@ -26,6 +26,7 @@ export async function runSeed(
     mesh: options.mesh,
     documents: settings.documents,
     memoryReplicas: hasMemoryReplica(seed) && settings.replicas > 2 ? 1 : 0,
+    roomless: steps.some(({ kind }) => kind === 'put away'),
     recording: options.recording,
     bend: options.bend,
     trace: options.trace,
@@ -95,11 +96,14 @@ function edit(world: World, step: Step, options: Omit<SimulateOptions, 'seeds'>)
   const replica = chance.one(world.replicas)
   if (replica.tabs.length === 0) return
   const tab = chance.one(replica.tabs)
-  const note = tab.notes.get(chance.one(world.documents))
-  if (note === undefined) return
+  const document = chance.one(world.documents)
+  if (!tab.notes.has(document)) return
   const action = options.actions?.[step.kind]
   const { kind } = step
   tab.process.run(() => {
+    // A frozen tab may close it before it comes to this.
+    const note = tab.notes.get(document)
+    if (note === undefined) return
     if (action !== undefined) action(note.handle, chance)
     else if (isEditKind(kind)) {
       for (let left = 1 + chance.below(BURST_MAX); left > 0; left--) note.editor.edit(kind, chance)

@@ -65,6 +65,12 @@ export interface DiskWrite {
   after: unknown
 }
 
+/** Whether a transaction needs room: one that takes content away makes some. */
+const grows = (writes: readonly DiskWrite[]): boolean =>
+  writes.length > 0 && !writes.some(({ table, after }) => after === undefined && isContent(table))
+
+const isContent = (table: TableName): boolean => table === 'records' || table === 'pieces'
+
 /** The usual time of a transaction, and the rare long one, in milliseconds. */
 const WRITE_MS = 4
 const WRITE_MS_RARE = 400
@@ -166,7 +172,7 @@ export function createClientDisk(options: ClientDiskOptions): ClientDisk {
           const result = await body(observed)
           await commitTime(process)
           check()
-          if (writes.length > 0 && disk.mood === 'full') throw new RejoinError('storage-full', 'the quota is used up')
+          if (disk.mood === 'full' && grows(writes)) throw new RejoinError('storage-full', 'the quota is used up')
           if (disk.mood === 'aborting' && chance.happens(1 / 3)) {
             throw new RejoinError('storage-failed', 'the transaction was aborted')
           }

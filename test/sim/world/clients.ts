@@ -19,6 +19,8 @@ export interface Clients {
   openTab(replica: SimReplica): SimTab
   closeTab(replica: SimReplica, tab: SimTab): void
   killTab(replica: SimReplica, tab: SimTab): void
+  openNote(replica: SimReplica, tab: SimTab, document: string): void
+  closeNote(tab: SimTab, document: string): void
   askSaved(tab: SimTab, note: SimNote, level: 'device' | 'relay'): void
 }
 
@@ -75,6 +77,7 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
         user: replica.name,
         relays,
         token: bend.authenticate && (async () => replica.person),
+        budgetBytes: ground.options.roomless ? 1 : undefined,
         storage: bend.replicaStore ? bend.replicaStore(store) : store,
         environment: process.environment,
         dial,
@@ -106,10 +109,11 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
       ground.note(`fork of ${document}/${origin} at ${replica.name}`)
       if (!checkers.allowed.forks) ground.fail(`[P8] ${replica.name} found ${document}/${origin} forked`)
     })
-    if (tab.process.alive) for (const document of documents) openNote(replica, tab, workspace, document)
+    if (tab.process.alive) for (const document of documents) openNote(replica, tab, document)
   }
 
-  function openNote(replica: SimReplica, { process, notes }: SimTab, workspace: Workspace, document: string): void {
+  function openNote(replica: SimReplica, { process, notes, workspace }: SimTab, document: string): void {
+    if (workspace === undefined || notes.has(document) || !process.alive) return
     const handle = workspace.open(document)
     handle.doc.clientID = bend.clientId?.(chance) ?? 1 + chance.below(2 ** 31)
     const edits: WrittenEdit[] = []
@@ -178,6 +182,13 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
     killTab(replica, tab) {
       leave(replica, tab)
       tab.process.kill()
+    },
+    openNote: (replica, tab, document) => tab.process.run(() => openNote(replica, tab, document)),
+    closeNote({ process, notes }, document) {
+      process.run(() => {
+        notes.get(document)?.handle.close()
+        notes.delete(document)
+      })
     },
     askSaved,
   }

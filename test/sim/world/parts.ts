@@ -1,9 +1,11 @@
 /** The code that a workspace loads later, which is here already: nothing in a world waits for what no seed decides. */
 import type { Parts } from '../../../client/parts.ts'
-import { createLeading, createRelaying } from '../../../client/relaying.ts'
+import { openRecovering } from '../../../client/recovering.ts'
+import { createEvicting, createLeading, createRelaying } from '../../../client/relaying.ts'
 import { completeLog, createCompacting, dropStale, refuseAll } from '../../../client/replica/update-log.ts'
 
 export const PARTS: Parts = {
   log: async () => ({ completeLog, createCompacting, dropStale, refuseAll }),
-  relaying: async () => ({ createLeading, createRelaying }),
+  recovering: async () => ({ openRecovering }),
+  relaying: async () => ({ createEvicting, createLeading, createRelaying }),
 }

@@ -30,6 +30,8 @@ export interface WorldOptions {
   documents: number
   /** Replicas among them that keep nothing on their device. */
   memoryReplicas?: number
+  /** Nothing that is not open, and that relays have, is to stay on a device. */
+  roomless?: boolean
   /** What is typed where somebody types letter by letter. */
   recording?: Recording
   /** Bends the ports of the real code, to plant a bug. */
@@ -104,6 +106,10 @@ export interface World {
   /** Lets it store what is typed and go. */
   closeTab(replica: SimReplica, tab: SimTab): void
   killTab(replica: SimReplica, tab: SimTab): void
+  /** Opens a document in a tab, where it is not open. */
+  openNote(replica: SimReplica, tab: SimTab, document: string): void
+  /** Closes a document in a tab. */
+  closeNote(tab: SimTab, document: string): void
   startRelay(relay: SimRelay): void
   stopRelay(relay: SimRelay): void
   killRelay(relay: SimRelay): void

@@ -124,6 +124,8 @@ export function createWorld(options: WorldOptions): World {
     openTab: clients.openTab,
     closeTab: clients.closeTab,
     killTab: clients.killTab,
+    openNote: clients.openNote,
+    closeNote: clients.closeNote,
     startRelay: relays.start,
     stopRelay: relays.stop,
     killRelay: (relay) => relay.process?.kill(),

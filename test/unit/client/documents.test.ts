@@ -5,6 +5,19 @@ import { createOwnStore, dump } from '../../support/stores.ts'
 import { startRelay, until } from '../server/support.ts'
 import { allRead, isSynced, noise, readAtRelay, readInStore, startClient, toNote } from './support.ts'
 
+test('[P2] an edit of a document that was closed and opened again takes the place of none before it', async () => {
+  const store = createOwnStore()
+  const { workspace } = await startClient(undefined, { storage: store })
+  for (const word of ['one ', 'two ', 'three ']) {
+    const note = toNote(workspace.open('note'))
+    await note.whenLoaded
+    note.type(word)
+    await note.saved('device')
+    note.close()
+  }
+  expect(await readInStore(store)).toBe('one two three ')
+})
+
 describe('many documents', () => {
   test('[P11] share one socket', async () => {
     const relay = await startRelay()

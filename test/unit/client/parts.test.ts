@@ -17,6 +17,7 @@ function createParts() {
   const parts: Parts = {
     log: () => unlessGone(importedParts.log),
     relaying: () => unlessGone(importedParts.relaying),
+    recovering: importedParts.recovering,
   }
   return { gate, parts }
 }

@@ -10,6 +10,8 @@ const NOTE: DocumentStatus = {
   receipt: 'relay',
   storage: 'ok',
   lastSyncedAt: 1,
+  kept: 'device',
+  pinned: false,
 }
 const OFFLINE: WorkspaceStatus = { ...WORKSPACE, connection: 'offline' }
 

@@ -69,6 +69,11 @@ export const CLIENT_BUGS: Readonly<Record<string, PlantedBug>> = {
         ),
     },
   },
+  'room at any price': {
+    what: 'a client without room lets a document leave of which no relay has everything',
+    faults: NETWORK,
+    bend: { replicaStore: leavesTooSoon },
+  },
   'client id reused': {
     what: 'two tabs write under one Yjs client id',
     faults: [],
@@ -118,5 +123,31 @@ function leavesBehind(store: ReplicaStore): ReplicaStore {
         throw error
       }
     },
+  }
+}
+
+/** What was just sealed leaves at once. */
+function leavesTooSoon(store: ReplicaStore): ReplicaStore {
+  return {
+    ...store,
+    write: (tables, body) =>
+      store.write(tables, async (transaction) => {
+        const sealed: Tables['documents'][] = []
+        const result = await body({
+          ...transaction,
+          put(table, key, value) {
+            transaction.put(table, key, value)
+            if (table !== 'documents' || !tables.includes('records')) return
+            const row = value as Tables['documents']
+            if (row.waiting.length > 0) sealed.push(row)
+          },
+        })
+        for (const row of sealed) {
+          for (const { key } of await transaction.range('records', [row.document])) transaction.delete('records', key)
+          const away = { vector: row.vector, places: [] }
+          transaction.put('documents', [row.document], { ...row, vector: [], waiting: [], away })
+        }
+        return result
+      }),
   }
 }

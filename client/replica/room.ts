@@ -1,0 +1,101 @@
+/**
+ * Making room: a document that relays have leaves this device, and comes back when it is wanted. Of one that left, its row stays:
+ * what it is called, its epoch, and what was held, so that no name is given twice (P8) and nobody takes a part for the whole. Its
+ * version vector begins anew, as it says what is here (P4).
+ */
+import { covers, headOf } from '../../shared/causality/version-vector.ts'
+import { type DocumentId, FIRST_EPOCH, type OriginId, type ReplicaId } from '../../shared/ids.ts'
+import { dropCheckpoint, shrunk } from './checkpoints.ts'
+import type { HeldDocument } from './log-types.ts'
+import { deleteLogged } from './record-rows.ts'
+import { newDocument, readHeld, vectorOf, wanted } from './rows.ts'
+import type { Away, DocumentRow, PeerRow, ReadTransaction, WriteTransaction } from './store.ts'
+
+/** How exactly it is known when a document was used: which of two was used last matters little where both were just now. */
+const USED_COARSE_MS = 60_000
+
+/** Nothing of it is here, and nothing is wanted. */
+export const hasLeft = ({ away }: DocumentRow): boolean => away !== undefined && !away.wanted
+
+/** The highest seq that this replica may have sealed of a document under an origin: what left counts. */
+export function sealedSeq({ vector, away }: Pick<DocumentRow, 'vector' | 'away'>, origin: OriginId): number {
+  const before = headOf(vectorOf({ vector: away?.vector ?? [] }), origin).seq
+  return Math.max(before, headOf(vectorOf({ vector }), origin).seq)
+}
+
+export async function pin(transaction: WriteTransaction, document: DocumentId, pinned: boolean): Promise<HeldDocument> {
+  const row =
+    (await transaction.get('documents', [document])) ?? newDocument({ document, epoch: FIRST_EPOCH, gc: true })
+  const { pinned: _, ...rest } = row
+  transaction.put('documents', [document], pinned ? { ...wanted(rest), pinned } : rest)
+  return (await readHeld(transaction, document)) as HeldDocument
+}
+
+/** Notes that documents were opened or written, at `now`. */
+export async function used(transaction: WriteTransaction, documents: Iterable<DocumentId>, now: number): Promise<void> {
+  for (const document of documents) {
+    const row = await transaction.get('documents', [document])
+    if (row === undefined || Math.abs(now - (row.usedAt ?? 0)) < USED_COARSE_MS) continue
+    transaction.put('documents', [document], { ...row, usedAt: now })
+  }
+}
+
+/** Bytes of all that is stored of a document. */
+export async function sizeOf(transaction: ReadTransaction, document: DocumentId): Promise<number> {
+  let bytes = 0
+  for (const table of ['records', 'pieces', 'edits'] as const) {
+    for (const { value } of await transaction.range(table, [document])) bytes += value.bytes.length
+  }
+  return bytes
+}
+
+/** Takes a document off this device; `undefined` where it has to stay. */
+export async function evict(
+  transaction: WriteTransaction,
+  document: DocumentId,
+): Promise<{ held: HeldDocument; freed: number } | undefined> {
+  const row = await transaction.get('documents', [document])
+  if (row === undefined || !(await mayLeave(transaction, row))) return undefined
+  const freed = await sizeOf(transaction, document)
+  await dropCheckpoint(transaction, document)
+  for (const { key, value } of await transaction.range('records', [document])) {
+    transaction.delete('records', key)
+    await deleteLogged(transaction, key, value)
+  }
+  const rest = await shrunk(transaction, row)
+  const places = (await transaction.range('peers', [])).map(({ value }) => placeOf(value))
+  transaction.put('documents', [document], { ...rest, vector: [], away: { vector: row.vector, places } })
+  return { held: (await readHeld(transaction, document)) as HeldDocument, freed }
+}
+
+/** What a relay has not acknowledged is nowhere else. */
+async function mayLeave(transaction: ReadTransaction, row: DocumentRow): Promise<boolean> {
+  const isFree = !row.pinned && !row.deleted && !row.untold && row.away === undefined
+  if (!isFree || row.vector.length === 0 || row.waiting.length > 0) return false
+  return (await transaction.range('edits', [row.document], { limit: 1 })).length === 0
+}
+
+/**
+ * The document was compared with this relay: it is whole if all that left is here again. Other relays whose log was read on meanwhile
+ * may have brought what was not taken: they are compared with when they are met.
+ */
+export async function home(
+  transaction: WriteTransaction,
+  document: DocumentId,
+  relay: ReplicaId,
+): Promise<HeldDocument | undefined> {
+  const row = await transaction.get('documents', [document])
+  if (row?.away?.wanted === undefined || !covers(vectorOf(row), vectorOf(row.away))) return undefined
+  const { away, ...rest } = row
+  const unmoved = new Set(away.places.map(nameOf))
+  for (const { key, value } of await transaction.range('peers', [])) {
+    if (value.replica !== relay && !unmoved.has(nameOf(placeOf(value)))) transaction.delete('peers', key)
+  }
+  transaction.put('documents', [document], rest)
+  return readHeld(transaction, document)
+}
+
+const placeOf = ({ replica, round, place }: PeerRow): Away['places'][number] => ({ replica, round, place })
+
+const nameOf = ({ replica, round, place }: Away['places'][number]): string =>
+  `${replica}/${round}/${place.epoch}/${place.offset}`
