@@ -15,7 +15,10 @@ import type { ReplicaStore } from './replica/store.ts'
 export interface WorkspaceOptions {
   /** The workspace: 1 to 80 bytes of text without slashes and control characters; neither `.` nor `..`. */
   id: string
-  /** Whose replica this is: each user of a browser has a database of their own. One nameless user by default. */
+  /**
+   * Whose replica this is: each user of a browser has a database of their own. One nameless user by default. Workspaces that are opened
+   * with the same id and user, in tabs of a browser or in one process, are tabs of one replica: one of them has the connection.
+   */
   user?: string
   /**
    * Addresses of relays, `ws:` or `wss:` (`http:` and `https:` are taken for them), tried in turn. Without any the workspace

@@ -8,11 +8,13 @@ import { join } from 'node:path'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
 import { build, preview } from 'vite'
 import { findBrowser } from '../../tools/browser.ts'
-import { atMostTimesPeer, type Figure, printFigures } from '../table.ts'
+import { atLeast, atMostTimesPeer, type Figure, printFigures } from '../table.ts'
 
 const ROUNDS = 3
 const EDITS = 10_000
 const DOCUMENTS = 1_000
+/** Each after the browser has closed the connection to the database. */
+const CLOSED = 6
 
 type System = 'Rejoin' | 'YIndexeddb'
 const SYSTEMS: readonly System[] = ['Rejoin', 'YIndexeddb']
@@ -23,6 +25,8 @@ interface Figures {
   bytes: number
   loadMs: number
   openMs: number
+  /** Of `CLOSED` edits. */
+  stored: number
 }
 
 /** In a profile of its own, so that the bytes are this system's; a browser that is started again has nothing in memory. */
@@ -51,7 +55,13 @@ async function measure(system: System, url: string, folder: string): Promise<Fig
       DOCUMENTS,
     ] as const),
   )
-  return { ...stored, bytes, loadMs, openMs }
+  const kept = await inBrowser(profile, url, (page) =>
+    page.evaluate(
+      ([rejoin, edits]) => (rejoin ? window.closedUnderRejoin(edits) : window.closedUnderYIndexeddb(edits)),
+      [isRejoin, CLOSED] as const,
+    ),
+  )
+  return { ...stored, bytes, loadMs, openMs, stored: kept }
 }
 
 async function inBrowser<R>(profile: string, url: string, work: (page: Page) => Promise<R>): Promise<R> {
@@ -102,6 +112,13 @@ try {
     row(edits, 'bytes on disk', 'bytes', 1),
     row(edits, 'load, ms', 'loadMs', 1),
     row(`${DOCUMENTS.toLocaleString('en-US')} documents`, 'open the workspace, ms', 'openMs', 0.1),
+    {
+      work: `${CLOSED} edits`,
+      what: 'stored, each after its database was closed',
+      rejoin: median(ours.map((each) => each.stored)),
+      peer: median(theirs.map((each) => each.stored)),
+      goal: atLeast(CLOSED),
+    },
   ])
 } finally {
   rmSync(folder, { recursive: true, force: true })

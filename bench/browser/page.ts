@@ -20,6 +20,8 @@ declare global {
     writeManyByYIndexeddb(documents: number): Promise<void>
     openManyByRejoin(): Promise<number>
     openManyByYIndexeddb(documents: number): Promise<number>
+    closedUnderRejoin(edits: number): Promise<number>
+    closedUnderYIndexeddb(edits: number): Promise<number>
   }
 }
 
@@ -127,3 +129,56 @@ window.openManyByYIndexeddb = async (documents) => {
   await Promise.all(all.map((each) => each.destroy()))
   return ms
 }
+
+/** Connections that something was asked of. */
+const connections = new Set<IDBDatabase>()
+const { transaction } = IDBDatabase.prototype
+IDBDatabase.prototype.transaction = function (this: IDBDatabase, ...args) {
+  connections.add(this)
+  return transaction.apply(this, args)
+}
+
+/** As browsers do it that need memory, or were asleep. Nobody is told. */
+function closeConnections(): void {
+  for (const connection of connections) connection.close()
+  connections.clear()
+}
+
+/** How many of so many edits are stored, each typed when the connection was closed. */
+window.closedUnderRejoin = async (edits) => {
+  const workspace = await openWorkspace({ id: 'closed', storage: 'indexeddb' })
+  const note = workspace.open('note')
+  await note.whenLoaded
+  for (let i = 0; i < edits; i++) {
+    closeConnections()
+    note.doc.getText('text').insert(i, 'x')
+    await note.saved('device')
+  }
+  await workspace.close()
+  const again = await openWorkspace({ id: 'closed', storage: 'indexeddb' })
+  const reopened = again.open('note')
+  await reopened.whenLoaded
+  const { length } = reopened.doc.getText('text')
+  await again.close()
+  return length
+}
+
+/** It tells nobody when something is stored: an edit has twice the time in which it stores one otherwise. */
+window.closedUnderYIndexeddb = async (edits) => {
+  const doc = new Y.Doc()
+  const persistence = new IndexeddbPersistence('closed', doc)
+  await persistence.whenSynced
+  for (let i = 0; i < edits; i++) {
+    closeConnections()
+    try {
+      doc.getText('text').insert(i, 'x')
+    } catch {
+      // It throws into the transaction of whoever types.
+    }
+    await new Promise((resolve) => setTimeout(resolve, STORED_MS))
+  }
+  const again = new Y.Doc()
+  await new IndexeddbPersistence('closed', again).whenSynced
+  return again.getText('text').length
+}
+const STORED_MS = 500

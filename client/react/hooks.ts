@@ -118,7 +118,7 @@ const APART: WorkspaceStatus & DocumentStatus = {
   pinned: false,
 }
 
-/** Where a document stands, or the workspace without one; offline until it is open. */
+/** Where a document stands, or the workspace without one, as while a document is still to be chosen; offline until it is open. */
 export function useSyncStatus(handle: DocumentHandle): DocumentStatus
 export function useSyncStatus(handle?: undefined): WorkspaceStatus
 export function useSyncStatus(handle: DocumentHandle | undefined): WorkspaceStatus | DocumentStatus
