@@ -31,6 +31,18 @@ declare global {
     databases: Set<IDBDatabase>
     /** What the next transactions that write are answered with, if anything. */
     refuse?: 'QuotaExceededError' | 'AbortError'
+    /** Databases do not open. */
+    shut?: boolean
+  }
+}
+
+function shutDatabases(): void {
+  const { open } = IDBFactory.prototype
+  // Once the test has opened them they stay so, also for the page that is loaded anew.
+  window.shut = sessionStorage.getItem('shut') !== 'over'
+  IDBFactory.prototype.open = function (this: IDBFactory, ...args) {
+    if (window.shut) throw new DOMException('Internal error opening backing store', 'UnknownError')
+    return open.apply(this, args)
   }
 }
 
@@ -151,6 +163,22 @@ describe('IndexedDB', () => {
     await page.evaluate(() => window.me.saved('device'))
     await until('all is well', async () => (await status()).storage === 'ok')
     expect(await asks()).toBe(false)
+  })
+
+  test('[P2][P5][P6] that did not open is tried again: what was typed in memory reaches it, without a reload', async () => {
+    const { relay, page } = await start(shutDatabases)
+    await page.evaluate(() => window.me.write('in memory'))
+    await page.evaluate(() => window.me.saved('relay'))
+    const status = () => page.evaluate(() => window.me.workspaceStatus())
+    expect(await status()).toMatchObject({ storage: 'degraded', trouble: { code: 'storage-failed' } })
+    await page.evaluate(() => {
+      sessionStorage.setItem('shut', 'over')
+      window.shut = false
+    })
+    await until('it is in use', async () => (await status()).storage === 'ok')
+    await page.evaluate(() => window.me.write('stored'))
+    await page.evaluate(() => window.me.saved('device'))
+    await expectEverywhere(relay, page, ['in memory', 'stored'])
   })
 
   test('[P6] that is not there: the page works, and syncs', async () => {
