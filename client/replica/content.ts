@@ -1,4 +1,5 @@
 /** What updates hold and what they rest on, by client and clock, without their content. */
+import type { Clocks } from '../../shared/update/fold.ts'
 import { inspectUpdate, type UpdateSummary } from '../../shared/update/inspect.ts'
 import { createIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
 
@@ -9,6 +10,19 @@ export function summaryOf(bytes: Uint8Array): UpdateSummary | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Clocks below which everything is to be known before it: what it builds on, and what it deletes of others. */
+export function needsOf({ structs, dependencies, deletes }: UpdateSummary): Clocks {
+  const needs: Clocks = new Map(dependencies)
+  if (deletes.length === 0) return needs
+  const ends: Clocks = new Map()
+  for (const { client, clock, length } of structs) ends.set(client, Math.max(ends.get(client) ?? 0, clock + length))
+  for (const { client, clock, length } of deletes) {
+    const end = clock + length
+    if (end > (ends.get(client) ?? 0) && end > (needs.get(client) ?? 0)) needs.set(client, end)
+  }
+  return needs
 }
 
 /** What updates hold together. */

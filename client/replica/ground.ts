@@ -1,7 +1,8 @@
 /**
  * What updates rest on, by Yjs client and clock: which records may be folded, and whether a transfer has its ground. What waits
  * for a relay is never folded, as it may have to leave the document; so neither is what rests on it. What floats, as its ground
- * was lost here and is yet to come, is folded behind what brings that.
+ * was lost here and is yet to come, is folded with what brings that. So a checkpoint is closed: all that any piece of it builds
+ * on or deletes is in it or in those before.
  */
 import { type Head, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { OriginId } from '../../shared/ids.ts'
@@ -10,7 +11,7 @@ import { inspectUpdate, type StructRange, type UpdateSummary } from '../../share
 import { joinUpdates } from '../../shared/update/join.ts'
 import { splitUpdate } from '../../shared/update/split.ts'
 import { readBeyond } from './checkpoints.ts'
-import { summaryOf } from './content.ts'
+import { needsOf, summaryOf } from './content.ts'
 import { coveredBy } from './pieces.ts'
 import { dotOf, inOrder, toRecord, vectorOf } from './rows.ts'
 import { type Bad, isSoundRow } from './soundness.ts'
@@ -53,31 +54,49 @@ export async function readFoldable(
   }
   if (foldable.bad.length > 0) return foldable
   const waits = new Set(row.waiting.map(dotOf))
-  const stopped = new Set<OriginId>()
-  const floating = new Set<OriginId>()
-  for (const each of rows) {
-    const { origin, seq, chain } = toRecord(each.key, each.value)
-    const summary = summaryOf(each.value.bytes)
-    const isWaiting = waits.has(dotOf({ origin, seq }))
-    if (isWaiting || stopped.has(origin) || (summary !== undefined && rests(needsOf(summary), foldable))) {
-      stopped.add(origin)
-      for (const range of summary?.structs ?? []) raise(foldable.apart, range)
-      foldable.isPart ||= !isWaiting
-      continue
-    }
-    if (floating.has(origin) || (summary !== undefined && floats(summary, foldable.clocks))) {
-      floating.add(origin)
-      foldable.floating.push(each)
-      continue
-    }
-    foldable.vector.set(origin, { seq, chain })
-    // What is no update says nothing, whatever its dot.
-    if (summary === undefined) continue
-    foldable.records.push(each)
-    raiseClocks(foldable.clocks, summary.structs)
+  const stopped = new Map<OriginId, number>()
+  // What floats may have its ground behind it in the log.
+  for (let left = rows, before = -1; left.length > 0 && left.length !== before; left = foldable.floating) {
+    before = left.length
+    foldable.floating = []
+    const floating = new Set<OriginId>()
+    for (const each of left) sort(each, foldable, waits, stopped, floating)
   }
   return foldable
 }
+
+/** Puts a record where it belongs; none of an origin is folded behind one that is not. `stopped`: from where on none is, by origin. */
+function sort(
+  row: Row<'records'>,
+  foldable: Foldable,
+  waits: ReadonlySet<string>,
+  stopped: Map<OriginId, number>,
+  floating: Set<OriginId>,
+): void {
+  const { origin, seq, chain } = toRecord(row.key, row.value)
+  const summary = summaryOf(row.value.bytes)
+  const needs = summary === undefined ? NO_CLOCKS : needsOf(summary)
+  const isWaiting = waits.has(dotOf({ origin, seq }))
+  if (isWaiting || seq > (stopped.get(origin) ?? seq) || rests(needs, foldable)) {
+    stopped.set(origin, Math.min(seq, stopped.get(origin) ?? seq))
+    for (const range of summary?.structs ?? []) raise(foldable.apart, range)
+    foldable.isPart ||= !isWaiting
+  } else if (floating.has(origin) || !areMet(needs, foldable.clocks)) {
+    floating.add(origin)
+    foldable.floating.push(row)
+  } else {
+    foldable.vector.set(origin, { seq, chain })
+    // What is no update says nothing, whatever its dot.
+    if (summary === undefined) return
+    foldable.records.push(row)
+    raiseClocks(foldable.clocks, summary.structs)
+  }
+}
+
+const NO_CLOCKS: Clocks = new Map()
+
+const areMet = (needs: Iterable<readonly [client: number, clock: number]>, clocks: Clocks): boolean =>
+  [...needs].every(([client, clock]) => clock <= (clocks.get(client) ?? 0))
 
 /** Whether something rests on what is not folded. */
 export const rests = (
@@ -88,10 +107,6 @@ export const rests = (
     const known = clocks.get(client) ?? 0
     return clock > known && (apart.get(client) ?? 0) > known
   })
-
-/** Whether an update builds on what is not among `clocks`. */
-export const floats = ({ dependencies }: UpdateSummary, clocks: Clocks): boolean =>
-  [...dependencies].some(([client, clock]) => clock > (clocks.get(client) ?? 0))
 
 /** Parts that an update is cut into to find what of it rests on ground. */
 const GROUND_PARTS = 4096
@@ -142,24 +157,51 @@ export function grounded(before: Grounding, summary: UpdateSummary): Grounding {
 
 export const NO_GROUND: Grounding = { holds: [], needs: [] }
 
-/** Raises clocks by what a transfer holds. */
-export function raiseByGrounding(clocks: Clocks, { holds }: Grounding): void {
-  raiseClocks(
-    clocks,
-    holds.toSorted((a, b) => a[1] - b[1]).map(([client, clock, to]) => ({ client, clock, length: to - clock })),
-  )
+/** What has its ground when a transfer has come. */
+export interface Landed {
+  /** Of the records that floated, those that do not any more, in the order of the log. */
+  records: Row<'records'>[]
+  /** What is held then. */
+  clocks: Clocks
 }
 
-/** Clocks below which everything is to be known: what it builds on, and what it deletes of others. */
-function needsOf({ structs, dependencies, deletes }: UpdateSummary): Clocks {
-  const needs: Clocks = new Map(dependencies)
-  const ends: Clocks = new Map()
-  for (const range of structs) raise(ends, range)
-  for (const { client, clock, length } of deletes) {
-    const end = clock + length
-    if (end > (ends.get(client) ?? 0) && end > (needs.get(client) ?? 0)) needs.set(client, end)
+/**
+ * The most of what floats that is closed together with what may be folded and what came: all that any of it rests on is among it.
+ * What came may rest on what floated, and that on what came. `undefined` where what came has no ground even so.
+ */
+export function land({ clocks, floating }: Foldable, came: Grounding): Landed | undefined {
+  let candidates = floating.map((row) => {
+    const summary = summaryOf(row.value.bytes)
+    const [structs, needs] = summary === undefined ? [[], NO_CLOCKS] : [summary.structs, needsOf(summary)]
+    return { row, origin: String(row.key[1]), structs, needs }
+  })
+  for (;;) {
+    const held = holding(clocks, came, candidates)
+    const stopped = new Set<OriginId>()
+    const left = candidates.filter(({ origin, needs }) => {
+      if (!stopped.has(origin) && areMet(needs, held)) return true
+      stopped.add(origin)
+      return false
+    })
+    if (left.length === candidates.length) {
+      return areMet(came.needs, held) ? { records: left.map(({ row }) => row), clocks: held } : undefined
+    }
+    candidates = left
   }
-  return needs
+}
+
+/** Clocks below which all is among these. */
+function holding(clocks: Clocks, { holds }: Grounding, more: readonly { structs: readonly StructRange[] }[]): Clocks {
+  const ranges = [
+    ...holds.map(([client, clock, to]) => ({ client, clock, length: to - clock })),
+    ...more.flatMap(({ structs }) => structs),
+  ]
+  const held: Clocks = new Map(clocks)
+  raiseClocks(
+    held,
+    ranges.sort((a, b) => a.clock - b.clock),
+  )
+  return held
 }
 
 function raise(clocks: Clocks, { client, clock, length }: StructRange): void {

@@ -6,19 +6,18 @@
 import { covers, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { type OriginId, randomId } from '../../shared/ids.ts'
 import { jointsOf } from '../../shared/sync/joint.ts'
-import { encodeClocks, joinToPieces, raiseClocks } from '../../shared/update/fold.ts'
+import { encodeClocks, joinToPieces } from '../../shared/update/fold.ts'
 import { inspectUpdate, type UpdateSummary } from '../../shared/update/inspect.ts'
-import { inflatePiece } from '../../shared/update/piece-bytes.ts'
+import { inflatePiece, type PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { Piece } from '../../shared/wire/messages.ts'
 import { chainAt, countPieces, dropPartial, putPieces } from './checkpoints.ts'
-import { summaryOf } from './content.ts'
-import { type Foldable, floats, grounded, NO_GROUND, raiseByGrounding, readFoldable, rests } from './ground.ts'
+import { type Foldable, grounded, type Landed, land, NO_GROUND, readFoldable, rests } from './ground.ts'
 import type { Incoming } from './log-types.ts'
 import { inflateAll, readPieces } from './pieces.ts'
 import { rowsOf } from './record-rows.ts'
 import { sealedSeq } from './room.ts'
 import { refOf, toRecord } from './rows.ts'
-import type { CheckpointRow, Grounding, PartialRow, PieceRange } from './store.ts'
+import type { CheckpointRow, Grounding, PartialRow, PieceRange, WriteTransaction } from './store.ts'
 import type { Told } from './telling.ts'
 import { type Entered, settle, type Work } from './work.ts'
 
@@ -132,14 +131,19 @@ async function complete(work: Work, entered: Entered, set: Complete): Promise<vo
   const foldable = await readFoldable(transaction, entered.row, entered.vector, checkpoint)
   work.bad.push(...foldable.bad)
   // What rests on something that waits comes again when that is acknowledged: its sender holds it.
-  const isGrounded = !foldable.isPart && !rests(set.ground.needs, foldable)
-  if (foldable.bad.length > 0 || !isGrounded) return dismiss(work, piece)
+  const isApart = foldable.isPart || rests(set.ground.needs, foldable)
+  const landed = land(foldable, set.ground)
+  if (foldable.bad.length > 0 || isApart || landed === undefined || !holdsTold(foldable, landed, vector)) {
+    return dismiss(work, piece)
+  }
+  const joined = landed.records.length === 0 ? [] : await joinLanded(transaction, set, landed)
+  if (joined === undefined) return dismiss(work, piece)
   await note(work, entered, set)
   // Nothing is here of what was sealed under it before: whoever has that seals on, if it is a copy.
   const { origin } = work.self
   const sealed = sealedSeq({ vector: rowsOf(entered.vector), away: entered.row.away }, origin)
   if (headOf(vector, origin).seq > sealed) work.self.origin = randomId(work.environment)
-  fold(work, entered, set, checkpoint, foldable)
+  await fold(work, entered, set, { checkpoint, foldable, landed, joined })
 }
 
 /**
@@ -168,11 +172,29 @@ async function compareJoints(
   return { forks, isComparable }
 }
 
+/** Whether the dots of a transfer are all there with it: none of what still floats is among them. */
+const holdsTold = ({ floating }: Foldable, { records }: Landed, vector: VersionVector): boolean =>
+  floating.every((row) => Number(row.key[2]) > headOf(vector, String(row.key[1])).seq || records.includes(row))
+
+/** What came and what landed, as one: they may rest on one another. `undefined`: a piece is damaged. */
+async function joinLanded(
+  transaction: WriteTransaction,
+  { piece, opened, partial }: Complete,
+  { records }: Landed,
+): Promise<PieceBytes[] | undefined> {
+  const pieces = partial === undefined ? [] : await readPieces(transaction, piece, [rangeOf(partial)])
+  const before = inflateAll(pieces)
+  if (before.length < pieces.length) return undefined
+  return joinToPieces([...before, opened.update, ...records.map(({ value }) => value.bytes)])
+}
+
+const rangeOf = ({ as, pieces }: PartialRow): PieceRange => ({ id: as, from: 0, count: pieces })
+
 /** Notes what open documents are to be given. */
 async function note(work: Work, entered: Entered, { piece, vector, opened, partial }: Complete): Promise<void> {
   const { transaction, taken } = work
   const { document } = piece
-  const ranges = partial === undefined ? [] : [{ id: partial.as, from: 0, count: partial.pieces }]
+  const ranges = partial === undefined ? [] : [rangeOf(partial)]
   if ((partial?.bytes ?? 0) + piece.size > ARRIVED_BYTES_MAX) return
   const before = inflateAll(await readPieces(transaction, piece, ranges))
   if (before.length < countPieces(ranges)) return
@@ -180,71 +202,62 @@ async function note(work: Work, entered: Entered, { piece, vector, opened, parti
   taken.pieces.set(document, [...(taken.pieces.get(document) ?? []), arrived])
 }
 
-/** Pieces stay where they lie: only records that were not folded yet are written anew. */
-function fold(
-  work: Work,
-  entered: Entered,
-  { piece, vector, partial, ground, mends }: Complete,
-  checkpoint: CheckpointRow | undefined,
-  { records, floating, vector: covered, clocks }: Foldable,
-): void {
+/** What a set becomes part of. */
+interface Ground {
+  checkpoint: CheckpointRow | undefined
+  foldable: Foldable
+  landed: Landed
+  /** The set, with what landed by it. */
+  joined: readonly PieceBytes[]
+}
+
+/** Pieces stay where they lie, but for those that have to be joined: only records that were not folded yet are written anew. */
+async function fold(work: Work, entered: Entered, set: Complete, ground: Ground): Promise<void> {
   const { transaction, environment } = work
+  const { piece, vector, mends } = set
+  const { checkpoint, foldable, landed } = ground
   const { document } = piece
   const id = randomId(environment)
-  const folded = joinToPieces(records.map(({ value }) => value.bytes))
+  const folded = joinToPieces(foldable.records.map(({ value }) => value.bytes))
   const held: PieceRange[] = [...(checkpoint?.pieces ?? []), ...putPieces(transaction, piece, id, folded)]
-  let came: PieceRange[]
-  if (partial === undefined) came = putPieces(transaction, piece, id, [piece], folded.length)
-  else {
-    putPieces(transaction, piece, partial.as, [piece], piece.index)
-    came = [{ id: partial.as, from: 0, count: piece.count }]
-    transaction.delete('partials', [document])
+  const came = await putSet(transaction, set, id, folded.length, ground.joined)
+  const covered = new Map(foldable.vector)
+  for (const { key, value } of landed.records) {
+    const { origin, seq, chain } = toRecord(key, value)
+    if (seq > headOf(covered, origin).seq) covered.set(origin, { seq, chain })
   }
-  raiseByGrounding(clocks, ground)
   for (const [origin, head] of vector) {
     if (head.seq > headOf(covered, origin).seq) covered.set(origin, head)
     if (head.seq > headOf(entered.vector, origin).seq) entered.vector.set(origin, head)
   }
-  const above = joinToPieces(landed(floating, vector, covered, clocks))
-  const from = folded.length + (partial === undefined ? 1 : 0)
-  const put = putPieces(transaction, piece, id, above, from)
   // What was lost may be what the rest is built on.
-  const pieces = [...(mends ? [...came, ...held] : [...held, ...came]), ...put]
-  const bytes = [...folded, ...above, piece].reduce(
-    (sum, { size }) => sum + size,
-    (checkpoint?.bytes ?? 0) + (partial?.bytes ?? 0),
-  )
+  const pieces = mends ? [...came.ranges, ...held] : [...held, ...came.ranges]
+  const bytes = folded.reduce((sum, { size }) => sum + size, (checkpoint?.bytes ?? 0) + came.bytes)
   if (checkpoint?.logged !== undefined) transaction.delete('log', [checkpoint.logged.offset])
   work.self.head++
   // What came from two relays is news to each of them.
   const relay = checkpoint?.logged === undefined || checkpoint.logged.relay === work.from ? work.from : ''
   const logged = { offset: work.self.head, relay }
   transaction.put('log', [work.self.head], { document, origin: '', seq: 0, from: { relay }, kind: 'checkpoint' })
-  const stateVector = encodeClocks(clocks)
+  const stateVector = encodeClocks(landed.clocks)
   transaction.put('checkpoints', [document], { id, vector: rowsOf(covered), pieces, bytes, stateVector, logged })
 }
 
-/** The updates of what floated and has its ground now, or was told as held; `covered` and `clocks` count them. */
-function landed(
-  floating: Foldable['floating'],
-  vector: VersionVector,
-  covered: Foldable['vector'],
-  clocks: Foldable['clocks'],
-): Uint8Array[] {
-  const updates: Uint8Array[] = []
-  const stopped = new Set<OriginId>()
-  for (const { key, value } of floating) {
-    const { origin, seq, chain } = toRecord(key, value)
-    const summary = summaryOf(value.bytes)
-    const isTold = seq <= headOf(vector, origin).seq
-    if (stopped.has(origin) || (!isTold && summary !== undefined && floats(summary, clocks))) {
-      stopped.add(origin)
-      continue
-    }
-    if (seq > headOf(covered, origin).seq) covered.set(origin, { seq, chain })
-    if (summary === undefined) continue
-    updates.push(value.bytes)
-    raiseClocks(clocks, summary.structs)
+/** Where the pieces of a set lie, and their bytes. */
+async function putSet(
+  transaction: WriteTransaction,
+  { piece, partial }: Complete,
+  id: string,
+  from: number,
+  joined: readonly PieceBytes[],
+): Promise<{ ranges: PieceRange[]; bytes: number }> {
+  if (joined.length > 0) {
+    await dropPartial(transaction, piece.document)
+    const bytes = joined.reduce((sum, { size }) => sum + size, 0)
+    return { ranges: putPieces(transaction, piece, id, joined, from), bytes }
   }
-  return updates
+  if (partial === undefined) return { ranges: putPieces(transaction, piece, id, [piece], from), bytes: piece.size }
+  putPieces(transaction, piece, partial.as, [piece], piece.index)
+  transaction.delete('partials', [piece.document])
+  return { ranges: [{ id: partial.as, from: 0, count: piece.count }], bytes: partial.bytes + piece.size }
 }

@@ -7,6 +7,7 @@ import { RejoinError } from '../../../shared/errors.ts'
 import { createIntervalIndex, type IntervalIndex } from '../../../shared/update/intervals.ts'
 import type { ClientDisk } from '../storage/client-disk.ts'
 import { createBounds } from './bounds.ts'
+import { createCheckpoints } from './checkpoints.ts'
 import { createClientLogs } from './client-logs.ts'
 import { createDots } from './dots.ts'
 import { createRelayLogs } from './relay-logs.ts'
@@ -32,6 +33,7 @@ export function createCheckers(options: CheckersOptions): Checkers {
   const dots = createDots(() => allowed.forks, fail)
   const relays = createRelayLogs({ dots, updatesAt, fail })
   const clients = createClientLogs({ dots, relays, allowed, relayOf, fail })
+  const checkpoints = createCheckpoints(fail)
 
   function told(those: readonly WrittenEdit[], safety: Safety): void {
     for (const edit of those) {
@@ -79,8 +81,14 @@ export function createCheckers(options: CheckersOptions): Checkers {
     wrote: (edit) => void edits.push(edit),
     relayCommitted: (relay, batch) => relays.committed(relay, batch),
     relayRestored: (relay, batches) => relays.restored(relay, batches),
-    clientCommitted: (replica, writes) => clients.committed(replica, writes),
-    clientRestored: (replica, writes) => clients.restored(replica, writes),
+    clientCommitted(replica, writes) {
+      clients.committed(replica, writes)
+      checkpoints.committed(replica, writes)
+    },
+    clientRestored(replica, writes) {
+      clients.restored(replica, writes)
+      checkpoints.restored(replica, writes)
+    },
     told,
     toldAtRelays,
     losing,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { causally } from '../../../client/replica/causally.ts'
+import { needsOf } from '../../../client/replica/content.ts'
 import { CHAIN_START } from '../../../shared/causality/chain.ts'
 import { FIRST_EPOCH } from '../../../shared/ids.ts'
 import { inspectUpdate } from '../../../shared/update/inspect.ts'
@@ -37,14 +38,14 @@ function conversation(seed: number, count: number): UpdateRecord[] {
   return records
 }
 
-/** Whether each record finds what it builds on, and the one of its origin before it. */
+/** Whether each record finds what it builds on or deletes, and the one of its origin before it. */
 function isInOrder(records: readonly UpdateRecord[]): boolean {
   const clocks = new Map<number, number>()
   const seqs = new Map<string, number>()
   return records.every(({ origin, seq, bytes }) => {
-    const { structs, dependencies } = inspectUpdate(bytes)
-    const fits = [...dependencies].every(([client, clock]) => clock <= (clocks.get(client) ?? 0))
-    for (const { client, clock, length } of structs) clocks.set(client, clock + length)
+    const summary = inspectUpdate(bytes)
+    const fits = [...needsOf(summary)].every(([client, clock]) => clock <= (clocks.get(client) ?? 0))
+    for (const { client, clock, length } of summary.structs) clocks.set(client, clock + length)
     const follows = seq === (seqs.get(origin) ?? 0) + 1
     seqs.set(origin, seq)
     return fits && follows
