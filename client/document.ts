@@ -72,8 +72,8 @@ export interface DocumentOptions {
   doc?: Y.Doc
   /** The app's own; it is not ended with the document. */
   awareness?: Awareness
-  /** An edit is stored, as this tab's nth: send it soon. */
-  stored(document: DocumentId, n: number, count: number, bytes: Uint8Array): void
+  /** An edit is stored, as this tab's nth and at this moment of the log: send it soon. */
+  stored(document: DocumentId, n: number, count: number, bytes: Uint8Array, at: number): void
   /** Edits cannot be stored: send them without. */
   stuck(document: DocumentId): void
   /** What the Y.Doc was given builds on something that this device does not have. */
@@ -94,6 +94,8 @@ export interface OpenDocument {
   readonly doc: Y.Doc
   readonly awareness: Awareness
   readonly status: Writable<DocumentStatus>
+  /** Something was typed here. */
+  readonly isWritten: boolean
   /** What the relay holds is in the Y.Doc, since this connection began. */
   readonly isFetched: boolean
   readonly whenLoaded: Promise<void>
@@ -105,13 +107,15 @@ export interface OpenDocument {
   sealed(records: readonly Waiting[]): void
   /** The replica's view of the document has changed. */
   changed(held: HeldDocument): void
+  /** So many transactions in the log are not acknowledged. */
+  counted(unacknowledged: number): void
   /** Updates of others that cannot be stored: they are shown, and kept until they can. */
   passed(relay: ReplicaId, updates: readonly Uint8Array[]): void
   unstored(relay: ReplicaId): Unstored | undefined
   /** What cannot be stored and the other tabs were not told of. */
   untold(): Uint8Array | undefined
-  /** Another tab has stored its nth edit, of so many transactions. */
-  edited(tab: string, n: number, count: number, update: Uint8Array): void
+  /** Another tab has stored its nth edit. */
+  edited(tab: string, n: number, update: Uint8Array): void
   /** Under this origin the log may hold other records than the Y.Doc was given. */
   forked(origin: OriginId): void
   /** The log may hold more than the Y.Doc was given. */
@@ -162,7 +166,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   const brought = doc.store.clients.size > 0 ? Y.encodeStateAsUpdate(doc) : undefined
 
   const lacking = () => options.lacking(where.document)
-  const reading = createReading({ where, doc, log, environment, counted, storage, lacking, report })
+  const reading = createReading({ where, doc, log, environment, storage, lacking, report })
   const stuck = () => options.stuck(where.document)
   const writing = createWriting({
     where: () => where,
@@ -200,6 +204,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     const { at, pinned } = keptOf(held)
     status.set({ kept: at === 'device' ? at : 'coming', pinned })
     reading.changed(held)
+    show()
   }
 
   function storage(error: RejoinError | undefined): void {
@@ -211,14 +216,14 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   const isComing = (): boolean => status.get().kept === 'coming'
 
   function counted(unacknowledged: number): void {
+    if (heldUnacknowledged === unacknowledged) return
     heldUnacknowledged = unacknowledged
     show()
   }
 
-  function stored(count: number, n: number, bytes: Uint8Array): void {
+  function stored(count: number, n: number, bytes: Uint8Array, at: number): void {
     reading.wrote(n)
-    heldUnacknowledged += count
-    options.stored(where.document, n, count, bytes)
+    options.stored(where.document, n, count, bytes, at)
   }
 
   function show(): void {
@@ -240,6 +245,9 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       return presence.awareness
     },
     status,
+    get isWritten() {
+      return writing.typed > 0
+    },
     get isFetched() {
       return fetched
     },
@@ -265,6 +273,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     arrivedPieces: reading.arrivedPieces,
     sealed: reading.sealed,
     changed,
+    counted,
     passed(relay, updates) {
       passing = relay
       reading.passed(updates)
@@ -272,10 +281,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     },
     unstored: writing.unstored,
     untold: writing.untold,
-    edited(tab, n, count, update) {
-      reading.edited(tab, n, update)
-      counted(heldUnacknowledged + count)
-    },
+    edited: reading.edited,
     forked: reading.forget,
     catchUp: reading.catchUp,
     async rescue() {

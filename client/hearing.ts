@@ -14,7 +14,7 @@ import type { TabNews } from './tabs/channel.ts'
 import type { Team } from './team.ts'
 
 export interface HearingOptions {
-  log: Pick<DeviceLog, 'held'>
+  log: Pick<DeviceLog, 'held' | 'moment'>
   /** All that is unacknowledged of a document, with what is typed until that is done, becomes branches. */
   refuse(
     document: DocumentId,
@@ -60,7 +60,7 @@ export function createHearing(options: HearingOptions): Hearing {
       // A tombstone is no document to the app, until somebody writes or opens it anew.
       if (each.deleted) standing.forget(each.ref.document, each.untold)
       else {
-        standing.count(each.ref.document, each.unacknowledged)
+        standing.count(each.ref.document, each.unacknowledged, each.at)
         standing.keep(each.ref.document, keptOf(each))
       }
       documents.get(each.ref.document)?.changed(each)
@@ -92,6 +92,14 @@ export function createHearing(options: HearingOptions): Hearing {
     open.refuse(new RejoinError('deleted', `${JSON.stringify(document)} was deleted`))
   }
 
+  /** As another tab has it, but for what was typed here: that tab may have counted before the last edit of this one. */
+  async function showOthers(held: readonly HeldDocument[]): Promise<void> {
+    const isWritten = ({ ref }: HeldDocument): boolean => documents.get(ref.document)?.isWritten === true
+    showHeld(held.filter((each) => !isWritten(each)).map((each) => ({ ...each, at: undefined })))
+    const own = await Promise.all(held.filter(isWritten).map(({ ref }) => log.held(ref.document)))
+    if (own.length > 0) showHeld(own.filter((each) => each !== undefined))
+  }
+
   async function lookAgain(id: DocumentId): Promise<void> {
     const held = await log.held(id)
     if (held === undefined) return
@@ -103,13 +111,13 @@ export function createHearing(options: HearingOptions): Hearing {
   async function fromTab(news: TabNews): Promise<void> {
     switch (news.type) {
       case 'changed':
-        if (news.held !== undefined) return showHeld(news.held)
-        await Promise.all(news.documents.map(lookAgain))
+        if (news.held === undefined) await Promise.all(news.documents.map(lookAgain))
+        else await showOthers(news.held)
         return
       case 'edited':
-        documents.get(news.document)?.edited(news.tab, news.n, news.count, news.bytes)
+        documents.get(news.document)?.edited(news.tab, news.n, news.bytes)
         if (team().role !== 'following') touched(news.document)
-        standing.add(news.document, news.count)
+        standing.add(news.document, news.count, log.moment())
         return standing.show()
       case 'arrived':
         // What was handed over for this replica by another tab, this one may not have seen.

@@ -24,8 +24,6 @@ export interface ReadingOptions {
   doc: Y.Doc
   log: DeviceLog
   environment: Environment
-  /** So many transactions in the log are not acknowledged. */
-  counted(unacknowledged: number): void
   /** Whether the store answers, and why not. */
   storage(error: RejoinError | undefined): void
   /** For a second the Y.Doc has lacked something that what it was given builds on. */
@@ -43,7 +41,7 @@ function merged(updates: readonly Uint8Array[]): Uint8Array | undefined {
 }
 
 /** What is missing mostly comes right after; what has not come by then is asked for. */
-const LACKING_MS = 1_000
+export const LACKING_MS = 1_000
 /** Times in a row that it is asked for: where nobody has it, nothing helps. */
 const LACKING_MAX = 5
 
@@ -208,7 +206,6 @@ export function createReading(options: ReadingOptions): Reading {
       log.load(where.document, { vector: seenVector, edits: seenEdits }).then(async (held) => {
         await applyAll(held.updates)
         see(held.seen)
-        options.counted(held.unacknowledged)
       }),
     )
   }
@@ -278,9 +275,8 @@ export function createReading(options: ReadingOptions): Reading {
       seenEdits.set(tab, n)
       apply([update])
     },
-    changed({ vector, unacknowledged }) {
+    changed({ vector }) {
       if (loaded && !hasSeen(vector)) void catchUp()
-      options.counted(unacknowledged)
     },
     forget(origin) {
       seenVector.delete(origin)

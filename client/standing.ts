@@ -38,15 +38,20 @@ export interface Standing {
   readonly connection: LeaderStanding['connection']
   /** Whether everything that the relay had when it greeted has arrived. */
   readonly caughtUp: boolean
-  /** So many transactions of a document are not acknowledged; known documents are counted, with 0 too. */
-  count(document: DocumentId, unacknowledged: number): void
-  /** So many more. */
-  add(document: DocumentId, count: number): void
+  /**
+   * So many transactions of a document are not acknowledged, read at this moment of the log, or told by another tab; known documents
+   * are counted, with 0 too.
+   */
+  count(document: DocumentId, unacknowledged: number, at?: number): void
+  /** So many more were stored, or heard of, at this moment of the log: what is read before and comes later does not have them. */
+  add(document: DocumentId, count: number, at: number): void
+  /** How many transactions of a document are not acknowledged. */
+  countOf(document: DocumentId): number
   know(document: DocumentId): void
   /** Where a document is kept. */
   keep(document: DocumentId, kept: Kept): void
   /** Documents of which something is not acknowledged, and how many transactions. */
-  waiting(): [document: DocumentId, unacknowledged: number][]
+  waiting(): (readonly [document: DocumentId, unacknowledged: number])[]
   /** It is not there any more; `untold`: and no relay has heard of that yet. */
   forget(document: DocumentId, untold?: boolean): void
   connect(connection: LeaderStanding['connection'], error?: WorkspaceStatus['error']): void
@@ -67,9 +72,30 @@ export interface Standing {
   show(): void
 }
 
+/** How much of a document is not acknowledged: as it was read at a moment of the log, and what was added at later ones. */
+interface Count {
+  readonly read: number
+  readonly at: number
+  readonly added: readonly { readonly count: number; readonly at: number }[]
+}
+
+const NONE: Count = { read: 0, at: 0, added: [] }
+
+/** Additions that a read which is under way may not have: what is older is no more news to any. */
+const ADDED_MAX = 16
+
+function added(before: Count, more: Count['added'][number]): Count {
+  const all = [...before.added, more]
+  const [first] = all
+  if (first === undefined || all.length <= ADDED_MAX) return { ...before, added: all }
+  return { read: before.read + first.count, at: first.at, added: all.slice(1) }
+}
+
+const totalOf = ({ read, added }: Count = NONE): number => added.reduce((sum, { count }) => sum + count, read)
+
 export function createStanding(options: StandingOptions): Standing {
   const { environment, scope, durable, opened, unopened } = options
-  const unacknowledged = new Map<DocumentId, number>()
+  const unacknowledged = new Map<DocumentId, Count>()
   const ids = createStatus<{ ids: readonly DocumentId[] }>({ ids: [] })
   const exceptions = createStatus<{ kept: ReadonlyMap<DocumentId, Kept> }>({ kept: new Map() })
   const well = durable ? 'ok' : 'memory'
@@ -88,16 +114,19 @@ export function createStanding(options: StandingOptions): Standing {
   let full: StorageTrouble | undefined
   let error: WorkspaceStatus['error']
 
+  const countOf = (document: DocumentId): number => totalOf(unacknowledged.get(document))
+
   function show(): void {
     if (unacknowledged.size !== known) {
       known = unacknowledged.size
       ids.set({ ids: [...unacknowledged.keys()].sort() })
     }
+    const all = opened()
+    for (const document of all) document.counted(countOf(document.where.document))
     let total = untoldDeletions.size
-    for (const count of unacknowledged.values()) total += count
+    for (const count of unacknowledged.values()) total += totalOf(count)
     let unstored = false
     let trouble = unopened ?? full
-    const all = opened()
     for (const document of all) {
       const { receipt, trouble: of } = document.status.get()
       unstored ||= receipt === 'memory' && durable
@@ -154,18 +183,23 @@ export function createStanding(options: StandingOptions): Standing {
     get caughtUp() {
       return caughtUp
     },
-    count(document, count) {
-      unacknowledged.set(document, count)
+    count(document, count, at) {
+      const before = unacknowledged.get(document) ?? NONE
+      if (at !== undefined && at < before.at) return
+      const since = at === undefined ? [] : before.added.filter((each) => each.at > at)
+      unacknowledged.set(document, { read: count, at: at ?? before.at, added: since })
       // What is written in the new epoch tells of it.
       untoldDeletions.delete(document)
     },
-    add(document, count) {
-      unacknowledged.set(document, count + (unacknowledged.get(document) ?? 0))
+    add(document, count, at) {
+      const before = unacknowledged.get(document) ?? NONE
+      if (at > before.at) unacknowledged.set(document, added(before, { count, at }))
     },
+    countOf,
     know(document) {
-      if (!unacknowledged.has(document)) unacknowledged.set(document, 0)
+      if (!unacknowledged.has(document)) unacknowledged.set(document, NONE)
     },
-    waiting: () => [...unacknowledged].filter(([, count]) => count > 0),
+    waiting: () => [...unacknowledged.keys()].map((id) => [id, countOf(id)] as const).filter(([, count]) => count > 0),
     forget(document, untold = false) {
       unacknowledged.delete(document)
       keep(document, HERE)

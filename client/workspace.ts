@@ -297,11 +297,13 @@ export async function beginWorkspace(
       environment,
       doc,
       awareness,
-      stored(stored, n, count, bytes) {
+      stored(stored, n, count, bytes, at) {
         team.stored(stored, n, count, bytes)
         if (team.role !== 'following') touched(stored)
         evicting?.used(stored)
-        standing.count(stored, document.status.get().unacknowledged)
+        standing.add(stored, count, at)
+        // Also where it is being closed.
+        document.counted(standing.countOf(stored))
         standing.show()
       },
       stuck: (document) => team.stuck(document),

@@ -22,8 +22,8 @@ export interface WritingOptions {
   environment: Environment
   /** Something was typed, or stored. */
   changed(): void
-  /** So many Yjs transactions were stored as this tab's nth edit. */
-  stored(count: number, n: number, bytes: Uint8Array): void
+  /** So many Yjs transactions were stored as this tab's nth edit, at this moment of the log. */
+  stored(count: number, n: number, bytes: Uint8Array, at: number): void
   /** Whether what was last typed could be stored, and why not. */
   storage(error: RejoinError | undefined): void
   /** What was typed belongs to a document that was deleted: it is kept as these. */
@@ -117,13 +117,13 @@ export function createWriting(options: WritingOptions): Writing {
       const n = log.nextEdit(where().document)
       const bytes = mergeUpdates(held.map((each) => each.bytes))
       const loose = held.length > 1
-      const branches = await log.append([{ where: where(), n, bytes, count, late: isLate, loose }])
+      const { branches, at } = await log.append([{ where: where(), n, bytes, count, late: isLate, loose }])
       if (branches.length > 0) options.buried(branches)
       stored += count
       tries = 0
       trouble = undefined
       options.storage(undefined)
-      options.stored(count, n, bytes)
+      options.stored(count, n, bytes, at)
     } catch (error) {
       waiting = [...held, ...waiting]
       late = true

@@ -9,11 +9,11 @@ import { type DocumentId, randomId } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { createFence, type Fence } from './fence.ts'
 import { load, NOTHING_SEEN } from './loading.ts'
-import type { DeviceLog, Edit, LoadedDocument, Seen } from './log-types.ts'
+import type { Appended, DeviceLog, Edit, LoadedDocument, Seen } from './log-types.ts'
 import { isAcknowledged, readOutstanding } from './outstanding.ts'
 import { newDocument, readDocuments, readHeld, readSelf, refOf, wanted } from './rows.ts'
 import { type Bad, toEdit } from './soundness.ts'
-import type { BranchRow, DocumentRow, ReplicaRow, ReplicaStore, WriteTransaction } from './store.ts'
+import type { DocumentRow, ReplicaRow, ReplicaStore, WriteTransaction } from './store.ts'
 
 /** What the rest of the log is built on. */
 export interface OpenedLog extends DeviceLog {
@@ -31,7 +31,7 @@ export interface Rest {
   /** Takes damaged rows out. */
   mend(document: DocumentId, bad: readonly Bad[]): Promise<void>
   /** Appends edits of which some are of an epoch that is no more. */
-  appendOutdated(edits: readonly Edit[]): Promise<BranchRow[]>
+  appendOutdated(edits: readonly Edit[]): Promise<Appended>
 }
 
 /** Opens the log of a store. Where `rest` rejects, so does what waits for it. */
@@ -81,16 +81,20 @@ export async function openDeviceLog(
     return loadSound(document, seen)
   }
 
-  async function append(edits: readonly Edit[]): Promise<BranchRow[]> {
-    const isOutdated = await store.write(['edits', 'documents'], async (transaction) => {
+  let moments = 0
+  const moment = (): number => ++moments
+
+  async function append(edits: readonly Edit[]): Promise<Appended> {
+    const appended = await store.write(['edits', 'documents'], async (transaction) => {
+      const at = moment()
       const rows: (DocumentRow | undefined)[] = []
       for (const { where } of edits) rows.push(await transaction.get('documents', [where.document]))
-      if (edits.some(({ where }, at) => where.epoch < (rows[at]?.epoch ?? where.epoch))) return true
-      for (const [at, edit] of edits.entries()) putEdit(transaction, edit, rows[at], tab)
-      return false
+      if (edits.some(({ where }, index) => where.epoch < (rows[index]?.epoch ?? where.epoch))) return undefined
+      for (const [index, edit] of edits.entries()) putEdit(transaction, edit, rows[index], tab)
+      return { branches: [], at }
     })
     for (const { where, loose: isLoose } of edits) if (isLoose) loose.add(where.document)
-    return isOutdated ? (await rest()).appendOutdated(edits) : []
+    return appended ?? (await rest()).appendOutdated(edits)
   }
 
   return {
@@ -105,8 +109,9 @@ export async function openDeviceLog(
     ensure,
     documents: () => store.read(['documents', 'edits'], readDocuments),
     load: (document, seen) => loadSound(document, seen ?? NOTHING_SEEN),
-    held: (document) => store.read(['documents', 'edits'], (transaction) => readHeld(transaction, document)),
+    held: (document) => store.read(['documents', 'edits'], (transaction) => readHeld(transaction, document, moment())),
     nextEdit,
+    moment,
     append,
     branches: () =>
       store.read(['branches'], async (transaction) =>

@@ -28,11 +28,13 @@ export interface Intake {
   /** What relays were last told of a document, by this log. */
   told: ReadonlyMap<DocumentId, Told>
   environment: Environment
+  /** The moment at which it is taken. */
+  at: number
 }
 
 export async function takeAll(
   transaction: WriteTransaction,
-  { incoming, opened, peer, told, environment }: Intake,
+  { incoming, opened, peer, told, environment, at }: Intake,
 ): Promise<{ taken: Taken; round: number | undefined; bad: Bad[] }> {
   const self = await readSelf(transaction)
   const taken: Taken = {
@@ -67,7 +69,7 @@ export async function takeAll(
   for (const { row, vector } of work.rows.values()) {
     const now = vector.size > 0 ? alive(row) : row
     transaction.put('documents', [row.document], { ...now, vector: rowsOf(vector) })
-    taken.documents.push((await readHeld(transaction, row.document)) as HeldDocument)
+    taken.documents.push((await readHeld(transaction, row.document, at)) as HeldDocument)
   }
   const { head, origin } = work.self
   if (head !== self.head || origin !== self.origin) transaction.put('meta', ['replica'], work.self)

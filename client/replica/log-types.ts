@@ -39,6 +39,14 @@ export interface HeldDocument {
   away?: 'left' | 'wanted'
   /** When it was last opened or written here; absent: never. */
   usedAt?: number
+  /** The moment of this tab at which it was read; see `UpdateLog.moment`. */
+  at?: number
+}
+
+/** Edits that are stored: at which moment of the log, and what of them became branches. */
+export interface Appended {
+  branches: BranchRow[]
+  at: number
 }
 
 /** How much of a document a Y.Doc has been given. */
@@ -196,10 +204,15 @@ export interface DeviceLog {
   /** The next number of this tab's edits of a document: given once, though the document is closed and opened again. */
   nextEdit(document: DocumentId): number
   /**
-   * Resolves when the edits are as durable as the store is. Edits of an epoch that is no more become a branch of code `deleted`,
-   * or join it; returns these.
+   * Numbers what happens in this tab, a transaction by its begin: one of a greater number sees what those before it wrote, and what
+   * other tabs had told of by then.
    */
-  append(edits: readonly Edit[]): Promise<BranchRow[]>
+  moment(): number
+  /**
+   * Resolves when the edits are as durable as the store is. Edits of an epoch that is no more become a branch of code `deleted`,
+   * or join it; returns these, and the moment of the transaction.
+   */
+  append(edits: readonly Edit[]): Promise<Appended>
   branches(): Promise<BranchRow[]>
   /** Forgets a branch; one that is not there is forgotten already. */
   dismiss(document: DocumentId, id: string): Promise<void>

@@ -23,12 +23,17 @@ export function sealedSeq({ vector, away }: Pick<DocumentRow, 'vector' | 'away'>
   return Math.max(before, headOf(vectorOf({ vector }), origin).seq)
 }
 
-export async function pin(transaction: WriteTransaction, document: DocumentId, pinned: boolean): Promise<HeldDocument> {
+export async function pin(
+  transaction: WriteTransaction,
+  document: DocumentId,
+  pinned: boolean,
+  at: number,
+): Promise<HeldDocument> {
   const row =
     (await transaction.get('documents', [document])) ?? newDocument({ document, epoch: FIRST_EPOCH, gc: true })
   const { pinned: _, ...rest } = row
   transaction.put('documents', [document], pinned ? { ...wanted(rest), pinned } : rest)
-  return (await readHeld(transaction, document)) as HeldDocument
+  return (await readHeld(transaction, document, at)) as HeldDocument
 }
 
 /** Notes that documents were opened or written, at `now`. */
@@ -53,6 +58,7 @@ export async function sizeOf(transaction: ReadTransaction, document: DocumentId)
 export async function evict(
   transaction: WriteTransaction,
   document: DocumentId,
+  at: number,
 ): Promise<{ held: HeldDocument; freed: number } | undefined> {
   const row = await transaction.get('documents', [document])
   if (row === undefined || !(await mayLeave(transaction, row))) return undefined
@@ -65,7 +71,7 @@ export async function evict(
   const rest = await shrunk(transaction, row)
   const places = (await transaction.range('peers', [])).map(({ value }) => placeOf(value))
   transaction.put('documents', [document], { ...rest, vector: [], away: { vector: row.vector, places } })
-  return { held: (await readHeld(transaction, document)) as HeldDocument, freed }
+  return { held: (await readHeld(transaction, document, at)) as HeldDocument, freed }
 }
 
 /** What a relay has not acknowledged is nowhere else. */
@@ -83,6 +89,7 @@ export async function home(
   transaction: WriteTransaction,
   document: DocumentId,
   relay: ReplicaId,
+  at: number,
 ): Promise<HeldDocument | undefined> {
   const row = await transaction.get('documents', [document])
   if (row?.away?.wanted === undefined || !covers(vectorOf(row), vectorOf(row.away))) return undefined
@@ -92,7 +99,7 @@ export async function home(
     if (value.replica !== relay && !unmoved.has(nameOf(placeOf(value)))) transaction.delete('peers', key)
   }
   transaction.put('documents', [document], rest)
-  return readHeld(transaction, document)
+  return readHeld(transaction, document, at)
 }
 
 const placeOf = ({ replica, round, place }: PeerRow): Away['places'][number] => ({ replica, round, place })

@@ -28,14 +28,17 @@ export const toHeld = (row: DocumentRow, edits: number): HeldDocument => ({
   ...(row.usedAt === undefined ? undefined : { usedAt: row.usedAt }),
 })
 
-export async function readHeld(transaction: ReadTransaction, document: DocumentId): Promise<HeldDocument | undefined> {
+/** `at`: the moment at which the transaction began. */
+export async function readHeld(
+  transaction: ReadTransaction,
+  document: DocumentId,
+  at: number,
+): Promise<HeldDocument | undefined> {
   const row = await transaction.get('documents', [document])
   if (row === undefined) return undefined
   const edits = await transaction.range('edits', [document])
-  return toHeld(
-    row,
-    edits.reduce((sum, { value }) => sum + value.count, 0),
-  )
+  const count = edits.reduce((sum, { value }) => sum + value.count, 0)
+  return { ...toHeld(row, count), at }
 }
 
 export async function readDocuments(transaction: ReadTransaction): Promise<HeldDocument[]> {

@@ -22,7 +22,7 @@ import { type OpenedLog, openDeviceLog, putEdit, type Rest } from './device-log.
 import { cutEdits, nextUnsent, sealEdits, tightenEdits } from './edits.ts'
 import { unseal } from './forks.ts'
 import { takeAll } from './intake.ts'
-import type { Edit, Incoming, PeerNote, Taken, Unsent, UpdateLog } from './log-types.ts'
+import type { Incoming, PeerNote, Taken, Unsent, UpdateLog } from './log-types.ts'
 import type { Mover } from './moving.ts'
 import { readLacking, readOutbox } from './outbox.ts'
 import { createRounds, nextPeer, readResumable, writePeer } from './peers.ts'
@@ -65,7 +65,7 @@ export function completeLog(
   damaged: (document: DocumentId, rows: number, branch?: BranchRow) => void = () => {},
   lost: (document: DocumentId) => void = () => {},
 ): WholeLog {
-  const { store, environment, fence, tab, pause } = device
+  const { store, environment, fence, tab, pause, moment } = device
   const mover: Mover = { tab, durable: store.durable, environment }
   const rounds = createRounds()
   /** Branches that are added to: until something more is sealed or submitted, what is refused is of the same refusal. */
@@ -92,8 +92,9 @@ export function completeLog(
     for (const [document, those] of Map.groupBy(bad, (each) => each.document)) await mend(document, those)
   }
 
-  const appendOutdated = (edits: readonly Edit[]): Promise<BranchRow[]> =>
+  const appendOutdated: Rest['appendOutdated'] = (edits) =>
     store.write(['edits', 'documents', 'branches'], async (transaction) => {
+      const at = moment()
       const branches: BranchRow[] = []
       for (const edit of edits) {
         const { where, bytes } = edit
@@ -102,7 +103,7 @@ export function completeLog(
           branches.push(await branchEdits(transaction, where, [bytes], environment))
         } else putEdit(transaction, edit, row, tab)
       }
-      return branches
+      return { branches, at }
     })
 
   /** What cannot be joined stays as it was typed: whoever sends it is told why. */
@@ -134,8 +135,9 @@ export function completeLog(
     const opened = await openPieces(incoming, pause)
     const named = rounds.named(peer)
     const { taken, round, bad } = await store.write(ALL_WRITTEN, async (transaction) => {
+      const at = moment()
       await fence.check(transaction)
-      return takeAll(transaction, { incoming, opened, peer: named, told, environment })
+      return takeAll(transaction, { incoming, opened, peer: named, told, environment, at })
     })
     if (named.begin) rounds.begun(peer, round)
     for (const each of incoming)
@@ -253,24 +255,28 @@ export function completeLog(
       if (away !== undefined) throw new RejoinError('not-here', `${JSON.stringify(document)} is not wholly here`)
       return joinUpdates(updates)
     },
-    pin: (document, pinned) => store.write(['documents', 'edits'], (transaction) => pin(transaction, document, pinned)),
+    pin: (document, pinned) =>
+      store.write(['documents', 'edits'], (transaction) => pin(transaction, document, pinned, moment())),
     used: (documents) => store.write(['documents'], (transaction) => used(transaction, documents, environment.now())),
     size: (document) => store.read(['records', 'pieces', 'edits'], (transaction) => sizeOf(transaction, document)),
     evict: (document) =>
       store.write(ALL_WRITTEN, async (transaction) => {
+        const at = moment()
         await fence.check(transaction)
-        return evict(transaction, document)
+        return evict(transaction, document, at)
       }),
     home: (document, relay) =>
       store.write(['documents', 'edits', 'peers', 'meta'], async (transaction) => {
+        const at = moment()
         await fence.check(transaction)
-        return home(transaction, document, relay)
+        return home(transaction, document, relay, at)
       }),
     delete: deleteDocument,
     unseal: (document, origin) =>
       mending(document, async (transaction, found) => {
+        const at = moment()
         found(await unseal(transaction, document, origin, mover))
-        return readHeld(transaction, document)
+        return readHeld(transaction, document, at)
       }),
     refuse: (document, code, detail) => refuse(document, { code, detail }),
   }

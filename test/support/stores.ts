@@ -140,7 +140,9 @@ export const records = (log: UpdateLog, document = 'note'): Promise<UpdateRecord
 export async function held(log: UpdateLog, document = 'note'): Promise<HeldDocument> {
   const found = await log.held(document)
   if (found === undefined) throw new Error(`${document} is not known`)
-  return found
+  // When it was read is no part of what is held.
+  const { at: _, ...rest } = found
+  return rest
 }
 
 /** What a relay answers that holds the record with this number. */

@@ -121,6 +121,13 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
       if (origin !== STORED) edits.push(wrote(replica.name, document, update))
     })
     handle.whenLoaded.catch((error: unknown) => ground.blame(`${process.name} ${document}`, error))
+    // What the app shows as received is.
+    handle.status.subscribe(({ receipt, error }) => {
+      const news = receipt === 'relay' && error === undefined ? edits.filter(({ safety }) => safety !== 'relay') : []
+      if (news.length === 0) return
+      ground.note(`${process.name} shows ${news.length} of ${document} at relay`)
+      checkers.told(news, 'relay')
+    })
     notes.set(document, { handle, editor: createEditor(handle.doc, ground.options.recording), edits })
   }
 

@@ -2,13 +2,30 @@
 import { cpSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
+import { LACKING_MS } from '../../../client/reading.ts'
 import type { ReplicaStore } from '../../../client/replica/store.ts'
+import type { Environment } from '../../../shared/environment.ts'
 import { copyOf, createOwnStore, damage, dump } from '../../support/stores.ts'
 import { startRelay, temporaryFolder, until } from '../server/support.ts'
-import { allRead, isSynced, type Note, readAtRelay, readInStore, startClient, startRelayAt } from './support.ts'
+import {
+  allRead,
+  impatient,
+  isSynced,
+  type Note,
+  readAtRelay,
+  readInStore,
+  startClient,
+  startRelayAt,
+} from './support.ts'
 
 /** Bytes each way that a reconnect may cost where nothing has changed. */
 const QUIET_BYTES_MAX = 64
+
+/** Asks at once for what a Y.Doc lacks: a second later its question would fall into what is counted, or not. */
+const curious: Environment = {
+  ...impatient,
+  setTimer: (callback, delayMs) => impatient.setTimer(callback, delayMs === LACKING_MS ? 0 : delayMs),
+}
 
 describe('a reconnect', () => {
   test('[P11] costs at most 64 bytes each way where nothing has changed, however much there is', async () => {
@@ -110,11 +127,12 @@ describe('a reconnect', () => {
       const doc = new Y.Doc()
       doc.getText('other').insert(0, 'something')
       if (updates[1] !== undefined) Y.applyUpdate(doc, updates[1])
-      const client = await startClient(relay, { storage })
+      const client = await startClient(relay, { storage, environment: curious })
       const fine = client.open('fine')
       client.workspace.open(`stuck ${typeof storage}`, { doc })
       fine.type('x')
       await fine.saved('relay')
+      await until('it is told that it cannot be sent', () => client.errors.length > 0)
       // It is offered, refused, compared and offered again: a few round trips, that another's round trips outlast.
       let before = 0
       for (let times = 0; times < 6; times++) {

@@ -24,7 +24,6 @@ async function start() {
       now: clock.now,
       setTimer: (callback, delayMs) => clock.after(delayMs, callback),
     },
-    counted() {},
     storage() {},
     lacking: () => asked++,
     report(error) {
@@ -65,7 +64,6 @@ describe('edits of tabs that built on one another', () => {
       doc,
       log: await openLog(store),
       environment: systemEnvironment,
-      counted() {},
       storage() {},
       lacking() {},
       report(error) {

@@ -184,6 +184,30 @@ const FAILED: readonly Failed[] = [
     options: { relays: 1, replicas: 8, editsPerMinute: 15, ...ANY_EDITS },
   },
   {
+    title: '[P10] what was folded rests on nothing that is not: also deletions have their ground',
+    seed: 70_582,
+    options: { relays: 3, ...ANY_EDITS },
+  },
+  {
+    title: '[P3] what came and what floated, each resting on the other, become pieces that rest on nothing else',
+    seed: 117,
+    options: { relays: 3, ...ANY_EDITS },
+  },
+  {
+    title: '[P10] a document shows as unacknowledged what its workspace counts, and not what was read before',
+    seed: 105_752,
+    options: { relays: 1, faults: COPIES, ...ANY_EDITS },
+  },
+  ...[
+    { seed: 21, relays: 1 },
+    { seed: 158, relays: 2 },
+    { seed: 95, relays: 2 },
+  ].map(({ seed, relays }) => ({
+    title: '[P4] no receipt is shown for an edit that was stored while what is acknowledged was read',
+    seed,
+    options: { relays, ...ANY_EDITS },
+  })),
+  {
     title: '[P10] the simulator: damage in store for a connection is none any more when everything is healed',
     seed: 6603,
     options: { relays: 1, ...ANY_EDITS },
