@@ -122,9 +122,16 @@ export function toHex(bytes: Uint8Array): string {
 /** The bytes of hexadecimal text; the text must have an even number of digits. */
 export function fromHex(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length / 2)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = byteAt(text, 2 * i)
   return bytes
 }
+
+/** The byte whose two hexadecimal digits begin at `at`. */
+export const byteAt = (text: string, at: number): number =>
+  (digit(text.charCodeAt(at)) << 4) | digit(text.charCodeAt(at + 1))
+
+/** 0 to 9 are 48 to 57, letters begin at 65 and 97. */
+const digit = (code: number): number => (code & 15) + 9 * (code >> 6)
 
 function word(bytes: Uint8Array, at: number): number {
   return (

@@ -7,22 +7,15 @@ import { headOf, type VersionVector } from '../../shared/causality/version-vecto
 import type { Environment } from '../../shared/environment.ts'
 import type { Hash64 } from '../../shared/hash.ts'
 import { type DocumentId, randomId } from '../../shared/ids.ts'
-import {
-  compactToPieces,
-  encodeClocks,
-  hasTooManyPieces,
-  joinToPiecesSteps,
-  type LogSize,
-  wantsFolding,
-} from '../../shared/update/fold.ts'
+import { compactToPieces, encodeClocks, hasTooManyPieces, joinToPiecesSteps } from '../../shared/update/fold.ts'
 import { inflatePiece, type PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { Steps } from '../../shared/update/steps.ts'
-import { countPieces, deletePieces, putPieceRows, readBeyond, toPieceRow } from './checkpoints.ts'
+import { countPieces, deletePieces, putPieceRows, toPieceRow } from './checkpoints.ts'
 import { type Foldable, readFoldable } from './ground.ts'
 import { readOwed } from './peers.ts'
 import { coveredBy, type FoundPiece, readPieces } from './pieces.ts'
 import { deleteLogged, rowsOf } from './record-rows.ts'
-import { dotOf, readSelf, toRecord, vectorOf } from './rows.ts'
+import { readSelf, vectorOf } from './rows.ts'
 import type { Bad } from './soundness.ts'
 import type {
   CheckpointRow,
@@ -49,26 +42,6 @@ export interface Compacting {
   /** Raises where another tab is to do it. */
   check(transaction: WriteTransaction): Promise<void>
 }
-
-/** How much there is to fold. What waits is not counted. */
-export async function readLogSize(transaction: ReadTransaction, document: DocumentId): Promise<LogSize> {
-  const row = await transaction.get('documents', [document])
-  const checkpoint = await transaction.get('checkpoints', [document])
-  const beyond = row === undefined ? [] : await readBeyond(transaction, document, vectorOf(row), checkpoint)
-  const waits = new Set(row?.waiting.map(dotOf))
-  const records = beyond.filter(({ key, value }) => !waits.has(dotOf(toRecord(key, value))))
-  return {
-    records: records.length,
-    recordBytes: records.reduce((sum, { value }) => sum + value.bytes.length, 0),
-    pieces: countPieces(checkpoint?.pieces ?? []),
-    bytes: checkpoint?.bytes ?? 0,
-  }
-}
-
-export const wantsCompaction = async (store: ReplicaStore, document: DocumentId): Promise<boolean> =>
-  wantsFolding(
-    await store.read(['documents', 'records', 'checkpoints'], (transaction) => readLogSize(transaction, document)),
-  )
 
 /** What compaction began with. */
 interface Begun {

@@ -10,12 +10,13 @@
 import type { Environment } from '../../shared/environment.ts'
 import { isNoUpdate, RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
+import { wantsFolding } from '../../shared/update/fold.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { answer } from './answering.ts'
 import { type Reason, toBranch } from './branches.ts'
 import { dropPartial } from './checkpoints.ts'
-import { compact, wantsCompaction } from './compaction.ts'
+import { compact } from './compaction.ts'
 import { type Damage, takeOutDamaged } from './damage.ts'
 import { branchEdits, deleteHere } from './deletion.ts'
 import { type OpenedLog, openDeviceLog, putEdit, type Rest } from './device-log.ts'
@@ -23,6 +24,7 @@ import { cutEdits, nextUnsent, sealEdits, tightenEdits } from './edits.ts'
 import { unseal } from './forks.ts'
 import { takeAll } from './intake.ts'
 import type { Incoming, PeerNote, Taken, Unsent, UpdateLog } from './log-types.ts'
+import { createMeasuring } from './measuring.ts'
 import type { Mover } from './moving.ts'
 import { readLacking, readOutbox } from './outbox.ts'
 import { createRounds, nextPeer, readResumable, writePeer } from './peers.ts'
@@ -68,6 +70,7 @@ export function completeLog(
   const { store, environment, fence, tab, pause, moment } = device
   const mover: Mover = { tab, durable: store.durable, environment }
   const rounds = createRounds()
+  const measure = createMeasuring(store)
   /** Branches that are added to: until something more is sealed or submitted, what is refused is of the same refusal. */
   const refusals = new Map<DocumentId, string>()
   /** What relays were last told of documents. */
@@ -242,11 +245,11 @@ export function completeLog(
       told.set(document, mends ? { ...found.told, mends } : found.told)
       return found.compare
     },
-    wantsCompaction: async (document) => device.loose.has(document) || wantsCompaction(store, document),
+    wantsCompaction: async (document) => device.loose.has(document) || wantsFolding(await measure(document)),
     async compact(document, pauseBetween) {
       if (device.loose.delete(document)) {
         await tighten(document)
-        if (!(await wantsCompaction(store, document))) return false
+        if (!wantsFolding(await measure(document))) return false
       }
       return compact({ store, environment, mendAll, pause: pauseBetween ?? pause, check: fence.check }, document)
     },

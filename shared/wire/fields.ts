@@ -2,7 +2,7 @@
 import * as encoding from 'lib0/encoding'
 import type { Head, VersionVector } from '../causality/version-vector.ts'
 import { errorCode } from '../errors.ts'
-import { fromHex } from '../hash.ts'
+import { byteAt } from '../hash.ts'
 import { checkDocumentId, FIRST_EPOCH } from '../ids.ts'
 import * as limits from '../limits.ts'
 import * as reading from '../reader.ts'
@@ -12,7 +12,11 @@ import type { CatalogEntry, Place, Run } from './messages.ts'
 
 export type Writer = encoding.Encoder
 
-export const writeHex = (writer: Writer, hex: string): void => encoding.writeUint8Array(writer, fromHex(hex))
+/** Most of what is written: byte by byte it needs no array. */
+export function writeHex(writer: Writer, hex: string): void {
+  for (let at = 0; at < hex.length; at += 2) encoding.write(writer, byteAt(hex, at))
+}
+
 export const writeBoolean = (writer: Writer, value: boolean): void => encoding.writeUint8(writer, value ? 1 : 0)
 
 export function readList<T>(reader: Reader, bytesEach: number, max: number, readOne: (reader: Reader) => T): T[] {
