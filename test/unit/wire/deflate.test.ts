@@ -1,4 +1,4 @@
-import { constants, deflateRawSync } from 'node:zlib'
+import { constants, deflateRawSync, inflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { deflate } from '../../../shared/deflate.ts'
@@ -147,4 +147,14 @@ describe('a frame', () => {
     expect(codeOf(() => decodeFrame(deflatedFrame(inner.length, deflate(inner))))).toBe('bad-frame')
     expect(codeOf(() => decodeFrame(deflatedFrame(0, deflate(new Uint8Array(0)))))).toBe('bad-frame')
   })
+})
+
+it('[P11] stores what would get no shorter, for 5 bytes more; zlib reads it too', () => {
+  for (let length = 0; length <= 160; length++) {
+    const bytes = Uint8Array.from({ length }, (_, at) => (at * at * 31 + at * 7) % 251)
+    const deflated = deflate(bytes)
+    expect(deflated.length).toBeLessThanOrEqual(length + 5)
+    expect(new Uint8Array(inflateRawSync(deflated))).toEqual(bytes)
+    expect(inflate(deflated, length)).toEqual(bytes)
+  }
 })
