@@ -76,6 +76,17 @@ describe('the order of disk and network', () => {
       ],
       1,
     ],
+    [
+      'a sync that returned, and of which another thread was told in between',
+      [
+        '1 pwrite64(9</d/a.db-wal>, "x"',
+        '1 fdatasync(9</d/a.db-wal> <unfinished ...>',
+        '2 write(5<pipe:[7]>, "x"',
+        '1 <... fdatasync resumed>) = 0',
+        SAY,
+      ],
+      0,
+    ],
   ])('the reading of a trace sees %s', (_name, lines, early) => {
     expect(orderOfWrites(lines.join('\n')).saidTooEarly).toHaveLength(early)
   })

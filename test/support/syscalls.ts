@@ -31,7 +31,7 @@ export interface OrderOfWrites {
 }
 
 const LOG_WRITE = /\b(?:pwrite64|pwritev|write)\(\d+<[^>]*-wal>/
-const LOG_SYNC = /\b(?:fdatasync|fsync)\(\d+<[^>]*-wal>\)\s*= 0/
+const LOG_SYNC = /\b(?:fdatasync|fsync)\(\d+<[^>]*-wal>\s*\)\s*= 0/
 const SAID = /\b(?:write|writev|sendto|sendmsg)\(\d+<TCP(?:v6)?:/
 /** Another thread ran before the call returned; strace tells the two halves apart. */
 const UNFINISHED = /<unfinished \.\.\.>$/
