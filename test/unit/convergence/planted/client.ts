@@ -59,6 +59,18 @@ export const CLIENT_BUGS: Readonly<Record<string, PlantedBug>> = {
         withPut(store, (table, value, count) => (table === 'records' && count % 13 === 12 ? undefined : value)),
     },
   },
+  'pieces out of order': {
+    what: 'a client names the pieces of a checkpoint so that they rest on those behind them',
+    faults: NETWORK,
+    world: { relays: 2 },
+    bend: {
+      replicaStore: (store) =>
+        withPut(store, (table, value) => {
+          const row = value as Tables['checkpoints']
+          return table === 'checkpoints' ? { ...row, pieces: row.pieces.toReversed() } : value
+        }),
+    },
+  },
   'outbox forgotten': {
     what: 'a client forgets which of its records wait for a relay',
     faults: NETWORK,
