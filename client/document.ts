@@ -294,7 +294,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       if (reading.whenCaughtUp !== undefined) await reading.whenCaughtUp
       if (closed || round !== connections || isComing()) return
       fetched = true
-      status.set({ progress: undefined })
+      status.set({ progress: undefined, unreadable: undefined })
       nowSynced()
       if (!doc.isSynced) doc.emit('sync', [true, doc])
     },

@@ -97,7 +97,7 @@ export function createWriting(options: WritingOptions): Writing {
     if (storing || cancelAppend !== undefined) return
     cancelAppend = environment.setTimer(() => {
       cancelAppend = undefined
-      void append()
+      append().catch(report)
     }, APPEND_AFTER_MS)
   }
 
