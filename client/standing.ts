@@ -28,6 +28,8 @@ export interface StandingOptions {
   /** Why there is no durable storage, where it was wished for. */
   unopened?: StorageTrouble
   opened(): readonly OpenDocument[]
+  /** Edits that are typed and neither stored nor at a relay. */
+  unsaved(): number
 }
 
 export interface Standing {
@@ -102,7 +104,7 @@ export function createStanding(options: StandingOptions): Standing {
       known = unacknowledged.size
       ids.set({ ids: [...unacknowledged.keys()].sort() })
     }
-    let total = untoldDeletions.size
+    let total = untoldDeletions.size + options.unsaved()
     for (const count of unacknowledged.values()) total += count
     let unstored = false
     let trouble = unopened ?? full
@@ -171,6 +173,7 @@ export function createStanding(options: StandingOptions): Standing {
     },
     add(document, count) {
       unacknowledged.set(document, count + (unacknowledged.get(document) ?? 0))
+      untoldDeletions.delete(document)
     },
     know(document) {
       if (!unacknowledged.has(document)) unacknowledged.set(document, 0)

@@ -29,10 +29,10 @@ const use = (what: string, file = 'client/index.ts'): string => {
 }
 
 export const ENTRIES: readonly Entry[] = [
-  { name: 'openWorkspace', code: use('openWorkspace'), firstBytesMax: 22_000, allBytesMax: 72_800 },
-  { name: 'everything', code: use('* as all'), firstBytesMax: 23_500, allBytesMax: 74_200 },
-  { name: 'RejoinProvider', code: use('RejoinProvider'), firstBytesMax: 3_600, allBytesMax: 75_000 },
-  { name: 'rejoin/react', code: use('* as all', 'client/react/index.ts'), firstBytesMax: 23_300, allBytesMax: 74_200 },
+  { name: 'openWorkspace', code: use('openWorkspace'), firstBytesMax: 22_800, allBytesMax: 74_200 },
+  { name: 'everything', code: use('* as all'), firstBytesMax: 24_200, allBytesMax: 75_600 },
+  { name: 'RejoinProvider', code: use('RejoinProvider'), firstBytesMax: 3_600, allBytesMax: 76_500 },
+  { name: 'rejoin/react', code: use('* as all', 'client/react/index.ts'), firstBytesMax: 24_000, allBytesMax: 75_400 },
 ]
 
 /** Vite's loader of files that come later is one for the whole app, whatever in it loads something later: it is not counted. */

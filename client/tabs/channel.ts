@@ -46,6 +46,8 @@ export type TabRequest =
   | { type: 'rescue'; document: DocumentId }
   /** The store has no room: the leader makes some. */
   | { type: 'full' }
+  /** Everything on this device is deleted. */
+  | { type: 'cleared' }
 
 /** What the leader tells those who follow. */
 export type LeaderNews =

@@ -270,9 +270,9 @@ describe('a checkpoint', () => {
       return unreadable.map(({ where, error }) => [where.document, error.code])
     }
     expect(await bad(deflatePiece(Uint8Array.of(1, 2, 3)))).toEqual([['other', 'invalid-update']])
-    expect(await bad({ bytes: fine.bytes.subarray(1) })).toEqual([['other', 'invalid-update']])
+    expect(await bad({ bytes: other.bytes.subarray(1) })).toEqual([['other', 'invalid-update']])
     expect(await bad({ size: 2 ** 40 })).toEqual([['other', 'too-big']])
-    expect(await bad({ size: fine.size + 1 })).toEqual([['other', 'invalid-update']])
+    expect(await bad({ size: other.size + 1 })).toEqual([['other', 'invalid-update']])
     expect((await bob.documents()).filter(({ vector }) => vector.size > 0).map(({ ref }) => ref.document)).toEqual([
       'note',
     ])
