@@ -74,6 +74,8 @@ export interface DocumentOptions {
   awareness?: Awareness
   /** An edit is stored, as this tab's nth and at this moment of the log: send it soon. */
   stored(document: DocumentId, n: number, count: number, bytes: Uint8Array, at: number): void
+  /** What was typed into this document before, with handles that are closed, and is not stored yet. */
+  carried?: Uint8Array
   /** Edits cannot be stored: send them without. */
   stuck(document: DocumentId): void
   /** What the Y.Doc was given builds on something that this device does not have. */
@@ -133,9 +135,17 @@ export interface OpenDocument {
   move(where: DocumentRef): void
   /** Stores what is typed; resolves to the number of edits until then. */
   flush(): Promise<number>
+  /** How many of the edits are neither in the log nor at a relay. */
+  readonly unsaved: number
+  /** All that is not stored yet. */
+  held(): Uint8Array | undefined
+  /** Resolves when everything is stored, or `end` was called. */
+  emptied(): Promise<void>
+  /** What cannot be stored is not tried again. */
+  end(): void
   /** A relay refused its edits: the Y.Doc is cut off. */
   refuse(error: RejoinError): void
-  /** Stores what is typed and lets go. */
+  /** Lets go, and stores what is typed: what cannot be stored now is tried again until `end`. */
   close(): Promise<void>
 }
 
@@ -155,6 +165,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   })
   let heldUnacknowledged = 0
   let closed = false
+  let closing: Promise<void> | undefined
   let fetched = false
   /** What one connection brings late is not said of the next. */
   let connections = 0
@@ -194,6 +205,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   async function load(): Promise<void> {
     const held = await reading.load()
     where = held.ref
+    if (options.carried !== undefined) reading.passed([options.carried])
     if (brought !== undefined) writing.adopt(brought, held.updates)
     changed(held)
     doc.emit('load', [doc])
@@ -257,7 +269,10 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       if (level === 'device' && !log.durable) {
         throw new RejoinError('storage-unavailable', 'this replica keeps nothing on the device')
       }
-      if (typeof level === 'object' && !(Number.isInteger(level.relays) && level.relays <= RELAYS_MAX)) {
+      if (
+        typeof level === 'object' &&
+        !(Number.isInteger(level.relays) && level.relays > 0 && level.relays <= RELAYS_MAX)
+      ) {
         throw new RejoinError('bad-option', `edits are saved at 1 to ${RELAYS_MAX} relays, not at ${level.relays}`)
       }
       const edits = writing.typed
@@ -300,7 +315,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       if (reading.whenCaughtUp !== undefined) await reading.whenCaughtUp
       if (closed || round !== connections || isComing()) return
       fetched = true
-      status.set({ progress: undefined })
+      status.set({ progress: undefined, unreadable: undefined })
       nowSynced()
       if (!doc.isSynced) doc.emit('sync', [true, doc])
     },
@@ -327,24 +342,33 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       log.ensure(to).catch(report)
     },
     flush: writing.flush,
+    get unsaved() {
+      return writing.unsaved
+    },
+    held: writing.held,
+    emptied: writing.emptied,
+    end: writing.end,
     refuse(error) {
       doc.off('update', typedSomething)
       reading.end()
       status.set({ error: { code: error.code, detail: error.detail }, connection: 'offline' })
       receipts.end(error)
     },
-    async close() {
-      if (closed) return
-      closed = true
-      doc.off('update', typedSomething)
-      presence.close()
-      writing.end()
-      reading.hurry()
-      await whenLoaded.catch(() => {})
-      await writing.flush()
-      reading.end()
-      receipts.end(new RejoinError('closed', `the document ${JSON.stringify(where.document)} is closed`))
-      if (options.doc === undefined) doc.destroy()
+    close() {
+      closing ??= close()
+      return closing
     },
+  }
+
+  async function close(): Promise<void> {
+    closed = true
+    doc.off('update', typedSomething)
+    presence.close()
+    reading.hurry()
+    await whenLoaded.catch(() => {})
+    await writing.flush()
+    reading.end()
+    receipts.end(new RejoinError('closed', `the document ${JSON.stringify(where.document)} is closed`))
+    if (options.doc === undefined) doc.destroy()
   }
 }

@@ -1,8 +1,10 @@
 /** The documents that are open in a tab, each with the handles on it; the last one to close lets it go. */
 import { RejoinError } from '../shared/errors.ts'
-import { checkDocumentId, type DocumentId } from '../shared/ids.ts'
+import { checkDocumentId, type DocumentId, type ReplicaId } from '../shared/ids.ts'
 import type { DocumentHandle, OpenDocument } from './document.ts'
 import type { OpenOptions } from './options.ts'
+import { mergeUpdates } from './replica/merging.ts'
+import type { Unstored } from './writing.ts'
 
 export interface DocumentsOptions {
   make(id: DocumentId, options: OpenOptions): OpenDocument
@@ -14,12 +16,20 @@ export interface DocumentsOptions {
 export interface Documents {
   get(id: DocumentId): OpenDocument | undefined
   all(): OpenDocument[]
+  /** The document, and those of this name whose handles are closed and of which something is not stored yet. */
+  writers(id: DocumentId): OpenDocument[]
+  /** What of a document the store refuses and this relay does not have. */
+  unstored(id: DocumentId, relay: ReplicaId): Unstored | undefined
+  /** How many edits, of all documents, are neither stored nor at a relay. */
+  unsaved(): number
+  /** Stores what is typed, as far as that can be. */
+  flush(): Promise<void>
   /** One more handle on it. Raises `invalid-id`, and `bad-option` where it is open with another Y.Doc. */
   open(id: DocumentId, options: OpenOptions): DocumentHandle
   /** Takes it off this name: its handles stay as they are, and who opens the name gets another. */
   cutOff(id: DocumentId): void
-  /** Ends all handles; resolves when what was typed last is stored. */
-  close(): Promise<void>
+  /** Ends all handles; resolves when what was typed last is stored, or was tried once more; to how many edits nothing took. */
+  close(): Promise<number>
 }
 
 interface Entry {
@@ -29,8 +39,12 @@ interface Entry {
 
 export function createDocuments({ make, left, report }: DocumentsOptions): Documents {
   const open = new Map<DocumentId, Entry>()
-  /** Documents without a handle that still store what was typed last. */
-  const endings = new Set<Promise<unknown>>()
+  /** Documents without a handle, while something of them is not stored. */
+  const leaving = new Set<OpenDocument>()
+
+  const writing = (): OpenDocument[] => [...[...open.values()].map(({ document }) => document), ...leaving]
+
+  const writers = (id: DocumentId): OpenDocument[] => writing().filter(({ where }) => where.document === id)
 
   function letGo(id: DocumentId, entry: Entry): void {
     entry.handles--
@@ -40,14 +54,28 @@ export function createDocuments({ make, left, report }: DocumentsOptions): Docum
       open.delete(id)
       left(entry.document)
     }
-    const ending = entry.document.close().catch(report)
-    endings.add(ending)
-    void ending.then(() => endings.delete(ending))
+    void leave(entry.document)
+  }
+
+  /** What cannot be stored now is tried until it can: the app may have gone on to another document, but has not given it up (P5). */
+  async function leave(document: OpenDocument): Promise<void> {
+    leaving.add(document)
+    await document.close().catch(report)
+    await document.emptied()
+    leaving.delete(document)
+  }
+
+  async function flush(): Promise<void> {
+    await Promise.all(writing().map((document) => document.flush().catch(report)))
   }
 
   return {
     get: (id) => open.get(id)?.document,
     all: () => [...open.values()].map(({ document }) => document),
+    writers,
+    unstored: (id, relay) => together(writers(id).flatMap((document) => document.unstored(relay) ?? [])),
+    unsaved: () => writing().reduce((sum, document) => sum + document.unsaved, 0),
+    flush,
     open(id, { doc, awareness, gc }) {
       checkDocumentId(id)
       let entry = open.get(id)
@@ -66,7 +94,22 @@ export function createDocuments({ make, left, report }: DocumentsOptions): Docum
     async close() {
       const documents = [...open.values()].map(({ document }) => document)
       open.clear()
-      await Promise.all([...endings, ...documents.map((document) => document.close().catch(report))])
+      for (const document of documents) void leave(document)
+      await Promise.all([...leaving].map((document) => document.close().catch(report)))
+      await flush()
+      const lost = [...leaving].reduce((sum, document) => sum + document.unsaved, 0)
+      for (const document of leaving) document.end()
+      return lost
+    },
+  }
+}
+
+function together(all: readonly Unstored[]): Unstored | undefined {
+  if (all.length < 2) return all[0]
+  return {
+    bytes: mergeUpdates(all.map(({ bytes }) => bytes)),
+    relayed() {
+      for (const each of all) each.relayed()
     },
   }
 }

@@ -73,9 +73,10 @@ export function createEvicting(options: EvictingOptions): Evicting {
   async function work(): Promise<void> {
     running = true
     try {
-      await noteUsed()
+      // First: a store that is full refuses notes as well.
       if (isFull && options.leads()) await relieve()
-      else if (budgetBytes < Infinity && options.leads() && options.isSynced()) await keepWithin()
+      await noteUsed()
+      if (budgetBytes < Infinity && options.leads() && options.isSynced()) await keepWithin()
     } catch (error) {
       // What failed is looked at with the next news.
       if (!(error instanceof RejoinError && isKnown(error))) report(error)

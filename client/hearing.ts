@@ -38,6 +38,8 @@ export interface Hearing {
   changed(held: readonly HeldDocument[]): void
   /** A relay refused edits of this document for good: what is unacknowledged becomes branches. */
   endDocument(document: DocumentId, code: ErrorCode, detail: string): Promise<void>
+  /** What the relay sends of this document cannot be read; `heardHere`: this tab heard it. */
+  setAside(document: DocumentId, error: RejoinError, heardHere: boolean): void
   /** Under this origin the log holds other records than before. */
   forked(document: DocumentId, origin: OriginId): void
   /** The document was deleted. */
@@ -77,6 +79,15 @@ export function createHearing(options: HearingOptions): Hearing {
     standing.count(id, 0)
     standing.show()
     for (const branch of branches) emit('refused', toBranch(branch))
+  }
+
+  function setAside(document: DocumentId, { code, detail }: RejoinError, heardHere: boolean): void {
+    documents.get(document)?.status.set({ unreadable: { code, detail } })
+    if (heardHere) tell({ type: 'unreadable', document, code, detail })
+    const isNews = standing.setAside(document, code)
+    standing.show()
+    const what = `what the relay sends of ${JSON.stringify(document)} cannot be read, and is asked for at the next connection`
+    if (isNews && heardHere) report(new RejoinError(code, `${what}: ${detail}`))
   }
 
   function forked(document: DocumentId, origin: OriginId): void {
@@ -129,6 +140,8 @@ export function createHearing(options: HearingOptions): Hearing {
       case 'forked':
         forked(news.document, news.origin)
         return lookAgain(news.document)
+      case 'unreadable':
+        return setAside(news.document, new RejoinError(news.code, news.detail), false)
       case 'deleted':
         ended(news.document)
         standing.forget(news.document)
@@ -152,6 +165,7 @@ export function createHearing(options: HearingOptions): Hearing {
     deletedHere,
     changed,
     endDocument,
+    setAside,
     forked,
     ended,
   }

@@ -6,6 +6,7 @@ import { type ErrorCode, RejoinError, withoutRemedy } from '../shared/errors.ts'
 import type { DocumentId } from '../shared/ids.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
 import type { ConversationHost } from './connection/host.ts'
+import type { OpenDocument } from './document.ts'
 import type { Documents } from './documents.ts'
 import type { Events } from './events.ts'
 import { toBranch } from './events.ts'
@@ -31,12 +32,15 @@ export function createHost(options: HostingOptions): Omit<ConversationHost, 'end
 
   function fetched(id: DocumentId | undefined): void {
     if (id === undefined) standing.catchUp()
-    const those = id === undefined ? documents.all() : [documents.get(id)]
+    else standing.fetched(id)
+    const those = id === undefined ? documents.all().filter(isWhole) : [documents.get(id)]
     for (const document of those) document?.fetched().then(standing.show, report)
     standing.show()
     team.fetched(id)
     if (id === undefined) team.stands()
   }
+
+  const isWhole = ({ where }: OpenDocument): boolean => !standing.isSetAside(where.document)
 
   async function refused(id: DocumentId, code: ErrorCode, message: string): Promise<void> {
     const detail = withoutRemedy(code, message)
@@ -84,6 +88,7 @@ export function createHost(options: HostingOptions): Omit<ConversationHost, 'end
       documents.get(id)?.arrived(records)
       tell({ type: 'arrived', document: id, records })
     },
+    setAside: (id, error) => hearing.setAside(id, error, true),
     differs: (id) => report(new RejoinError('corrupt', `the relay has another content of ${JSON.stringify(id)}`)),
     arrivedPieces: (id, pieces) => documents.get(id)?.arrivedPieces(pieces),
     progress(id, pieces, count) {

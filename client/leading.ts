@@ -84,7 +84,7 @@ export function createLeading(options: LeadingOptions): Leading {
     has: guests.has,
     documents: guests.documents,
     unstored(document, relay) {
-      const own = documents.get(document)?.unstored(relay)
+      const own = documents.unstored(document, relay)
       const others = guests.handedOf(document)
       if (own === undefined && others.length === 0) return undefined
       return {

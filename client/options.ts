@@ -67,11 +67,34 @@ export interface OpenOptions {
   gc?: boolean
 }
 
-/** Raises `invalid-id` and `bad-option`. */
-export function checkOptions({ id, relays = [], budgetBytes = Infinity }: WorkspaceOptions): void {
+/** Raises `invalid-id`, and `bad-option` also for what a compiler would have refused. */
+export function checkOptions(options: WorkspaceOptions): void {
+  const { id, relays = [], budgetBytes = Infinity, storage, user = '', sync } = options
   checkWorkspaceId(id)
+  if (!Array.isArray(relays)) bad('relays', relays, "a list, as in ['wss://relay.example.com']")
   for (const relay of relays) syncUrl(relay, id)
   if (!(budgetBytes > 0)) throw new RejoinError('bad-option', `a budget of ${budgetBytes} bytes; it is above 0`)
+  if (typeof user !== 'string' || !isNameable(user)) bad('user', user, 'text without halves of characters')
+  const isStore = typeof storage === 'object' && storage !== null
+  if (!isStore && !STORAGES.has(storage)) bad('storage', storage, "'indexeddb', 'memory', or a store of your own")
+  if (!SCOPES.has(sync)) bad('sync', sync, "'all' or 'opened'")
+}
+
+/** Half of a surrogate pair has no bytes. */
+function isNameable(user: string): boolean {
+  try {
+    encodeURIComponent(user)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const STORAGES: ReadonlySet<unknown> = new Set([undefined, 'indexeddb', 'memory'])
+const SCOPES: ReadonlySet<unknown> = new Set([undefined, 'all', 'opened'])
+
+function bad(option: string, value: unknown, wanted: string): never {
+  throw new RejoinError('bad-option', `${option} is ${wanted}; it was ${JSON.stringify(value) ?? String(value)}`)
 }
 
 /** The store of a replica. `unopened`: why it is one in memory, where nobody asked for that. */

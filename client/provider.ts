@@ -121,14 +121,15 @@ export class RejoinProvider extends ObservableV2<{ [E in keyof ProviderEvents]: 
     const shared = share(this.url, this.#options)
     this.#show('connecting')
     let workspace: Workspace
+    let handle: DocumentHandle
     try {
       workspace = await shared.workspace
       if (!this.#isWanted(turn)) return shared.release()
+      handle = workspace.open(this.roomname, { doc: this.doc, awareness: this.awareness })
     } catch (error) {
       shared.release()
       throw error
     }
-    const handle: DocumentHandle = workspace.open(this.roomname, { doc: this.doc, awareness: this.awareness })
     const unsubscribe = handle.status.subscribe(({ connection, error }) => {
       this.#show(connection)
       if (error !== undefined) this.emit('error', [new RejoinError(error.code, error.detail)])

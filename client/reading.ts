@@ -195,7 +195,7 @@ export function createReading(options: ReadingOptions): Reading {
   }
 
   function catchUp(): Promise<void> {
-    if (!loaded || hurried) return Promise.resolve()
+    if (!loaded || hurried || ended) return Promise.resolve()
     if (catching !== undefined) {
       again = true
       return catching
@@ -212,12 +212,17 @@ export function createReading(options: ReadingOptions): Reading {
 
   /** One thing at a time gives the Y.Doc more than a few records. */
   function alone(work: Promise<void>): Promise<void> {
-    catching = work.catch(report).finally(() => {
+    catching = work.catch(unlessEnded).finally(() => {
       catching = undefined
       isApplying = false
       if (again || forgotten.size > 0) return catchUp()
     })
     return catching
+  }
+
+  /** What is not to be shown any more does not have to be read. */
+  function unlessEnded(error: unknown): void {
+    if (!ended) report(error)
   }
 
   const hasSeen = (vector: VersionVector): boolean =>

@@ -1,5 +1,6 @@
 /** Where a workspace stands: what connection, documents and storage say, put together for its status and theirs. */
 import type { Environment } from '../shared/environment.ts'
+import type { ErrorCode } from '../shared/errors.ts'
 import type { DocumentId, ReplicaId } from '../shared/ids.ts'
 import type { Role } from '../shared/roles.ts'
 import type { Scope } from '../shared/wire/messages.ts'
@@ -27,6 +28,8 @@ export interface StandingOptions {
   /** Why there is no durable storage, where it was wished for. */
   unopened?: StorageTrouble
   opened(): readonly OpenDocument[]
+  /** Edits that are typed and neither stored nor at a relay. */
+  unsaved(): number
 }
 
 export interface Standing {
@@ -66,6 +69,11 @@ export interface Standing {
   /** Stands as the tab does that has the connection. */
   follow(leader: LeaderStanding): void
   catchUp(): void
+  /** What the relay sends of this document cannot be read; says whether that is news. */
+  setAside(document: DocumentId, code: ErrorCode): boolean
+  isSetAside(document: DocumentId): boolean
+  /** It is here as the relay has it. */
+  fetched(document: DocumentId): void
   /** What keeps what comes from the relay from being stored, if anything; says whether that is news. */
   storing(trouble: StorageTrouble | undefined): boolean
   /** Tells what has changed. */
@@ -105,6 +113,9 @@ export function createStanding(options: StandingOptions): Standing {
     storage: well,
     lastSyncedAt: 0,
   })
+  /** Documents of which something cannot be read, since this connection began; and what was told of them. */
+  const aside = new Set<DocumentId>()
+  const unreadable = new Map<DocumentId, ErrorCode>()
   const untoldDeletions = new Set<DocumentId>()
   let known = 0
   let connection: LeaderStanding['connection'] = 'offline'
@@ -123,7 +134,7 @@ export function createStanding(options: StandingOptions): Standing {
     }
     const all = opened()
     for (const document of all) document.counted(countOf(document.where.document))
-    let total = untoldDeletions.size
+    let total = untoldDeletions.size + options.unsaved()
     for (const count of unacknowledged.values()) total += totalOf(count)
     let unstored = false
     let trouble = unopened ?? full
@@ -133,12 +144,13 @@ export function createStanding(options: StandingOptions): Standing {
       trouble ??= of
     }
     const settled = scope === 'opened' ? greeted && all.every((document) => document.isFetched) : caughtUp
-    const synced = connection === 'syncing' && settled && total === 0 && !unstored
+    const synced = connection === 'syncing' && settled && aside.size === 0 && total === 0 && !unstored
     const storage = trouble === undefined ? well : 'degraded'
     status.set({ ...moved(status, synced), unacknowledged: total, storage, trouble, error })
     for (const document of all) {
       const waiting = document.status.get().unacknowledged > 0
-      document.status.set(moved(document.status, connection === 'syncing' && document.isFetched && !waiting))
+      const isHere = document.isFetched && !aside.has(document.where.document)
+      document.status.set(moved(document.status, connection === 'syncing' && isHere && !waiting))
     }
   }
 
@@ -194,6 +206,7 @@ export function createStanding(options: StandingOptions): Standing {
     add(document, count, at) {
       const before = unacknowledged.get(document) ?? NONE
       if (at > before.at) unacknowledged.set(document, added(before, { count, at }))
+      untoldDeletions.delete(document)
     },
     countOf,
     know(document) {
@@ -210,6 +223,7 @@ export function createStanding(options: StandingOptions): Standing {
       connection = now
       error = stopped
       if (now !== 'offline') return
+      aside.clear()
       greeted = false
       caughtUp = false
       relay = ''
@@ -240,6 +254,17 @@ export function createStanding(options: StandingOptions): Standing {
     },
     catchUp() {
       caughtUp = true
+    },
+    setAside(document, code) {
+      aside.add(document)
+      if (unreadable.get(document) === code) return false
+      unreadable.set(document, code)
+      return true
+    },
+    isSetAside: (document) => aside.has(document),
+    fetched(document) {
+      aside.delete(document)
+      unreadable.delete(document)
     },
     show,
   }

@@ -93,6 +93,11 @@ export interface DocumentStatus {
   pinned: boolean
   /** While a large document is being fetched: how many of its pieces are here, and how many there are. */
   progress?: { pieces: number; count: number }
+  /**
+   * What the relay sends of it cannot be read here, so it is not all shown; the other documents go on. It is asked for again at the
+   * next connection.
+   */
+  unreadable?: { code: ErrorCode; detail: string }
   /** When it was opened, so many of all relays of its mesh told what they have in time: what is shown rests on them. */
   harvest?: { answered: number; all: number }
   /**

@@ -160,7 +160,7 @@ export function createTeam(options: TeamOptions): Team {
 
   /** What is typed is stored without waiting for more of it: a page that goes may not come to that. */
   function leaves(): void {
-    for (const document of documents.all()) document.flush().catch(report)
+    documents.flush().catch(report)
   }
 
   function wake(): void {
@@ -289,7 +289,7 @@ export function createTeam(options: TeamOptions): Team {
 
   function handOver(document: DocumentId): void {
     const { relay } = standing.tell()
-    const unstored = relay === '' ? undefined : documents.get(document)?.unstored(relay)
+    const unstored = relay === '' ? undefined : documents.unstored(document, relay)
     if (unstored === undefined) return
     const number = ++handedOver
     handed.set(document, { number, unstored })
@@ -366,10 +366,8 @@ export function createTeam(options: TeamOptions): Team {
       tell({ type: 'edited', document, tab: me, n, count, bytes })
     },
     stuck(document) {
-      const untold = documents.get(document)?.untold()
-      if (untold !== undefined) {
-        tell({ type: 'unstored', document, relay: standing.tell().relay, updates: [untold] })
-      }
+      const updates = documents.writers(document).flatMap((writer) => writer.untold() ?? [])
+      if (updates.length > 0) tell({ type: 'unstored', document, relay: standing.tell().relay, updates })
       if (isLeading()) link.conversation?.edited(document)
       else handOver(document)
     },

@@ -17,6 +17,7 @@ import { importedParts, loaded } from './parts.ts'
 import type { Compacting } from './replica/compacting.ts'
 import { openDeviceLog } from './replica/device-log.ts'
 import { openIndexedDbStore } from './replica/indexeddb.ts'
+import { mergeUpdates } from './replica/merging.ts'
 import type { ReplicaStore } from './replica/store.ts'
 import type { WholeLog } from './replica/update-log.ts'
 import { createStanding } from './standing.ts'
@@ -69,7 +70,10 @@ export interface Workspace {
   dismiss(branch: Pick<Branch, 'document' | 'id'>): Promise<void>
   /** Calls `listener` at every such event; returns what ends it. */
   on<E extends keyof WorkspaceEvents>(event: E, listener: WorkspaceEvents[E]): () => void
-  /** Closes, and deletes everything on this device. Rejects with `unacknowledged` while edits are only here, unless forced. */
+  /**
+   * Closes, and deletes everything on this device. Rejects with `unacknowledged` while edits are only here, stored or not yet, unless
+   * forced.
+   */
   clear(options?: { force?: boolean }): Promise<void>
   /**
    * Stores what is typed, ends the connection and all handles. Where nothing is kept here it waits for the relay's receipt
@@ -121,6 +125,7 @@ export async function beginWorkspace(
     durable: log.durable,
     unopened: unopened && toTrouble(unopened),
     opened: documents.all,
+    unsaved: documents.unsaved,
   })
   // When whoever opens it can listen.
   if (unopened !== undefined) environment.setTimer(() => report(unopened), 0)
@@ -284,23 +289,49 @@ export async function beginWorkspace(
 
   /** What another tab took out of the log is fetched by whoever is connected. */
   function fromTab(news: TabNews | TabRequest): void {
+    if (news.type === 'cleared') return clearedElsewhere()
     if (news.type === 'rescue') return void documents.get(news.document)?.rescue()
     if (news.type === 'full') return evicting?.full()
     if (news.type === 'repair' || news.type === 'forked') link.conversation?.repair(news.document)
     if (news.type !== 'repair') hearing.fromTab(news)
   }
 
+  /** What is here is gone: nothing is typed into nowhere, and nothing makes it anew. */
+  function clearedElsewhere(): void {
+    if (closed) return
+    closed = true
+    team.close()
+    link.disconnect()
+    log.close()
+    const error = new RejoinError('closed', 'the workspace was cleared in another tab')
+    for (const document of documents.all()) {
+      documents.cutOff(document.where.document)
+      document.refuse(error)
+      document.end()
+    }
+    report(error)
+    void close().then(() => {
+      standing.connect('offline', { code: error.code, detail: error.detail })
+      standing.show()
+    }, report)
+  }
+
   function make(id: DocumentId, { doc, awareness, gc }: OpenOptions): OpenDocument {
-    const document = openDocument({
+    const carried = documents.writers(id).flatMap((writer) => writer.held() ?? [])
+    const document: OpenDocument = openDocument({
       where: { document: id, epoch: FIRST_EPOCH, gc: gc ?? doc?.gc ?? true },
       log,
       environment,
       doc,
       awareness,
+      carried: carried.length > 0 ? mergeUpdates(carried) : undefined,
       stored(stored, n, count, bytes, at) {
         team.stored(stored, n, count, bytes)
         if (team.role !== 'following') touched(stored)
         evicting?.used(stored)
+        const now = documents.get(stored)
+        // One whose handles are closed stores what it could not before.
+        if (now !== document) now?.edited(log.tab, n, bytes)
         standing.add(stored, count, at)
         // Also where it is being closed.
         document.counted(standing.countOf(stored))
@@ -316,10 +347,10 @@ export async function beginWorkspace(
       report,
     })
     document.status.set({ connection: standing.connection })
-    let { storage } = document.status.get()
+    let { storage, unacknowledged } = document.status.get()
     document.status.subscribe((now) => {
-      if (now.storage === storage) return
-      storage = now.storage
+      if (now.storage === storage && now.unacknowledged === unacknowledged) return
+      ;({ storage, unacknowledged } = now)
       standing.show()
     })
     document.whenLoaded.then(() => {
@@ -373,7 +404,11 @@ export async function beginWorkspace(
       closed = true
       compacting?.close()
       evicting?.close()
-      await documents.close()
+      const gone = await documents.close()
+      if (gone > 0) {
+        const what = 'edits that were neither stored nor at a relay when the workspace was closed'
+        report(new RejoinError('storage-failed', `${what}: ${gone}`))
+      }
       if (!log.durable) await delivered()
       team.close()
       link.disconnect()
@@ -415,10 +450,14 @@ export async function beginWorkspace(
     dismiss: ({ document, id }) => log.dismiss(document, id),
     on: events.on,
     async clear({ force = false } = {}) {
+      // What is typed and not stored yet is only here too.
+      await documents.flush()
+      standing.show()
       const count = status.get().unacknowledged
       if (count > 0 && !force) {
         throw new RejoinError('unacknowledged', `${count} edits of this workspace are on this device only`)
       }
+      team.tell({ type: 'cleared' })
       await close()
       await store.destroy()
     },

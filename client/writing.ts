@@ -58,6 +58,12 @@ export interface Writing {
   readonly stored: number
   /** How many of them are in the log, or were handed to a relay without. */
   readonly safe: number
+  /** How many of them are neither. */
+  readonly unsaved: number
+  /** All that is not stored, as one update. */
+  held(): Uint8Array | undefined
+  /** Resolves when nothing waits to be stored any more, or nothing is tried. */
+  emptied(): Promise<void>
   /** What the store refuses and this relay does not have. */
   unstored(relay: ReplicaId): Unstored | undefined
   /** What the store refuses and this was not asked for before. */
@@ -92,12 +98,23 @@ export function createWriting(options: WritingOptions): Writing {
   let storing = false
   let storingNow: Promise<void> = Promise.resolve()
   let cancelAppend: (() => void) | undefined
+  /** What is being stored. */
+  let onItsWay: readonly Held[] = []
+  /** Told when nothing waits. */
+  const listeners: (() => void)[] = []
+
+  const isEmpty = (): boolean => ended || (waiting.length === 0 && onItsWay.length === 0)
+
+  function tellIfEmpty(): void {
+    if (!isEmpty()) return
+    for (const listener of listeners.splice(0)) listener()
+  }
 
   function appendSoon(): void {
     if (storing || cancelAppend !== undefined) return
     cancelAppend = environment.setTimer(() => {
       cancelAppend = undefined
-      void append()
+      append().catch(report)
     }, APPEND_AFTER_MS)
   }
 
@@ -112,6 +129,7 @@ export function createWriting(options: WritingOptions): Writing {
     const count = held.reduce((sum, each) => sum + each.count, 0)
     const isLate = late
     waiting = []
+    onItsWay = held
     late = false
     try {
       const n = log.nextEdit(where().document)
@@ -134,10 +152,12 @@ export function createWriting(options: WritingOptions): Writing {
       if (!ended) environment.setTimer(appendSoon, backoff(environment, tries++, 0))
     } finally {
       storing = false
+      onItsWay = []
     }
     options.changed()
     if (trouble !== undefined) options.stuck()
     else if (waiting.length > 0) appendSoon()
+    tellIfEmpty()
   }
 
   return {
@@ -150,6 +170,18 @@ export function createWriting(options: WritingOptions): Writing {
     get safe() {
       return Math.max(stored, relayed)
     },
+    get unsaved() {
+      return typed - Math.max(stored, relayed)
+    },
+    held() {
+      const all = [...onItsWay, ...waiting]
+      return all.length === 0 ? undefined : mergeUpdates(all.map(({ bytes }) => bytes))
+    },
+    emptied: () =>
+      new Promise((resolve) => {
+        listeners.push(resolve)
+        tellIfEmpty()
+      }),
     unstored(relay) {
       const all = typed
       const fresh = waiting.filter(({ relays }) => !relays.has(relay))
@@ -201,6 +233,7 @@ export function createWriting(options: WritingOptions): Writing {
     },
     end() {
       ended = true
+      tellIfEmpty()
     },
   }
 }

@@ -29,10 +29,10 @@ const use = (what: string, file = 'client/index.ts'): string => {
 }
 
 export const ENTRIES: readonly Entry[] = [
-  { name: 'openWorkspace', code: use('openWorkspace'), firstBytesMax: 22_300, allBytesMax: 74_000 },
-  { name: 'everything', code: use('* as all'), firstBytesMax: 23_700, allBytesMax: 75_400 },
-  { name: 'RejoinProvider', code: use('RejoinProvider'), firstBytesMax: 3_600, allBytesMax: 76_300 },
-  { name: 'rejoin/react', code: use('* as all', 'client/react/index.ts'), firstBytesMax: 23_600, allBytesMax: 75_300 },
+  { name: 'openWorkspace', code: use('openWorkspace'), firstBytesMax: 23_100, allBytesMax: 75_500 },
+  { name: 'everything', code: use('* as all'), firstBytesMax: 24_500, allBytesMax: 76_900 },
+  { name: 'RejoinProvider', code: use('RejoinProvider'), firstBytesMax: 3_600, allBytesMax: 77_800 },
+  { name: 'rejoin/react', code: use('* as all', 'client/react/index.ts'), firstBytesMax: 24_300, allBytesMax: 76_700 },
 ]
 
 /** Vite's loader of files that come later is one for the whole app, whatever in it loads something later: it is not counted. */

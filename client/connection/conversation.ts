@@ -4,7 +4,7 @@
  * ends with its socket; everything that must last is in the log.
  */
 import type { Environment } from '../../shared/environment.ts'
-import { type ErrorCode, toRejoinError } from '../../shared/errors.ts'
+import { type ErrorCode, type RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import { SEND_BUFFER_BYTES_HIGH } from '../../shared/limits.ts'
 import type { Compared } from '../../shared/sync/action.ts'
@@ -72,6 +72,8 @@ export function createConversation(options: ConversationOptions): Conversation {
   const again = new Set<DocumentId>()
   /** How often documents were compared again, one time after the other. */
   const rounds = new Map<DocumentId, number>()
+  /** Documents that the relay sends what cannot be read of. */
+  const aside = new Set<DocumentId>()
   const permission = createPermission({
     environment,
     renew: options.renewToken,
@@ -94,6 +96,8 @@ export function createConversation(options: ConversationOptions): Conversation {
     ask,
     differ,
     differAgain,
+    setAside,
+    isSetAside: (document) => aside.has(document),
     isComparing,
     unsettle: turns.unsettle,
   }
@@ -116,8 +120,9 @@ export function createConversation(options: ConversationOptions): Conversation {
     try {
       for (const message of decodeFrame(data)) perform(session.receive(message, environment.now()))
     } catch (error) {
-      const { code, detail } = toRejoinError(error, 'bad-frame', 'a frame of the relay')
-      perform(session.end(code, detail))
+      // The relay is not to blame for good for what cannot be read: another try may read it.
+      const { detail } = toRejoinError(error, 'bad-frame', 'a frame of the relay')
+      perform(session.end('bad-frame', detail))
     }
   }
 
@@ -153,8 +158,16 @@ export function createConversation(options: ConversationOptions): Conversation {
     return session.fetching(document) || turns.answers(document)
   }
 
+  function setAside(document: DocumentId, error: RejoinError): void {
+    progress.leaveOut()
+    if (aside.has(document)) return
+    aside.add(document)
+    host.setAside(document, error)
+  }
+
   async function differAgain(where: DocumentRef): Promise<void> {
     const { document } = where
+    if (aside.has(document)) return
     // It left this device: what comes is not taken.
     if ((await log.held(document))?.away === 'left') return
     // What is on its way answers what was told before: what is told now is told when that is over.
@@ -178,7 +191,8 @@ export function createConversation(options: ConversationOptions): Conversation {
     running = true
     void work().catch((error: unknown) => {
       const { code, detail } = toRejoinError(error, 'storage-failed', 'the replica failed')
-      perform(session.end(code, detail))
+      // What was found here of what came from there is nothing that the relay has refused for good.
+      perform(session.end(code === 'too-big' || code === 'invalid-update' ? 'corrupt' : code, detail))
     })
   }
 
@@ -206,7 +220,7 @@ export function createConversation(options: ConversationOptions): Conversation {
         await serve(action.vector)
         return progress.sending ? sending.send() : undefined
       case 'fetched':
-        return comparing.fetched(action.document)
+        return aside.has(action.document) ? undefined : comparing.fetched(action.document)
       case 'settled':
         return settled(action.place)
       case 'refused':

@@ -56,6 +56,8 @@ export interface ConversationHost {
   forked(document: DocumentId, origin: string): void
   /** Edits of this document stay unacknowledged: they rest on what neither side has. */
   hopeless(document: DocumentId, code: ErrorCode, detail: string): void
+  /** What the relay sends of this document cannot be read: nothing more of it is asked for by this conversation. */
+  setAside(document: DocumentId, error: RejoinError): void
   /** With equal versions the relay has another content of this document: it is being mended. */
   differs(document: DocumentId): void
   /** Nothing of this replica is on its way: what is still shown as unacknowledged is counted again. */
@@ -84,6 +86,9 @@ export interface Talk {
   differ(documents: readonly Compared[], last?: boolean): void
   /** This document is compared by what is here now; where it is being compared, when that is over. */
   differAgain(where: DocumentRef): Promise<void>
+  /** What came of this document cannot be read: this conversation leaves it out (P9). */
+  setAside(document: DocumentId, error: RejoinError): void
+  isSetAside(document: DocumentId): boolean
   /** Whether the relay was asked what it has of the document, and what it lacks is not sent yet. */
   isComparing(document: DocumentId): boolean
   /** Something that came did not fit: until that is mended, no place stands for what came before it. */

@@ -23,6 +23,8 @@ export interface Progress {
   greeted(welcome: Welcome): Promise<void>
   /** The device is full: nothing is kept from here on, so that the next conversation begins where this one still kept. */
   lose(now: number): void
+  /** A document is left out: the next conversation begins where this one was before that, as its place is to hold it too. */
+  leaveOut(): void
   /** Since when nothing is kept. */
   readonly lostAt: number | undefined
   /** What is to be kept: only once everything before the place is here and everything served is there. */
@@ -37,6 +39,7 @@ export function createProgress(log: UpdateLog, offers: Offers, url: string, scop
   let round = 0
   let begun = false
   let lostAt: number | undefined
+  let isPartial = false
 
   const progress: Progress = {
     get welcome() {
@@ -49,6 +52,9 @@ export function createProgress(log: UpdateLog, offers: Offers, url: string, scop
     cursor: 0,
     lose(now) {
       lostAt ??= now
+    },
+    leaveOut() {
+      isPartial = true
     },
     get lostAt() {
       return lostAt
@@ -71,7 +77,8 @@ export function createProgress(log: UpdateLog, offers: Offers, url: string, scop
       const { place } = progress
       const watermark = offers.watermark(progress.cursor)
       const base = { replica: relay, url, round }
-      if (lostAt !== undefined || place === undefined || watermark === undefined || scope === 'opened') return base
+      if (isPartial || lostAt !== undefined || place === undefined || watermark === undefined || scope === 'opened')
+        return base
       if (begun) return { ...base, place, watermark }
       if (!progress.sending) return base
       begun = true

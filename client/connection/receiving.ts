@@ -2,12 +2,12 @@
  * What comes from the relay on its way into the log: records of others, acknowledgements and refusals. What came in together is
  * stored in one transaction with the place it ends at, and only then shown; what does not fit is compared and mended.
  */
-import { type ErrorCode, isFinal, RejoinError } from '../../shared/errors.ts'
+import { type ErrorCode, isFinal, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import type { Action } from '../../shared/sync/session.ts'
 import { inflatePiece } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
-import type { Refused } from '../../shared/wire/messages.ts'
+import type { Piece, Refused } from '../../shared/wire/messages.ts'
 import type { Incoming, Taken } from '../replica/update-log.ts'
 import type { Comparing } from './comparing.ts'
 import { refOf, type Talk } from './host.ts'
@@ -68,15 +68,18 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     const taken = await unlessBroken(store(incoming), noted)
     host.storing(problem)
     if (taken === undefined) return passOn(incoming)
-    if (taken.unfit.length > 0) leavePlace()
+    for (const { where, error } of taken.unreadable) talk.setAside(where.document, error)
+    // What follows something that cannot be read does not fit either, and nothing mends that now.
+    const unfit = taken.unfit.filter(({ where }) => !talk.isSetAside(where.document))
+    if (unfit.length > 0) leavePlace()
     show(taken)
     for (const document of [...taken.arrived.keys(), ...taken.pieces.keys()]) refusals.delete(document)
     for (const each of incoming) if (each.type === 'entries') reviveLater(each.entries)
     for (const ref of taken.outdated) talk.put({ type: 'tombstone', ...ref, through: 0 })
-    await mend(taken.unfit)
+    await mend(unfit)
     await goOn(incoming)
     // What was stamped beyond what is here is told again when that is fetched.
-    for (const { where } of taken.unfit) sending.want(where.document)
+    for (const { where } of unfit) sending.want(where.document)
     comparing.reached()
     if (progress.sending) await sending.send()
   }
@@ -127,12 +130,20 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
   async function passOn(incoming: readonly Incoming[]): Promise<void> {
     progress.lose(talk.environment.now())
     for (const each of incoming) {
-      if (each.type === 'piece') host.passed(each.piece.document, progress.relay, [inflatePiece(each.piece)])
+      if (each.type === 'piece') passPiece(each.piece)
       if (each.type !== 'entries') continue
       const updates = each.entries.runs.flatMap((run) => run.updates.map(({ bytes }) => bytes))
       host.passed(each.entries.document, progress.relay, updates)
     }
     if (progress.sending) await sending.send()
+  }
+
+  function passPiece(piece: Piece): void {
+    try {
+      host.passed(piece.document, progress.relay, [inflatePiece(piece)])
+    } catch (error) {
+      talk.setAside(piece.document, toRejoinError(error, 'invalid-update', 'a piece'))
+    }
   }
 
   function toIncoming(action: TakenAction): Incoming[] {

@@ -81,7 +81,7 @@ export function nextUnsent(where: DocumentRef, edits: readonly Row<'edits'>[]): 
   const made = edits.find(({ value }) => value.of !== undefined)
   const next = made === undefined ? edits : [made]
   const bytes = joinEdits(next)
-  if (made === undefined && bytes.length > RECORD_BYTES_TARGET && !isOnePart(bytes)) return undefined
+  if (made === undefined && !isOnePart(bytes)) return undefined
   return { where: refOf(where), edits: [...next], bytes, more: next.length < edits.length }
 }
 

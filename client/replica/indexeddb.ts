@@ -29,11 +29,15 @@ export async function openIndexedDbStore(name: string): Promise<ReplicaStore> {
   let closed = false
   let connection: Promise<Database> | undefined
 
+  /** The connection was closed under us; `forGood`: the database was deleted, and is not to be made anew. */
+  function lost(forGood: boolean): void {
+    connection = undefined
+    closed ||= forGood
+  }
+
   function connect(): Promise<Database> {
     if (closed) return Promise.reject(new RejoinError('closed', 'the store is closed'))
-    connection ??= open(name, () => {
-      connection = undefined
-    }).catch((error) => {
+    connection ??= open(name, lost).catch((error) => {
       connection = undefined
       const isOutdated = error instanceof DOMException && error.name === 'VersionError'
       throw toRejoinError(error, isOutdated ? 'outdated' : 'storage-failed', `the database ${name} does not open`)
@@ -84,17 +88,17 @@ export async function openIndexedDbStore(name: string): Promise<ReplicaStore> {
   }
 }
 
-async function open(name: string, lost: () => void): Promise<Database> {
+async function open(name: string, lost: (forGood: boolean) => void): Promise<Database> {
   const database = await openDB<Schema>(name, SCHEMA_VERSION, {
     upgrade(upgraded, from) {
       for (const table of TABLES_OF_VERSION.slice(from).flat()) upgraded.createObjectStore(table)
     },
-    // A newer version of the app waits in another tab: let it in.
-    blocking(_current, _blocked, event) {
-      lost()
+    // A newer version of the app waits in another tab, or one has cleared the workspace: let it in.
+    blocking(_current, newVersion, event) {
+      lost(newVersion === null)
       ;(event.target as IDBDatabase).close()
     },
-    terminated: lost,
+    terminated: () => lost(false),
   })
   return database
 }

@@ -17,13 +17,13 @@ import { alive, readHeld, readSelf, refOf } from './rows.ts'
 import type { Bad } from './soundness.ts'
 import type { WriteTransaction } from './store.ts'
 import type { Told } from './telling.ts'
-import { type Opened, takePiece } from './transfers.ts'
+import { type Looked, setAside, takePiece } from './transfers.ts'
 import { type Entered, enter, settle, takeRecord, type Work } from './work.ts'
 
 export interface Intake {
   incoming: readonly Incoming[]
   /** Its pieces, looked into. */
-  opened: ReadonlyMap<Piece, Opened>
+  opened: ReadonlyMap<Piece, Looked>
   peer: PeerNote
   /** What relays were last told of a document, by this log. */
   told: ReadonlyMap<DocumentId, Told>
@@ -45,6 +45,7 @@ export async function takeAll(
     outdated: [],
     documents: [],
     unfit: [],
+    unreadable: [],
   }
   const work: Work = {
     transaction,
@@ -63,7 +64,8 @@ export async function takeAll(
     else if (each.type === 'piece') {
       const piece = opened.get(each.piece)
       const entered = await enter(work, each.piece)
-      if (piece && entered) await takePiece(work, entered, each.piece, piece, told.get(each.piece.document))
+      if (piece && 'error' in piece) await setAside(work, each.piece, piece.error)
+      else if (piece && entered) await takePiece(work, entered, each.piece, piece, told.get(each.piece.document))
     } else await takeStamped(work, each)
   }
   for (const { row, vector } of work.rows.values()) {
@@ -74,7 +76,7 @@ export async function takeAll(
   const { head, origin } = work.self
   if (head !== self.head || origin !== self.origin) transaction.put('meta', ['replica'], work.self)
   // The place must not pass what did not fit: if mending is cut short, the next conversation starts before it.
-  const held = taken.unfit.length > 0 ? { ...peer, place: undefined } : peer
+  const held = taken.unfit.length + taken.unreadable.length > 0 ? { ...peer, place: undefined } : peer
   return { taken, round: await writePeer(transaction, held, environment), bad: work.bad }
 }
 

@@ -123,6 +123,8 @@ export interface Taken {
    * do not: they came out of order, or answer what is not so any more.
    */
   unfit: { where: DocumentRef; origin: OriginId; code: 'gap' | 'fork' }[]
+  /** Documents of which something came that cannot be read: nothing of that is here. */
+  unreadable: { where: DocumentRef; error: RejoinError }[]
 }
 
 /** What is told of a document when it is compared; see `Vector` of the wire. */

@@ -4,6 +4,7 @@
  * holds beyond what it was told is here; so they are dropped, and asked for again, where that is not so any more.
  */
 import { covers, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
+import { type RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { type OriginId, randomId } from '../../shared/ids.ts'
 import { jointsOf } from '../../shared/sync/joint.ts'
 import { encodeClocks, joinToPieces } from '../../shared/update/fold.ts'
@@ -33,12 +34,15 @@ export interface Opened {
 /** Bytes of pieces that are looked into before others run: ten milliseconds of a page. */
 const STEP_BYTES = 512 * 1024
 
-/** Inflates and checks pieces, before any transaction. Raises `invalid-update` or `too-big`. */
+/** What cannot be read is one document's trouble: the others go on (P9). */
+export type Looked = Opened | { error: RejoinError }
+
+/** Inflates and checks pieces, before any transaction. */
 export async function openPieces(
   incoming: readonly Incoming[],
   pause: () => Promise<void>,
-): Promise<Map<Piece, Opened>> {
-  const opened = new Map<Piece, Opened>()
+): Promise<Map<Piece, Looked>> {
+  const opened = new Map<Piece, Looked>()
   let bytes = 0
   for (const each of incoming) {
     if (each.type !== 'piece') continue
@@ -46,11 +50,25 @@ export async function openPieces(
       await pause()
       bytes = 0
     }
-    const update = inflatePiece(each.piece)
-    opened.set(each.piece, { update, summary: inspectUpdate(update) })
-    bytes += update.length
+    opened.set(each.piece, look(each.piece))
+    bytes += each.piece.size
   }
   return opened
+}
+
+function look(piece: Piece): Looked {
+  try {
+    const update = inflatePiece(piece)
+    return { update, summary: inspectUpdate(update) }
+  } catch (error) {
+    return { error: toRejoinError(error, 'invalid-update', 'a piece') }
+  }
+}
+
+/** A piece that cannot be read: what came of its transfer is of no use. */
+export async function setAside({ transaction, taken }: Work, piece: Piece, error: RejoinError): Promise<void> {
+  await dropPartial(transaction, piece.document)
+  taken.unreadable.push({ where: refOf(piece), error })
 }
 
 /** Takes one piece. `told`: what the relay was last told of the document, by this log. */

@@ -33,6 +33,8 @@ export type TabNews =
   | { type: 'deleted'; document: DocumentId }
   /** A relay refused edits of this document for good: what rests on them is no use. */
   | { type: 'refused'; document: DocumentId; code: ErrorCode; detail: string }
+  /** What the relay sends of this document cannot be read. */
+  | { type: 'unreadable'; document: DocumentId; code: ErrorCode; detail: string }
   /** What the storage refuses: shown, and kept by whoever hears of it until it can be stored. `relay` has it, if any does. */
   | { type: 'unstored'; document: DocumentId; relay: ReplicaId; updates: readonly Uint8Array[] }
 
@@ -44,6 +46,8 @@ export type TabRequest =
   | { type: 'rescue'; document: DocumentId }
   /** The store has no room: the leader makes some. */
   | { type: 'full' }
+  /** Everything on this device is deleted. */
+  | { type: 'cleared' }
 
 /** What the leader tells those who follow. */
 export type LeaderNews =

@@ -135,15 +135,12 @@ export function createGraph(options: GraphOptions): Graph {
       node.kind === 'relay' && y < size.center.y
         ? -(radius * 0.72 + 9)
         : radius * (node.kind === 'relay' ? 0.72 : 1) + 17
-    press.append(
-      ring,
-      shape,
-      make('text', { class: 'node-name', y: hasMore ? '-1' : '5' }, labelOf(node)),
-      make('text', { class: 'node-within', y: '13' }),
-    )
+    press.append(ring, shape, make('text', { class: 'node-name', y: hasMore ? '-1' : '5' }, labelOf(node)))
     if (node.kind === 'device' && node.isOwn) group.classList.add('own')
     group.append(
       press,
+      // Beside what is pressed, whose name says what pressing does.
+      make('text', { class: 'node-within', y: '13' }),
       make('text', { class: 'node-vector', y: `${side}` }),
       make('text', { class: 'node-waiting', y: `${side + 15}` }),
     )

@@ -11,6 +11,7 @@ import { toEntries } from '../../shared/sync/runs.ts'
 import { deflatePiece } from '../../shared/update/deflate-piece.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
+import { isWithinLimits } from '../../shared/update/walk.ts'
 import { encodeFrame, encodeMessage } from '../../shared/wire/codec.ts'
 import type { Entries, Message, Piece } from '../../shared/wire/messages.ts'
 import type { AnyEntry, LogEntry } from '../storage/store.ts'
@@ -94,7 +95,10 @@ export function* recordMessages(
   )
 }
 
-/** `undefined` where they are few, or it is not known any more what they continue: as they are they show it themselves. */
+/**
+ * `undefined` where they are few, where it is not known any more what they continue (as they are they show it themselves), and where
+ * together they are more than one update may be: nobody would take that.
+ */
 function joinedPiece(
   where: DocumentRef,
   entries: readonly LogEntry[],
@@ -114,6 +118,7 @@ function joinedPiece(
     vector.set(origin, { seq, chain })
   }
   const update = joinUpdates(entries.map(({ record }) => record.bytes))
+  if (!isWithinLimits(update)) return undefined
   const { document, epoch, gc } = where
   const piece = { id: hash64(update), index: 0, count: 1, ...deflatePiece(update), vector, base }
   return { type: 'piece', document, epoch, gc, through, ...piece }

@@ -35,8 +35,11 @@ export const CLIENT_MAX = Number.MAX_SAFE_INTEGER
 /** Names of types, map keys, formats and subdocuments: 32 times a long URL. They are names, content is not bounded by it. */
 export const NAME_BYTES_MAX = 64 * 1024
 
-/** Root types that one update names: a Y.Doc needs 7 us for each. Apps have a handful, some one for each thing that they show. */
-export const ROOTS_PER_UPDATE_MAX = 16_384
+/**
+ * Root types that one update names, as many as a document may have, so that all of one may be joined: a Y.Doc needs 7 us for each.
+ * Apps have a handful, some one for each thing that they show.
+ */
+export const ROOTS_PER_UPDATE_MAX = 32_768
 
 /** Nesting of a value (JSON or lib0 `any`). Yjs recurses: from some thousands on, peers disagree who overflows first. */
 export const VALUE_DEPTH_MAX = 64

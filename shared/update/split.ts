@@ -19,11 +19,13 @@ import { hasCount } from './piece.ts'
 import { finish, STEP_STRUCTS, type Steps } from './steps.ts'
 import { ANY, HAS_KEY, HAS_ORIGIN, HAS_RIGHT_ORIGIN, KIND_BITS, NONE, SKIP, STRING, type StructHead } from './struct.ts'
 import { skipAny } from './values.ts'
+import { isWithinLimits } from './walk.ts'
 
 /**
  * Splits a Yjs v1 update into updates of at most `bytesMax` bytes that say the same when they are applied in order. What
  * cannot be cut (a binary, an embed, one value of a list) and is larger stands alone. An update that fits comes back as it
- * is, unread; for others it raises `invalid-update`. Bounds of `UPDATE_LIMITS` hold for each part, not for the whole.
+ * is; one that is read, as it does not or is of more than 64 KiB, raises `invalid-update`. Clients and deletions are within
+ * `UPDATE_LIMITS` in each part, and need not be in the whole.
  */
 export const splitUpdate = (bytes: Uint8Array, bytesMax: number): Uint8Array[] => finish(splitSteps(bytes, bytesMax))
 
@@ -32,7 +34,7 @@ export const splitUpdate = (bytes: Uint8Array, bytesMax: number): Uint8Array[] =
  * part; only a single text or list is read whole, twice, before it is cut.
  */
 export function* splitSteps(bytes: Uint8Array, bytesMax: number): Steps<Uint8Array[]> {
-  if (bytes.length <= bytesMax) return [bytes]
+  if (bytes.length <= bytesMax && isWithinLimits(bytes)) return [bytes]
   const { sources, end } = yield* openSources(bytes)
   const parts: Parts = { bytesMax, open: emptyPart(), done: [] }
   let steps = 0

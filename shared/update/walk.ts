@@ -4,7 +4,7 @@
  */
 import { RejoinError } from '../errors.ts'
 import { type Cursor, invalid, readCount, readVarUint } from './cursor.ts'
-import { CLOCK_MAX, type UpdateLimits } from './limits.ts'
+import { CLOCK_MAX, UPDATE_LIMITS, type UpdateLimits } from './limits.ts'
 import { createHead, readClock, readStruct, type StructHead } from './struct.ts'
 
 /** What happens to structs and deletions, in the order of the bytes. `into` is what the visitor gathers. */
@@ -39,6 +39,23 @@ export function walkUpdate<Into>(
   into: Into,
 ): void {
   walkOn(startWalk(bytes, limits), visitor, into, Number.POSITIVE_INFINITY)
+}
+
+const NOTHING: UpdateVisitor<undefined> = { struct() {}, deletion() {} }
+
+/** Fewer cannot name more clients than one update may, and still fewer ranges. */
+const UNREAD_BYTES = UPDATE_LIMITS.clientsMax * DELETE_CLIENT_BYTES
+
+/** Whether a valid update is within the bounds of one, which what was joined may pass. Raises `invalid-update`, if it is read. */
+export function isWithinLimits(bytes: Uint8Array): boolean {
+  if (bytes.length <= UNREAD_BYTES) return true
+  try {
+    walkUpdate(bytes, UPDATE_LIMITS, NOTHING, undefined)
+    return true
+  } catch (error) {
+    if (error instanceof RejoinError && error.code === 'too-big') return false
+    throw error
+  }
 }
 
 /** Where a walk stands. */

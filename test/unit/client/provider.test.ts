@@ -203,6 +203,22 @@ describe('RejoinProvider', () => {
     expect(await readAtRelay(relay)).toBe('typed alone')
   })
 
+  test('[P5][P7] one that does not open its document lets go of the socket all the same', async () => {
+    const relay = await startRelay()
+    const network = createNetwork()
+    const options = { network, user: 'two documents of one name' }
+    const [one, two] = [openPage(relay, 'note', options), openPage(relay, 'note', options)]
+    await until('the first is in', () => one.provider.synced)
+    await until('the second is told', () => two.errors.length > 0)
+    expect(two.errors).toEqual([expect.objectContaining({ code: 'bad-option' })])
+    one.provider.destroy()
+    two.provider.destroy()
+    await until('nobody is connected', async () => {
+      const metrics = await (await fetch(`${relay.url}/metrics`)).text()
+      return /^rejoin_connections\{?[^\n]* 0$/m.test(metrics)
+    })
+  })
+
   test('[P5] an address without a workspace is an error, told once', async () => {
     const provider = new RejoinProvider('ws://127.0.0.1:9/other', 'note', new Y.Doc())
     const errors: unknown[] = []

@@ -114,13 +114,21 @@ describe('IndexedDB', () => {
     again.close()
   })
 
-  test('lets another tab delete it or bring it to a newer version', async () => {
+  test('[P5] lets another tab delete it, and does not make it anew', async () => {
     const name = freshName()
     const store = await openIndexedDbStore(name)
     await put(store, 1)
     await settled(indexedDB.deleteDatabase(name))
-    await put(store, 2)
-    expect(await offsets(store)).toEqual([2])
+    await expect(put(store, 2)).rejects.toMatchObject({ code: 'closed' })
+    const next = await openIndexedDbStore(name)
+    expect(await offsets(next)).toEqual([])
+    next.close()
+  })
+
+  test('[P5] lets another tab bring it to a newer version', async () => {
+    const name = freshName()
+    const store = await openIndexedDbStore(name)
+    await put(store, 1)
     const newer = await settled(indexedDB.open(name, 99))
     // This version does not know what the newer one made of it, and says so.
     await expect(put(store, 3)).rejects.toMatchObject({ code: 'outdated' })

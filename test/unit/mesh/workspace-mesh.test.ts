@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
+import type { Subscriber } from '../../../server/relay/commits.ts'
 import { createMemoryStore } from '../../../server/storage/memory.ts'
-import { nextEpoch } from '../../../shared/ids.ts'
+import { FIRST_EPOCH, nextEpoch } from '../../../shared/ids.ts'
+import { deletionsOfMany, lettersOfMany } from '../../support/many-deletions.ts'
 import { areEqual, createRing, haveSameVersions, type Ring, textAt } from './support.ts'
 
 const rings: Ring[] = []
@@ -33,6 +35,27 @@ describe('a workspace among relays', () => {
     await world.run(60_000)
     expect(world.nodes.map(({ requests }) => requests)).toEqual([0, 1, 1, 1])
     expect(areEqual(world.nodes)).toBe(true)
+  })
+
+  it('[P1][P10] takes what small updates come to together, although as one it would pass a bound', async () => {
+    const world = createWorld(2)
+    const [a, b] = [world.node(0), world.node(1)]
+    const from: Subscriber = { committed() {}, refused: (refusal) => void a.refusals.push(refusal) }
+    const where = { document: 'many', epoch: FIRST_EPOCH, gc: true }
+    const submit = (bytes: Uint8Array) => a.workspace.submit(from, where, { kind: 'yjs-v1', bytes }, 0)
+    for (const update of lettersOfMany()) submit(update)
+    await world.until('both have the letters', () => haveSameVersions(world.nodes))
+    b.down = true
+    for (const update of deletionsOfMany()) submit(update)
+    world.write(a, 'other', 'too')
+    await world.run(2_000)
+    a.restart()
+    b.down = false
+    await compareAll(world)
+    await world.until('both are equal', () => haveSameVersions(world.nodes))
+    expect(areEqual(world.nodes)).toBe(true)
+    expect(textAt(b, 'other')).toBe('too')
+    expect([...a.refusals, ...b.refusals]).toEqual([])
   })
 
   it('[P10] hands over what an absent relay is owed, and only that', async () => {

@@ -20,6 +20,7 @@ import { inspectUpdate } from '../../../shared/update/inspect.ts'
 import { hashJoinedLog } from '../../../shared/update/joined-log.ts'
 import { inflatePiece, type PieceBytes, pieceChecksum } from '../../../shared/update/piece-bytes.ts'
 import { finish } from '../../../shared/update/steps.ts'
+import { deletionsOfMany, lettersOfMany } from '../../support/many-deletions.ts'
 import { contentOf, createDoc, docOf, forSeeds, randomHistory } from './histories.ts'
 
 const inflated = (pieces: readonly PieceBytes[]): Uint8Array[] => pieces.map(inflatePiece)
@@ -64,6 +65,17 @@ describe('folding', () => {
     expect(finish(compactToPieces([], { gc: true }))).toEqual([])
   })
 })
+
+test.each([true, false])(
+  '[P9] pieces are within the bounds of one update, however many deletions are folded; gc: %s',
+  (gc) => {
+    for (const updates of [[...lettersOfMany(), ...deletionsOfMany()], [...deletionsOfMany()]]) {
+      const pieces = finish(compactToPieces(updates, { gc }))
+      for (const piece of pieces) expect(inspectUpdate(inflatePiece(piece)).empty).toBe(false)
+      expect(hashJoinedLog(pieces.map(inflatePiece))).toBe(hashJoinedLog(updates))
+    }
+  },
+)
 
 describe('a cut piece', () => {
   test('[P1] with what the other holds makes the whole', () => {

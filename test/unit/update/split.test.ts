@@ -5,6 +5,7 @@ import { joinUpdates } from '../../../shared/update/join.ts'
 import { hashJoinedLog } from '../../../shared/update/joined-log.ts'
 import { UPDATE_LIMITS } from '../../../shared/update/limits.ts'
 import { splitSteps, splitUpdate } from '../../../shared/update/split.ts'
+import { deletions } from '../../support/many-deletions.ts'
 import { byte, bytesOf, type Part } from './bytes.ts'
 import {
   type Chance,
@@ -116,6 +117,18 @@ describe('splitUpdate', () => {
     expect(splitUpdate(update, update.length)).toEqual([update])
     expect(splitUpdate(update, update.length)[0]).toBe(update)
     expect(splitUpdate(update, update.length - 1).length).toBe(2)
+  })
+
+  test('[P9] an update of few bytes that passes another bound of one is cut too', () => {
+    const ofFew = joinUpdates(Array.from({ length: 12 }, (_, at) => deletions(7, 1, 10_000, at * 20_000)))
+    const ofMany = joinUpdates([deletions(1, 12_000, 1), deletions(20_000, 12_000, 1)])
+    for (const whole of [ofFew, ofMany]) {
+      expect(whole.length).toBeLessThan(512 * 1024)
+      expect(() => inspectUpdate(whole)).toThrow(/too many/)
+      const parts = splitUpdate(whole, 512 * 1024)
+      for (const part of parts) expect(inspectUpdate(part).empty).toBe(false)
+      expect(hashJoinedLog(parts)).toBe(hashJoinedLog(splitUpdate(whole, 50_000)))
+    }
   })
 
   test.each(['x', '語', 'a😀', '👩‍👩‍👧 語'])('cuts a paste of 5 MB of %s between code points', (letter) => {
