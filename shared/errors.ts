@@ -136,6 +136,12 @@ const CODES = {
     remedy: 'only who wrote it can send it: it waits for that one, or for another relay',
   },
   deleted: { number: 24, final: true, close: 4410, remedy: 'the document was deleted: open it again for a new one' },
+  unproven: {
+    number: 28,
+    final: false,
+    close: 1002,
+    remedy: 'what it rests on is known no more; the relay that is behind fetches the document whole and compares it',
+  },
   fenced: {
     number: 25,
     final: false,

@@ -11,6 +11,7 @@ import type { Vector } from '../../shared/wire/messages.ts'
 import type { RelayWorkspace } from '../relay/workspace.ts'
 import { type Body, createBody, decodeBody, encodeFailure } from './body.ts'
 import { createDigestSessions } from './digest-sessions.ts'
+import type { Forks } from './forks.ts'
 import type { Inbox } from './incoming.ts'
 import { answersFor } from './outgoing.ts'
 
@@ -29,12 +30,12 @@ export interface AnsweringOptions {
   report: (error: unknown) => void
   /** A request was refused: it is damaged, too large, or what relays do not say. */
   refused: (error: RejoinError) => void
-  /** Somebody holds another history here of what one name stands for. */
-  forked: (vector: Vector) => void
+  /** Is told of what another relay holds, and of what was not taken, as it may show two histories under one name. */
+  forks: Forks
 }
 
 export function createAnswering(options: AnsweringOptions): Answering {
-  const { workspace, relay, inbox, environment, report, refused, forked } = options
+  const { workspace, relay, inbox, environment, report, refused, forks } = options
   const sessions = createDigestSessions(environment, () => workspace.digest())
 
   function respond(request: Uint8Array): Uint8Array {
@@ -45,6 +46,8 @@ export function createAnswering(options: AnsweringOptions): Answering {
       throw new RejoinError('forbidden', 'somebody claims to be the replica that is here: its folder is a copy')
     }
     const incoming = inbox.take(messages, head.place.replica, head.relay)
+    forks.refused(incoming.answers)
+    forks.refused(incoming.refused)
     const body = createBody()
     for (const answer of incoming.answers) body.put(answer)
     let more = false
@@ -58,7 +61,7 @@ export function createAnswering(options: AnsweringOptions): Answering {
 
   /** Whether all of the answer found its place. */
   function serve(vector: Vector, body: Body): boolean {
-    forked(vector)
+    forks.seen(vector)
     try {
       for (const message of answersFor(workspace, vector)) {
         body.put(message)

@@ -32,6 +32,13 @@ export const MEND_DOCUMENTS_MAX = 256
 /** Rounds for one document in which nothing new came: two are usual, more are a fault that the next comparing meets again. */
 export const MEND_ROUNDS_MAX = 8
 
+/** Bytes of a document, inflated, that is fetched whole to yield to its branch there: it is in memory for that. */
+export const BRANCH_BYTES_MAX = 64 * MIB
+/** Requests for that: each brings half a megabyte, deflated, or is the last. */
+export const BRANCH_ROUNDS_MAX = 256
+/** A fork that was met again is not asked about for so long: one side yields within a few requests, or cannot. */
+export const FORK_AGAIN_MS = 10_000
+
 /** Tries, with pauses up to half a minute, before a workspace waits to be told that the peer is back. */
 export const TRIES_MAX = 6
 

@@ -62,6 +62,8 @@ export function createConfirming({ workspace, known, environment, ask }: Confirm
     for (const [origin, { seq, chain }] of heads) {
       const held = headOf(vector, origin)
       if (held.seq < seq) return false
+      // What was given up here is sealed again, and confirmed as that.
+      if (workspace.hasYielded(where, origin) && chainAt(where, origin, seq) !== chain) return false
       if (held.seq === seq) {
         if (held.chain !== chain) return false
         continue

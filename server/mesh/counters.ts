@@ -18,6 +18,8 @@ export interface MeshCounters {
   stuck: number
   /** Documents of which one name stands for two contents. */
   forks: number
+  /** Documents whose branch at a peer was taken in the place of the one here, which is under another name now. */
+  yields: number
   /** Times that what was owed to a peer passed its bound, and is left to comparing. */
   hintsPurged: number
   /** Reads that asked the others, and how many of all relays answered in time, added up. */
@@ -39,6 +41,7 @@ export const createCounters = (): MeshCounters => ({
   repairs: 0,
   stuck: 0,
   forks: 0,
+  yields: 0,
   hintsPurged: 0,
   reads: 0,
   readAnswers: 0,

@@ -4,18 +4,22 @@
  * documents by version vector, both ways, whatever made them differ. A lane that fails tries again later, and the log keeps what
  * it owes. It does not know how a peer is reached, nor whose turn it is to compare.
  */
-import { conflicts, covers, type VersionVector } from '../../shared/causality/version-vector.ts'
+import { conflicts, covers, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
-import { isFinal, RejoinError, toRejoinError } from '../../shared/errors.ts'
+import { type ErrorCode, isFinal, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { DocumentId, RelayId, ReplicaId } from '../../shared/ids.ts'
 import { EXCHANGE_BYTES_TARGET } from '../../shared/limits.ts'
 import type { Exchange, Message, Refused, Vector } from '../../shared/wire/messages.ts'
+import { refOf } from '../relay/documents.ts'
 import type { RelayWorkspace } from '../relay/workspace.ts'
+import { isGreater } from '../relay/yielding.ts'
 import { placeOf } from './answering.ts'
 import { type Body, createBody, decodeBody } from './body.ts'
 import * as bounds from './bounds.ts'
+import { fetchBranch } from './branch.ts'
 import { compareDocuments } from './comparing.ts'
 import type { MeshCounters } from './counters.ts'
+import type { Forks } from './forks.ts'
 import type { Inbox, Incoming } from './incoming.ts'
 import type { Known } from './known.ts'
 import { createLane } from './lane.ts'
@@ -61,14 +65,19 @@ export interface LinkOptions {
   hints: bounds.HintLimits
   /** Entries of the log that relays brought: they are not sent on. */
   isForeign(offset: number): boolean
-  /** A vector of the peer that shows another history than is here. */
-  forked(vector: Vector): void
+  /** Is told of what the peer holds, and of what was not taken, as it may show two histories under one name. */
+  forks: Forks
   trouble: PeerTrouble
   report: (error: unknown) => void
 }
 
+/** What is to be compared: it lacks something there, or is another history. */
+const COMPARED: ReadonlySet<ErrorCode> = new Set(['gap', 'dependency', 'fork', 'unproven', 'overloaded'])
+
+const mayBeFork = (code: ErrorCode | undefined): boolean => code === 'fork' || code === 'unproven'
+
 export function createLink(options: LinkOptions): Link {
-  const { workspace, relay, peer, inbox, known, counters, environment, hints, trouble, report } = options
+  const { workspace, relay, peer, inbox, known, counters, environment, hints, forks, trouble, report } = options
   const state: LinkState = {
     watermark: workspace.head(),
     owedBytes: 0,
@@ -95,15 +104,23 @@ export function createLink(options: LinkOptions): Link {
     return mending.size === 0 && !state.comparing
   }
 
-  /** One request. Raises what the peer answers it with, or why it does not. */
-  async function ask(body: Body, session?: string): Promise<{ head: Exchange; incoming: Incoming; from: ReplicaId }> {
+  /** One request, and its answer as it is. Raises what the peer answers it with, or why it does not. */
+  async function request(body: Body, session?: string) {
     const answer = await peer.exchange(body.encode({ relay, place: placeOf(workspace), session, more: false }))
     if (closed) throw new RejoinError('closed', 'the workspace was closed')
     const { head, messages } = decodeBody(answer)
     if (head.relay === relay || head.place === undefined || head.place.replica === workspace.replica) {
       throw new RejoinError('forbidden', 'the answer comes from this relay itself, or from a copy of its folder')
     }
-    return { head, incoming: inbox.take(messages, head.place.replica, head.relay), from: head.place.replica }
+    return { head, messages, from: head.place.replica }
+  }
+
+  /** One request, of whose answer is taken what fits. */
+  async function ask(body: Body, session?: string): Promise<{ head: Exchange; incoming: Incoming; from: ReplicaId }> {
+    const { head, messages, from } = await request(body, session)
+    const incoming = inbox.take(messages, from, head.relay)
+    forks.refused(incoming.answers)
+    return { head, incoming, from }
   }
 
   async function push(): Promise<void> {
@@ -119,6 +136,7 @@ export function createLink(options: LinkOptions): Link {
       counters.pushes++
       counters.pushedRecords += entries
       const refused = takeRefusals(incoming.refused)
+      for (const [document, code] of refused) if (!isFinal(code)) mendLater(document)
       for (const { where, vector } of dots) if (!refused.has(where.document)) known.holds(where, from, vector)
     }
     state.watermark = Math.max(state.watermark, through)
@@ -153,13 +171,13 @@ export function createLink(options: LinkOptions): Link {
     repairing.run()
   }
 
-  /** What the peer did not take; raises where it can take nothing now. Documents that lack something there are compared. */
-  function takeRefusals(refusals: readonly Refused[]): Set<DocumentId> {
-    const documents = new Set<DocumentId>()
+  /** What the peer did not take, and why; raises where it can take nothing now. What is not final is to be compared. */
+  function takeRefusals(refusals: readonly Refused[]): Map<DocumentId, ErrorCode> {
+    const documents = new Map<DocumentId, ErrorCode>()
     for (const { document, code, detail } of refusals) {
-      documents.add(document)
-      if (code === 'gap' || code === 'dependency' || code === 'fork' || code === 'overloaded') mendLater(document)
-      else if (isFinal(code)) trouble(peer.name, new RejoinError(code, `${JSON.stringify(document)}: ${detail}`))
+      documents.set(document, code)
+      if (COMPARED.has(code)) continue
+      if (isFinal(code)) trouble(peer.name, new RejoinError(code, `${JSON.stringify(document)}: ${detail}`))
       else throw new RejoinError(code, detail)
     }
     return documents
@@ -174,38 +192,83 @@ export function createLink(options: LinkOptions): Link {
 
   async function repair(): Promise<void> {
     if (urgent.size === 0 && mending.size === 0 && state.comparing) return compareAll()
-    const ids = [...urgent, ...mending.keys()].slice(0, bounds.MEND_DOCUMENTS_MAX)
+    const ids = [...new Set([...urgent, ...mending.keys()])].slice(0, bounds.MEND_DOCUMENTS_MAX)
     for (const id of ids) again.delete(id)
     urgent.clear()
     const body = createBody()
     for (const id of ids) body.put(askFor(workspace, id))
     const { head, incoming, from } = await ask(body)
     const refusedHere = new Set(incoming.answers.map(({ document }) => document))
+    const unfit = [...incoming.answers, ...incoming.refused].filter((each) => each.type === 'refused')
+    const forkedHere = new Set(unfit.filter(({ code }) => mayBeFork(code)).map(({ document }) => document))
+    const yielded = new Set<DocumentId>()
+    for (const theirs of incoming.vectors) {
+      if (isLesser(theirs, forkedHere.has(theirs.document)) && (await yieldTo(theirs))) yielded.add(theirs.document)
+    }
     const refusedThere = await sendLacking(incoming.vectors, from)
     const vectors = new Map(incoming.vectors.map((vector) => [vector.document, vector]))
     for (const id of ids) {
       const theirs = vectors.get(id)
-      const isWhole = theirs !== undefined && !refusedHere.has(id) && !refusedThere.has(id) && isCovered(theirs)
+      const isTaken = theirs !== undefined && !refusedHere.has(id) && !yielded.has(id) && isCovered(theirs)
+      const isWhole = isTaken && (!refusedThere.has(id) || (mayBeFork(refusedThere.get(id)) && isGreaterHere(theirs)))
       settle(id, isWhole, head.more && incoming.taken > 0)
     }
     state.mending = mending.size
     if (isRepaired()) for (const done of comparers.splice(0)) done(true)
   }
 
+  /** Whether the branch of a document that is here is the lesser one of two, as far as vectors and what did not fit show it. */
+  function isLesser(theirs: Vector, forked: boolean): boolean {
+    const mine = heldOf(workspace, theirs)
+    if (forked)
+      return [...theirs.vector].some(([origin, head]) => mine.has(origin) && isGreater(head, headOf(mine, origin)))
+    return conflicts(mine, theirs.vector).some((origin) =>
+      isGreater(headOf(theirs.vector, origin), headOf(mine, origin)),
+    )
+  }
+
+  /** Then the peer yields, when it comes to it. */
+  function isGreaterHere(theirs: Vector): boolean {
+    const mine = heldOf(workspace, theirs)
+    return [...mine].some(
+      ([origin, head]) => theirs.vector.has(origin) && isGreater(head, headOf(theirs.vector, origin)),
+    )
+  }
+
+  /** Resolves to whether the branch of the peer took the place of the one here. */
+  async function yieldTo(theirs: Vector): Promise<boolean> {
+    const stored = workspace.document(theirs.document)
+    if (stored === undefined || stored.epoch !== theirs.epoch) return false
+    const branch = await fetchBranch(refOf(stored), async (vector) => {
+      const body = createBody()
+      body.put(vector)
+      return (await request(body)).messages
+    })
+    try {
+      if (branch === undefined || !workspace.yieldTo(refOf(stored), branch)) return false
+      counters.yields++
+      return true
+    } catch (error) {
+      // One document's trouble is not the others' (P9); it stays as it is, and is counted as stuck.
+      report(error)
+      return false
+    }
+  }
+
   /** Sends what these vectors lack; resolves to the documents of which something was refused. */
-  async function sendLacking(vectors: readonly Vector[], from: ReplicaId): Promise<Set<DocumentId>> {
-    const refused = new Set<DocumentId>()
+  async function sendLacking(vectors: readonly Vector[], from: ReplicaId): Promise<Map<DocumentId, ErrorCode>> {
+    const refused = new Map<DocumentId, ErrorCode>()
     let body = createBody()
     const flush = async (): Promise<void> => {
       if (body.messages === 0) return
       const full = body
       body = createBody()
-      for (const document of takeRefusals((await ask(full)).incoming.refused)) refused.add(document)
+      for (const [document, code] of takeRefusals((await ask(full)).incoming.refused)) refused.set(document, code)
     }
     /** What they hold when all of it has arrived; what is committed here meanwhile is not in it. */
     const sent: { theirs: Vector; held: VersionVector }[] = []
     for (const theirs of vectors) {
-      options.forked(theirs)
+      forks.seen(theirs)
       if (isSame(workspace, theirs)) continue
       counters.repairs++
       for (const message of lackingOf(theirs, refused)) {
@@ -219,21 +282,21 @@ export function createLink(options: LinkOptions): Link {
     return refused
   }
 
-  function* lackingOf(theirs: Vector, refused: Set<DocumentId>): Generator<Message, void> {
+  function* lackingOf(theirs: Vector, refused: Map<DocumentId, ErrorCode>): Generator<Message, void> {
     try {
       yield* answersFor(workspace, { ...theirs, reply: false })
     } catch (error) {
-      refused.add(theirs.document)
+      refused.set(theirs.document, 'corrupt')
       report(error)
     }
   }
 
-  /** All that the peer has is here, and on one history. */
+  /** All that the peer has is here, and on the history that stays. */
   function isCovered(theirs: Vector): boolean {
     const stored = workspace.document(theirs.document)
     if (stored === undefined) return theirs.vector.size === 0
     if (stored.epoch !== theirs.epoch) return stored.epoch > theirs.epoch
-    return covers(stored.vector, theirs.vector) && conflicts(stored.vector, theirs.vector).length === 0
+    return covers(stored.vector, theirs.vector) && !isLesser(theirs, false)
   }
 
   function settle(id: DocumentId, isWhole: boolean, moves: boolean): void {

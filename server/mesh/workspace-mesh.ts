@@ -67,7 +67,7 @@ export function createWorkspaceMesh(options: WorkspaceMeshOptions): WorkspaceMes
   const hints = { ...HINT_LIMITS, ...options.hints }
   const known = createKnown()
   const inbox = createInbox(workspace, known)
-  const forks = createForks({ workspace, counters, report })
+  const forks = createForks({ workspace, counters, environment, report, ask: (document) => void reading.ask(document) })
   /** Offsets of this log that relays brought, since this was opened: what came before is compared, not sent. */
   const foreign: RangeSet = []
   const answering = createAnswering({
@@ -76,7 +76,7 @@ export function createWorkspaceMesh(options: WorkspaceMeshOptions): WorkspaceMes
     inbox,
     environment,
     report,
-    forked: forks.seen,
+    forks,
     refused(error: RejoinError) {
       counters.refused++
       trouble('a peer', error)
@@ -110,7 +110,7 @@ export function createWorkspaceMesh(options: WorkspaceMeshOptions): WorkspaceMes
       if (closed || links.has(peer.name)) return
       const isForeign = (offset: number) => setHas(foreign, offset, offset + 1)
       const shared = { workspace, relay, peer, inbox, known, counters, environment, hints, trouble, report }
-      links.set(peer.name, createLink({ ...shared, isForeign, forked: forks.seen }))
+      links.set(peer.name, createLink({ ...shared, isForeign, forks }))
     },
     leave(name) {
       links.get(name)?.close()

@@ -2,14 +2,23 @@
  * What a subscriber is owed beside the log, a message at a time: the catalog of a workspace, and the answers to version
  * vectors. A feed is read as fast as the socket takes it, in turn with the log and other feeds (P7).
  */
-import { covers, type DotRange, lacking, type VersionVector } from '../../shared/causality/version-vector.ts'
+import { CHAIN_UNKNOWN } from '../../shared/causality/chain.ts'
+import {
+  covers,
+  type Dot,
+  type DotRange,
+  headOf,
+  lacking,
+  type VersionVector,
+} from '../../shared/causality/version-vector.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import { FRAME_BYTES_TARGET, PIECE_BYTES_TARGET } from '../../shared/limits.ts'
 import { baseOf } from '../../shared/sync/joint.ts'
 import { deflatePiece } from '../../shared/update/deflate-piece.ts'
-import { cutPiece, transferId } from '../../shared/update/fold.ts'
+import { cutPiece, decodeClocks, transferId } from '../../shared/update/fold.ts'
 import { EMPTY_UPDATE } from '../../shared/update/join.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
+import { inspectStateVector } from '../../shared/update/state-vector.ts'
 import type { CatalogEntry, Message, Piece, Vector } from '../../shared/wire/messages.ts'
 import type { Checkpoint, LogEntry } from '../storage/store.ts'
 import type { Scoped } from './digests.ts'
@@ -19,6 +28,9 @@ import { ENTRIES_READ_MAX, JOINED_READ_MAX } from './limits.ts'
 import type { RelayWorkspace } from './workspace.ts'
 
 export type Feed = Iterator<Message, void>
+
+/** To read a record and join it with others costs about what so many bytes of a checkpoint do. */
+const RECORD_COST = 16
 
 /** Documents in one part of a catalog: about 30 bytes each. */
 const CATALOG_PART = 1024
@@ -40,9 +52,10 @@ export function* catalog(workspace: RelayWorkspace, reads: Scoped = () => true):
 /**
  * What a version vector lacks, then this relay's own. Records where they are held and not too many came since the beginning;
  * otherwise the checkpoint, and the records after it. The end is taken in one step: nothing can be committed between the last
- * of it and the vector that says it is all, so the live stream joins without a gap. Raises `corrupt` where something is lost.
+ * of it and the vector that says it is all, so the live stream joins without a gap. `strict`, between relays: nothing is
+ * believed of chains that are not known any more, see `baseFor`. Raises `corrupt` where something is lost.
  */
-export function* answer(workspace: RelayWorkspace, message: Vector): Generator<Message, void> {
+export function* answer(workspace: RelayWorkspace, message: Vector, strict = false): Generator<Message, void> {
   const theirs = new Map(message.vector)
   const ref = refOf(message)
   for (;;) {
@@ -57,9 +70,16 @@ export function* answer(workspace: RelayWorkspace, message: Vector): Generator<M
     const offsets = workspace.locate(ref, ranges)
     const isWhole = offsets.length === countOf(ranges)
     const checkpoint = workspace.checkpoint(ref)
-    if (checkpoint !== undefined && (!isWhole || theirs.size === 0) && !covers(theirs, checkpoint.vector)) {
-      const { stateVector, partial } = message
-      const base = baseOf(checkpoint.vector, theirs, (origin, seq) => workspace.chain(ref, origin, seq))
+    const { stateVector, partial } = message
+    const isLonger = stateVector !== undefined && offsets.length * RECORD_COST > (checkpoint?.size ?? 0)
+    const wantsCheckpoint = !isWhole || theirs.size === 0 || isLonger
+    if (checkpoint !== undefined && wantsCheckpoint && !covers(theirs, checkpoint.vector)) {
+      const base = baseFor(workspace, { ...message, vector: theirs }, checkpoint.vector, strict)
+      if ('type' in base) {
+        yield base
+        if (message.reply) yield reply(workspace, message, vector)
+        return
+      }
       const cut = theirs.size === 0 ? { partial, base } : { stateVector, partial, base }
       const isSent = yield* checkpointPieces(workspace, ref, checkpoint, 0, cut)
       if (isSent) advance(theirs, checkpoint.vector)
@@ -100,7 +120,7 @@ function* records(
   const isLong = offsets.length > JOIN_RECORDS_MIN
   const [count, bytes] = isLong ? [JOINED_READ_MAX, PIECE_BYTES_TARGET] : [ENTRIES_READ_MAX, FRAME_BYTES_TARGET]
   for (let at = 0; at < offsets.length && workspace.trims() === trims; ) {
-    const entries = upTo(bytes, offsets.slice(at, at + count), workspace.entry)
+    const entries = upTo(bytes, entriesAt(workspace, ref, offsets.slice(at, at + count)))
     for (const { record } of entries) theirs.set(record.origin, record)
     at += entries.length
     yield* recordMessages(ref, entries, false, isLong ? workspace.chain : undefined)
@@ -135,6 +155,33 @@ export function* checkpointPieces(
   return true
 }
 
+/**
+ * The heads at the asker that a checkpoint continues. A chain that is not known here any more is taken for what the asker says that it
+ * is; `strict`: it is told as unknown, for the asker to see whether all that it has deleted is deleted in what comes, and where it has
+ * clocks that are not here, it is to fetch all.
+ */
+function baseFor(workspace: RelayWorkspace, asked: Vector, vector: VersionVector, strict: boolean) {
+  const ref = refOf(asked)
+  let unknown: Dot | undefined
+  const base = baseOf(vector, asked.vector, (origin, seq) => {
+    const chain = workspace.chain(ref, origin, seq)
+    if (chain !== undefined || !strict) return chain
+    unknown ??= { origin, seq }
+    return CHAIN_UNKNOWN
+  })
+  if (unknown === undefined || isWithin(asked.stateVector, workspace.stateVector(ref))) return base
+  const detail = `what ${unknown.origin}/${unknown.seq} rests on is known no more`
+  const refused = { request: 0, code: 'unproven', held: headOf(vector, unknown.origin).seq, detail } as const
+  return { type: 'refused', ...ref, ...unknown, ...refused } as const
+}
+
+/** Whether all clocks of one Yjs state vector are in another. */
+function isWithin(asked: Uint8Array | undefined, held: Uint8Array): boolean {
+  if (asked === undefined) return false
+  const clocks = decodeClocks(held)
+  return [...inspectStateVector(asked)].every(([client, clock]) => clock <= (clocks.get(client) ?? 0))
+}
+
 const EMPTY_PIECE = deflatePiece(EMPTY_UPDATE)
 
 function advance(theirs: Map<string, { seq: number; chain: string }>, vector: VersionVector): void {
@@ -143,11 +190,28 @@ function advance(theirs: Map<string, { seq: number; chain: string }>, vector: Ve
 
 const countOf = (ranges: readonly DotRange[]): number => ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0)
 
-function upTo(bytesMax: number, offsets: readonly number[], read: (offset: number) => LogEntry): LogEntry[] {
+/** The records at these offsets: along the document's log, which costs a fraction, unless too many others lie between them. */
+function* entriesAt(
+  workspace: RelayWorkspace,
+  ref: DocumentRef,
+  offsets: readonly number[],
+): Generator<LogEntry, void> {
+  const [first = 0] = offsets
+  let found = 0
+  let passed = 0
+  for (const entry of workspace.history(ref, first - 1)) {
+    if (entry.offset === offsets[found]) {
+      yield entry
+      if (++found === offsets.length) return
+    } else if (++passed > offsets.length) break
+  }
+  for (const offset of offsets.slice(found)) yield workspace.entry(offset)
+}
+
+function upTo(bytesMax: number, read: Iterable<LogEntry>): LogEntry[] {
   const entries: LogEntry[] = []
   let bytes = 0
-  for (const offset of offsets) {
-    const entry = read(offset)
+  for (const entry of read) {
     if (bytes > 0 && bytes + entry.record.bytes.length > bytesMax) break
     entries.push(entry)
     bytes += entry.record.bytes.length

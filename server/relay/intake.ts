@@ -2,7 +2,7 @@
  * What comes into a workspace, by whom and from where it may: document and epoch -> gap and chain -> bounded validation and
  * dependencies (`judge`) -> the queue of the next commit. Whatever is refused is told to its sender, with a code (P5, P8).
  */
-import { CHAIN_START, type Chain } from '../../shared/causality/chain.ts'
+import { CHAIN_START, CHAIN_UNKNOWN, type Chain } from '../../shared/causality/chain.ts'
 import { type Dot, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { RejoinError, toRejoinError } from '../../shared/errors.ts'
@@ -55,6 +55,14 @@ export interface IntakeOptions {
   quarantine: Quarantine
   environment: Environment
   report: (error: unknown) => void
+}
+
+/** An origin of which the sender of a transfer does not know any more what it continues here. */
+function firstUnproven({ vector }: LiveDocument, base: Piece['base']): Dot | undefined {
+  for (const [origin, { seq, chain }] of base ?? []) {
+    if (chain === CHAIN_UNKNOWN && headOf(vector, origin).seq > 0) return { origin, seq }
+  }
+  return undefined
 }
 
 /** Deletions of one document that a relay may have missed. */
@@ -140,6 +148,7 @@ export function createIntake(options: IntakeOptions): Intake {
           const what = misfit.code === 'fork' ? 'two contents' : 'records are missing'
           throw new RejoinError(misfit.code, `${what} under ${dot.origin}, at or before ${dot.seq}`)
         }
+        dot = firstUnproven(document, piece.base) ?? dot
       }
       transfers.take(from, document, piece, peer)
     } catch (error) {
@@ -156,6 +165,7 @@ export function createIntake(options: IntakeOptions): Intake {
     if (gap !== undefined) return { origin: gap, seq: headOf(mine, gap).seq, code: 'gap' as const }
     for (const { origin, seq, chain, continues } of joints) {
       const held = headOf(mine, origin)
+      if (chain === CHAIN_UNKNOWN && held.seq === seq) continue
       const here = held.seq === seq ? held.chain : storedChain(ref, origin, seq)
       if (here === undefined ? continues : here !== chain) {
         return { origin, seq, code: here === undefined ? ('gap' as const) : ('fork' as const) }

@@ -3,16 +3,18 @@
  * more. Pieces are judged and made durable as they come, so that a transfer that was cut goes on; they become part of their
  * document with the last one, in one transaction, which takes one offset of the log.
  */
+import { CHAIN_UNKNOWN } from '../../shared/causality/chain.ts'
 import { covers, type Dot, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import { type OriginId, randomId } from '../../shared/ids.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
+import { createIntervalIndex } from '../../shared/update/intervals.ts'
 import { inflatePiece } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { finish } from '../../shared/update/steps.ts'
 import type { Piece, Vector } from '../../shared/wire/messages.ts'
-import type { Fold, RelayStore, TransferPiece } from '../storage/store.ts'
+import type { Fold, RelayStore, Transfer, TransferPiece } from '../storage/store.ts'
 import type { Commits, Subscriber } from './commits.ts'
 import { copyIndex, type LiveDocument, type LiveTransfer } from './documents.ts'
 import { foldSteps } from './folding.ts'
@@ -58,7 +60,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
     report(error)
   }
 
-  function drop(transfers: readonly { where: { document: string } }[]): void {
+  function drop(transfers: readonly Pick<Transfer, 'where'>[]): void {
     if (transfers.length === 0) return
     store.commit({ documents: [], entries: [], dropped: transfers.map(({ where }) => where.document) })
   }
@@ -66,7 +68,10 @@ export function createTransfers(options: TransfersOptions): Transfers {
   function take(from: Subscriber, document: LiveDocument, piece: Piece, peer: OriginId): void {
     const { vector } = piece
     if (vector !== undefined && covers(document.vector, vector)) {
-      // Held already, as somebody else brought it.
+      // Held already, as somebody else brought it: what came of it is in nobody's way any more.
+      commitFirst()
+      if (store.transfer(document.ref.document)?.id === piece.id) drop([{ where: document.ref }])
+      if (document.transfer?.id === piece.id) document.transfer = undefined
       const dot = dotOf(document.vector, vector, peer)
       return commits.queue({ from, where: document.ref, dot, request: 0 })
     }
@@ -100,9 +105,18 @@ export function createTransfers(options: TransfersOptions): Transfers {
       commitFirst()
       const before = piece.count === 1 ? [] : [...store.transferPieces(document.ref.document)]
       const updates = [...before, piece].map(inflatePiece)
+      if ([...(piece.base ?? [])].some(([, { chain }]) => chain === CHAIN_UNKNOWN)) prove(document, updates)
       shapes.checkPieces(document, piece.vector, updates)
       if (author !== undefined) ownership.checkPieces(document, author, piece.vector, updates)
     }
+  }
+
+  /** Raises `unproven` where something that is deleted here is not in what came: then it may rest on another history. */
+  function prove(document: LiveDocument, updates: readonly Uint8Array[]): void {
+    const came = createIntervalIndex()
+    for (const update of updates) came.add(inspectUpdate(update))
+    if (document.index().deletesWithin(came)) return
+    throw new RejoinError('unproven', 'deletions are here that its sender does not hold')
   }
 
   /** The transfer that a piece goes on; `undefined` where it came before. */
@@ -164,8 +178,8 @@ export function createTransfers(options: TransfersOptions): Transfers {
     only?: Piece,
   ): void {
     commitFirst()
-    const held = heldFold(document)
     const { ref } = document
+    const held = heldFold(store, ref, environment)
     for (const [origin, head] of vector) {
       if (head.seq > headOf(document.vector, origin).seq) document.vector.set(origin, head)
     }
@@ -193,16 +207,6 @@ export function createTransfers(options: TransfersOptions): Transfers {
     commits.commit()
   }
 
-  /** What the document holds now, as pieces; nothing changes but their form. */
-  function heldFold({ ref }: LiveDocument): Fold {
-    const id = randomId(environment)
-    const fold = finish(foldSteps(store, ref, id, 'append', Number.POSITIVE_INFINITY))
-    if (fold !== undefined) return fold
-    const vector = new Map()
-    const none = { id, vector, through: 0, pieces: 0, bytes: 0, size: 0, compacted: 0, intervals: new Uint8Array() }
-    return { where: ref, checkpoint: none, keep: 0, pieces: [] }
-  }
-
   return {
     take,
     progress({ document, epoch }) {
@@ -210,6 +214,16 @@ export function createTransfers(options: TransfersOptions): Transfers {
       return stored?.where.epoch === epoch ? { id: stored.id, pieces: stored.pieces } : undefined
     },
   }
+}
+
+/** What a document holds in the store now, as pieces; nothing changes but their form. */
+export function heldFold(store: RelayStore, where: DocumentRef, environment: Environment): Fold {
+  const id = randomId(environment)
+  const fold = finish(foldSteps(store, where, id, 'append', Number.POSITIVE_INFINITY))
+  if (fold !== undefined) return fold
+  const vector = new Map()
+  const none = { id, vector, through: 0, pieces: 0, bytes: 0, size: 0, compacted: 0, intervals: new Uint8Array() }
+  return { where, checkpoint: none, keep: 0, pieces: [] }
 }
 
 function grown({ pieces, bytes, size }: LiveTransfer, piece: Piece): Pick<LiveTransfer, 'pieces' | 'bytes' | 'size'> {

@@ -31,6 +31,7 @@ import { createPace } from './pace.ts'
 import { createQuarantine } from './quarantine.ts'
 import { createRetention } from './retention.ts'
 import { createShapes } from './shape.ts'
+import { createYielding, type Yielding } from './yielding.ts'
 
 /** The state vector of a document that holds nothing. */
 const NOTHING = new Uint8Array([0])
@@ -85,6 +86,10 @@ export interface RelayWorkspace {
   seen(where: DocumentRef, vector: VersionVector): void
   /** Dots of `vector` that are held here of a document with another history, as far as that is known. Raises `storage-failed`. */
   forks(where: DocumentRef, vector: VersionVector): Dot[]
+  /** Takes another replica's branch of a document where names in it are the greater ones of two; see `Yielding`. */
+  yieldTo: Yielding['yieldTo']
+  /** Whether the history under a name was given up for another one, since this started. */
+  hasYielded: Yielding['hasYielded']
   /** What is durable here of a document. */
   document(id: DocumentId): StoredDocument | undefined
   documents(): Iterable<StoredDocument>
@@ -92,6 +97,8 @@ export interface RelayWorkspace {
   /** The chain at a record that is durable here, as far as it is known. */
   chain(where: DocumentRef, origin: OriginId, seq: number): Chain | undefined
   entry(offset: number): LogEntry
+  /** Records of a document behind an offset, in the order of the log. */
+  history(where: DocumentRef, after: number): Iterable<LogEntry>
   read(offset: number): Iterable<AnyEntry>
   /** How often entries were trimmed: then offsets that were located before may be gone. */
   trims(): number
@@ -174,6 +181,8 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     environment,
     report,
   })
+  const { updateBytesMax } = limits
+  const yielding = createYielding({ store, live, judge, commits, shapes, intake, environment, updateBytesMax })
   const maintenance = createMaintenance({
     store,
     live,
@@ -230,14 +239,17 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     contents,
     restore: intake.restore,
     seen: intake.seen,
+    yieldTo: yielding.yieldTo,
+    hasYielded: yielding.hasYielded,
     forks: (where, vector) => intake.forksIn(where, store.document(where.document)?.vector ?? new Map(), vector),
     document: (id) => store.document(id),
     documents: () => store.documents(),
     locate: (where, ranges) => store.locate(where, ranges),
     chain: intake.chainAt,
     entry: (offset) => store.entry(offset),
+    history: (where, after) => store.history(where, after),
     read: (offset) => store.read(offset),
-    trims: () => maintenance.trims + intake.burials,
+    trims: () => maintenance.trims + intake.burials + yielding.count,
     bury: intake.bury,
     digest: (scope) => digest.respond(scope),
     isFew(scope) {

@@ -40,6 +40,7 @@ const MESH_TOTALS: Readonly<Record<keyof MeshCounters, string>> = {
   repairs: 'Documents that differed at a peer and were mended.',
   stuck: 'Documents that differed and could not be mended.',
   forks: 'Documents of which one name has two contents.',
+  yields: 'Documents whose branch at a peer took the place of the one here, which was sealed under another name.',
   hintsPurged: 'Times that what a peer is owed passed its bound.',
   reads: 'Reads that asked the other relays.',
   readAnswers: 'Relays that answered these reads in time, this one included. Over asked it is the harvest.',

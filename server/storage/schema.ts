@@ -123,6 +123,7 @@ export const STATEMENTS = {
   read: `${ENTRIES} WHERE "offset" > ? ORDER BY "offset"`,
 
   clearLog: 'DELETE FROM log WHERE document = ?',
+  clearBefore: 'DELETE FROM log WHERE document = ? AND "offset" < ?',
   clearCheckpoint: 'DELETE FROM checkpoints WHERE document = ?',
 
   checkpoint: 'SELECT * FROM checkpoints WHERE document = ?',

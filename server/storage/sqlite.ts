@@ -128,7 +128,7 @@ export function createSqliteStore(database: Database, environment: Environment):
     sql.putTransferPiece.run(Number(grown.number), index, ...rows.fromPiece(where, piece))
   }
 
-  function fold({ where, checkpoint, keep, pieces, adopt }: Fold): void {
+  function fold({ where, checkpoint, keep, pieces, adopt, alone }: Fold): void {
     const number = numberIn(where)
     sql.cutPieces.run(number, keep)
     for (const [i, piece] of pieces.entries()) sql.putPiece.run(number, keep + i, ...rows.fromPiece(where, piece))
@@ -140,6 +140,7 @@ export function createSqliteStore(database: Database, environment: Environment):
     sql.putCheckpoint.run(number, ...columns)
     sql.clearParts.run(number)
     for (const [i, bytes] of parts.entries()) sql.putPart.run(number, i + 1, bytes)
+    if (alone) sql.clearBefore.run(number, checkpoint.through)
   }
 
   function trim(through: number, count: number): Trimmed {

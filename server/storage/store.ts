@@ -90,6 +90,8 @@ export interface Fold {
   pieces: readonly PieceBytes[]
   /** The pieces of the document's transfer follow these, and the transfer is over. */
   adopt?: boolean
+  /** No entry of the document before `through` stays in the log: the checkpoint stands alone. */
+  alone?: boolean
 }
 
 /** Pieces that came from outside and are not all there yet: no part of their document until they are. */

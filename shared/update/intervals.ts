@@ -26,6 +26,10 @@ export interface IntervalIndex {
    * that is needed. Deletions of unknown clocks are not missing: Yjs keeps them until the structs come.
    */
   missing(summary: UpdateSummary): ClientClock | undefined
+  /** Whether all that is deleted here is deleted there too. */
+  deletesWithin(other: IntervalIndex): boolean
+  /** Whether these clocks are deleted. */
+  deletes(client: number, clock: number, length: number): boolean
   /** Joins the update in; again changes nothing. */
   add(summary: UpdateSummary): void
   /** The clock below which everything of `client` is known; 0 for an unknown client. */
@@ -64,6 +68,20 @@ export function createIntervalIndex(): IntervalIndex {
 function wrap(clients: Map<number, Intervals>): IntervalIndex {
   const index: IntervalIndex = {
     adds: ({ structs, deletes }) => addsAny(clients, 'structs', structs) || addsAny(clients, 'deletes', deletes),
+    deletesWithin(other) {
+      for (const [client, { deletes }] of clients) {
+        const list = toRangeList(deletes)
+        for (let i = 0; i < list.length; i += 2) {
+          const [from, to] = [list[i] as number, list[i + 1] as number]
+          if (!other.deletes(client, from, to - from)) return false
+        }
+      }
+      return true
+    },
+    deletes(client, clock, length) {
+      const known = clients.get(client)
+      return known !== undefined && setHas(known.deletes, clock, clock + length)
+    },
     missing: (summary) => firstMissing(clients, summary),
     add({ structs, deletes }) {
       join(clients, 'structs', structs)

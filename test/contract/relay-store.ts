@@ -81,6 +81,28 @@ export function testRelayStore(
       expect({ ...reopen().identity() }).toEqual({ replica, origin })
     })
 
+    test('[P8] a checkpoint that stands alone leaves no entry of its document before it, and those of others', () => {
+      const { store, reopen } = open()
+      const scribe = createScribe(store)
+      const [note, list] = [refTo('note'), refTo('list')]
+      scribe.write([note, ALICE, bytesOf(1)], [list, ALICE, bytesOf(2)], [note, BOB, bytesOf(3)])
+      const other = new Map([[ALICE, { seq: 1, chain: 'f'.repeat(16) }]])
+      const made = { id: 'c'.repeat(16), vector: other, through: 4, pieces: 1, bytes: 1, size: 1, compacted: 0 }
+      const checkpoint: Checkpoint = { ...made, intervals: bytesOf(1) }
+      const fold: Fold = { where: note, checkpoint, keep: 0, pieces: [{ size: 1, bytes: bytesOf(9) }], alone: true }
+      const entries: AnyEntry[] = [{ offset: 4, where: note, restored: true }]
+      store.commit({ documents: [{ ...note, vector: other, bytes: 1 }], entries, folds: [fold] })
+      for (const open of [() => store, reopen]) {
+        const each = open()
+        expect([...each.read(0)].map(({ offset }) => offset)).toEqual([2, 4])
+        expect([...each.history(note)]).toEqual([])
+        expect(each.chain(note, ALICE, 1)).toBeUndefined()
+        expect(each.chain(list, ALICE, 1)).toBeDefined()
+        expect(each.document('note')?.vector).toEqual(other)
+        expect(each.head()).toBe(4)
+      }
+    })
+
     test('keeps what it was handed, also where that changes afterwards', () => {
       const { store } = open()
       const vector = new Map([[ALICE, { seq: 1, chain: CHAIN_START }]])

@@ -2,7 +2,11 @@
 import { describe, expect, test } from 'vitest'
 import { createBody, decodeBody } from '../../server/mesh/body.ts'
 import type { MeshTransport } from '../../server/mesh/mesh.ts'
+import type { RelayStore } from '../../server/storage/store.ts'
 import { type Chance, FAULT_KINDS, FAULTS, runSeed, type SimulateOptions, simulate } from '../sim/index.ts'
+
+/** What makes two histories under one name, at two relays. */
+const COPIES = ['clone', 'profile restore', 'relay restore', 'relay lost write', 'mesh partition'] as const
 
 const WORLDS: [name: string, seeds: number, options: Omit<SimulateOptions, 'seeds'>][] = [
   ['3 relays', 40, { relays: 3 }],
@@ -14,6 +18,7 @@ const WORLDS: [name: string, seeds: number, options: Omit<SimulateOptions, 'seed
     20,
     { relays: 3, faults: ['relay restore', 'relay lost write', 'relay crash', 'mesh partition'] },
   ],
+  ['4 relays with copies of everything', 20, { relays: 4, faults: [...COPIES], faultsPerMinute: 30 }],
 ]
 
 const MESH_FAULTS = FAULT_KINDS.filter((kind) => kind.startsWith('mesh '))
@@ -48,7 +53,32 @@ describe('relays that gossip', () => {
     }
     expect.fail('not found')
   })
+
+  test('[P8] finds: a relay that takes the greater branch and forgets the one that it held', async () => {
+    const options = { mesh: true, relays: 4, faults: COPIES, faultsPerMinute: 30, durationMs: 40_000 }
+    for (let seed = 1; seed <= 40; seed++) {
+      const { failure } = await runSeed(seed, { ...options, bend: { relayStore: forgetsItsBranch } })
+      if (failure === undefined) continue
+      expect((await runSeed(seed, options)).failure).toBeUndefined()
+      return
+    }
+    expect.fail('not found')
+  })
 })
+
+/** Of a checkpoint that two branches became only the last piece is written. */
+function forgetsItsBranch(store: RelayStore): RelayStore {
+  return {
+    ...store,
+    commit(batch) {
+      const folds = batch.folds?.map((fold) => {
+        const last = fold.pieces.slice(-1)
+        return fold.alone ? { ...fold, keep: 0, pieces: last, checkpoint: { ...fold.checkpoint, pieces: 1 } } : fold
+      })
+      store.commit({ ...batch, folds })
+    },
+  }
+}
 
 /** Now and then a push gets lost that is said to have arrived, and every heartbeat is answered with the root of who asks. */
 function saysEqual(transport: MeshTransport, chance: Chance): MeshTransport {

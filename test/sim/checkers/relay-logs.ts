@@ -62,12 +62,12 @@ export function createRelayLogs({ dots, updatesAt, fail }: RelayLogsOptions): Re
       if (entry.offset !== log.head + 1) fail(`[P4] ${relay} wrote offset ${entry.offset} after ${log.head}`)
       log.head = entry.offset
       if ('record' in entry) takeRecord(relay, log, entry)
+      const fold =
+        'restored' in entry ? batch.folds?.find(({ checkpoint }) => checkpoint.through === entry.offset) : undefined
+      if (fold !== undefined) takeRestored(relay, log, fold)
     }
-    const restored = new Set(batch.entries.flatMap((entry) => ('restored' in entry ? [entry.where.document] : [])))
-    for (const fold of batch.folds ?? []) {
-      if (restored.has(fold.where.document)) takeRestored(log, fold)
-      else checkFold(relay, log, fold)
-    }
+    const offsets = new Set(batch.entries.map(({ offset }) => offset))
+    for (const fold of batch.folds ?? []) if (!offsets.has(fold.checkpoint.through)) checkFold(relay, log, fold)
     for (const { document, vector } of batch.documents) checkVector(relay, log, document, vector)
   }
 
@@ -83,11 +83,13 @@ export function createRelayLogs({ dots, updatesAt, fail }: RelayLogsOptions): Re
     contentOf(log, document).waiting.push(record.bytes)
   }
 
-  /** A checkpoint from outside brings dots without records. */
-  function takeRestored(log: Log, { where: { document }, checkpoint }: Fold): void {
+  /** A checkpoint from outside brings dots without records, and where it stands alone also other ones under the same names. */
+  function takeRestored(relay: string, log: Log, { where: { document }, checkpoint, alone }: Fold): void {
     const vector = vectorOf(log, document)
     for (const [origin, head] of checkpoint.vector) {
-      if (head.seq > headOf(vector, origin).seq) vector.set(origin, head)
+      const held = headOf(vector, origin)
+      if (head.seq > held.seq || (alone && head.seq === held.seq && head.chain >= held.chain)) vector.set(origin, head)
+      else if (alone) fail(`[P4] ${relay} yields ${origin}/${held.seq} of ${document} to ${head.seq}`)
     }
     contentOf(log, document).index = undefined
   }

@@ -15,8 +15,8 @@ export type FaultKind = keyof typeof FAULTS
 export const FAULT_KINDS = Object.keys(FAULTS) as FaultKind[]
 
 /**
- * Copied identities heal at one relay, whose branch keeps the name; between relays that hold two branches nobody decides yet
- * (docs/decisions/0005).
+ * Copied identities heal at one relay, whose branch keeps the name, and in a mesh, where the greater branch does; between relays that
+ * do not know each other nobody decides (docs/decisions/0005, 0033).
  */
 export const ONE_RELAY_ONLY: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'clone',
@@ -27,11 +27,11 @@ export const ONE_RELAY_ONLY: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'client lost write',
 ])
 
-/**
- * Kinds that are only injected where they are asked for: with several relays copied identities do not heal, and of spoiled
- * rows not all are noticed yet (one that was never written is not). A world that puts documents away has no room on any device.
- */
+/** Kinds that are only injected where they are asked for, or in a mesh. A world that puts documents away has no room on any device. */
 export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([...ONE_RELAY_ONLY, 'put away'])
+
+/** In a mesh too: a row that was never written is not noticed in all cases. */
+export const UNSETTLED_IN_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>(['client lost write', 'put away'])
 
 /** Names for several kinds at once, for the command line. */
 export const FAULT_GROUPS: Readonly<Record<string, readonly FaultKind[]>> = {

@@ -1,6 +1,6 @@
 /** From a seed to the steps of its run. */
 import { EDIT_KINDS, type EditKind } from '../edits/editor.ts'
-import { FAULT_KINDS, type FaultKind, ONE_RELAY_ONLY, UNSETTLED } from '../faults/index.ts'
+import { FAULT_KINDS, type FaultKind, ONE_RELAY_ONLY, UNSETTLED, UNSETTLED_IN_MESH } from '../faults/index.ts'
 import { MESH_FAULTS } from '../faults/mesh.ts'
 import { createChance } from '../time/chance.ts'
 import { DEFAULTS, type SimulateOptions, type Step } from './options.ts'
@@ -35,9 +35,9 @@ function editKinds(seed: number, { edits }: Pick<SimulateOptions, 'edits'>): rea
 
 /** Whether every run with this fault is known to heal. */
 function isSettled(kind: FaultKind, seed: number, relays: number, mesh: boolean): boolean {
-  if (!mesh && kind in MESH_FAULTS) return false
-  if (UNSETTLED.has(kind)) return false
-  // A relay that lost what it had sealed for others may give a dot twice: between relays nobody decides which content keeps it.
+  if (mesh) return !UNSETTLED_IN_MESH.has(kind)
+  if (kind in MESH_FAULTS || UNSETTLED.has(kind)) return false
+  // A relay that lost what it had sealed for others may give a dot twice: between relays that do not know each other nobody decides.
   const forgets = kind === 'relay restore' || kind === 'relay lost write'
   return relays === 1 || !(ONE_RELAY_ONLY.has(kind) || (forgets && hasMemoryReplica(seed)))
 }

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
-import type { Subscriber } from '../../../server/relay/commits.ts'
+import type { Refusal, Subscriber } from '../../../server/relay/commits.ts'
+import { refOf } from '../../../server/relay/documents.ts'
+import { checkpointPieces } from '../../../server/relay/feeds.ts'
 import { createMemoryStore } from '../../../server/storage/memory.ts'
 import { FIRST_EPOCH, nextEpoch } from '../../../shared/ids.ts'
 import { deletionsOfMany, lettersOfMany } from '../../support/many-deletions.ts'
@@ -200,6 +202,59 @@ describe('a workspace among relays', () => {
     await world.until('both are equal', () => haveSameVersions(world.nodes))
     expect(b.requests).toBeGreaterThan(4)
     expect(textAt(b, 'large')).toBe(doc.getText('text').toString())
+  })
+
+  it('[P11] a relay whose history is known no more gets what it lacks, and not all', async () => {
+    const world = createWorld(2, 5, { retainRecordsMax: 10 })
+    const [a, b] = [world.node(0), world.node(1)]
+    const doc = new Y.Doc()
+    const random = world.environment.randomBytes
+    for (let i = 0; i < 60; i++) {
+      world.write(a, 'large', Buffer.from(random(6_000)).toString('base64'), doc)
+      await world.run(50)
+    }
+    await world.until('b has it', () => haveSameVersions(world.nodes))
+    b.down = true
+    for (let i = 0; i < 600; i++) {
+      world.write(a, 'large', `${i} `, doc)
+      await world.run(20)
+    }
+    await world.run(10_000)
+    a.workspace.maintain()
+    await world.run(10_000)
+    const [origin = ''] = a.workspace.document('large')?.vector.keys() ?? []
+    expect(a.workspace.chain({ document: 'large', epoch: FIRST_EPOCH, gc: true }, origin, 60)).toBeUndefined()
+    b.down = false
+    const before = b.bytes
+    a.mesh.resume('relay1')
+    await world.until('both are equal', () => areEqual(world.nodes))
+    expect(b.bytes - before).toBeLessThan(20_000)
+    expect([a.mesh.counters.yields, b.mesh.counters.yields]).toEqual([0, 0])
+  })
+
+  it("[P9] a transfer that comes again is in nobody else's way", async () => {
+    const world = createWorld(3, 3, { retainRecordsMax: 10 })
+    const [a, b, c] = [world.node(0), world.node(1), world.node(2)]
+    const doc = new Y.Doc()
+    b.down = true
+    for (let i = 0; i < 100; i++) {
+      world.write(a, 'large', Buffer.from(world.environment.randomBytes(6_000)).toString('base64'), doc)
+      await world.run(50)
+    }
+    await world.until('c has it', () => haveSameVersions([a, c]))
+    const stored = a.workspace.document('large')
+    const checkpoint = stored && a.workspace.checkpoint(stored)
+    if (stored === undefined || checkpoint === undefined) throw new Error('there is no checkpoint')
+    expect(checkpoint.pieces).toBeGreaterThan(1)
+    const from = { committed() {}, refused: (refusal: Refusal) => void b.refusals.push(refusal) }
+    const pieces = [...checkpointPieces(a.workspace, refOf(stored), checkpoint, 0, {})]
+    for (const piece of [...pieces, ...pieces]) b.workspace.restore(from, piece, 'a'.repeat(16))
+    b.workspace.flush()
+    expect(b.workspace.partial(stored)).toBeUndefined()
+    const other = pieces.map((piece) => ({ ...piece, id: 'e'.repeat(16) }))
+    for (const piece of other) b.workspace.restore(from, piece, 'c'.repeat(16))
+    b.workspace.flush()
+    expect(b.refusals).toEqual([])
   })
 
   it('[P9] damage, garbage and false identities are refused, counted, and harm nobody', async () => {
