@@ -10,6 +10,7 @@ import { type Authenticate, type Credentials, createGate, type Gate } from './au
 import { createTokenCheck, LIFETIME_MS_MAX, type TokenOptions } from './auth/tokens.ts'
 import { atMostOften, createLog, errorFields, type Log } from './log.ts'
 import type { MeshView } from './mesh/mesh.ts'
+import type { RevocationStore } from './mesh/revoking.ts'
 import { createPolling } from './polling.ts'
 import { RELAY_LIMITS, type RelayLimits } from './relay/limits.ts'
 import { createRelayCore, type RelayCore } from './relay/relay.ts'
@@ -96,8 +97,8 @@ export interface Relay {
    */
   listen(port: number, host?: string): Promise<{ port: number; host: string; url: string }>
   /**
-   * Tokens of this subject that were made until now count no more, also after a restart, and connections that came with one are
-   * cut. Raises `bad-option` where no permissions are asked for, `storage-failed` where it cannot be kept.
+   * Tokens of this subject that were made until now count no more, also after a restart and at the other relays of the mesh, and
+   * connections that came with one are cut. Raises `bad-option` where no permissions are asked for, `storage-failed` where it cannot be kept.
    */
   revoke(subject: string): void
   /** Refuses what is new, tells those who are connected, commits, and drains for some seconds at most. Idempotent. */
@@ -149,8 +150,15 @@ function assemble(options: RelayOptions, folder: DataFolder | undefined): Relay 
   if (gate !== undefined && peers !== undefined && !isSigned) {
     throw new RejoinError('bad-option', 'a relay that asks for tokens asks its peers for a secret: give one')
   }
+  const revocations: RevocationStore | undefined = gate && {
+    all: () => gate.revocations,
+    learn(told) {
+      if (gate.learn(told)) core.tick()
+    },
+  }
   const mesh =
-    options.peers && createNodeMesh({ ...options, peers: options.peers, core, folder, report, log: flooding })
+    options.peers &&
+    createNodeMesh({ ...options, peers: options.peers, core, folder, revocations, report, log: flooding })
   function joined(): NodeMesh {
     assert(mesh !== undefined, 'a relay with peers has a mesh')
     return mesh
@@ -196,6 +204,7 @@ function assemble(options: RelayOptions, folder: DataFolder | undefined): Relay 
       if (gate === undefined) throw new RejoinError('bad-option', 'this relay asks nobody for a token')
       gate.revoke(subject)
       core.tick()
+      mesh?.hurry()
     },
     async close() {
       await host.close()

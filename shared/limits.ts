@@ -83,6 +83,13 @@ export const HELLO_WITHIN_MS = 10_000
 /** Most relays of a mesh: each sends every update to every other. */
 export const RELAYS_MAX = 64
 
+/** Names with their owners in one message between relays: all sessions of a few writers in a document. */
+export const OWNERS_PER_MESSAGE_MAX = 2_048
+
+/** Revocations in one message between relays, and bytes of a subject: 256 characters. */
+export const REVOKED_PER_MESSAGE_MAX = 256
+export const SUBJECT_BYTES_MAX = 1024
+
 /** Longest address of a relay. */
 export const ADDRESS_BYTES_MAX = 256
 

@@ -25,6 +25,8 @@ export interface Gate {
   isRevoked(access: Access): boolean
   /** Tokens of this subject that were made until now count no more; whoever came with one is cut. */
   revoke(subject: string): void
+  /** Other relays know of these: the later moment counts. Whether any was news. Raises `storage-failed`. */
+  learn(revocations: Revocations): boolean
   /** Stands for what a token permits, for one connection in the next minute: for clients that can only put it into a URL. */
   ticket(credentials: Credentials): Promise<{ ticket: string; expiresInMs: number }>
   /** Revocations that still matter, to be kept where the relay's data are. */
@@ -49,6 +51,9 @@ export interface GateOptions {
 
 /** Two seconds at most are lost of the moment at which a token was made. */
 const ISSUED_STEP_MS = 1_000
+
+/** A revocation further ahead than this comes from a clock that is wrong: it would keep its subject out for as long. */
+const CLOCKS_APART_MS_MAX = 120_000
 
 export function createGate(options: GateOptions): Gate {
   const { now, lifetimeMsMax } = options
@@ -97,6 +102,17 @@ export function createGate(options: GateOptions): Gate {
       // Tokens say seconds: one made in this very second is from before.
       revoked.set(subject, Math.floor(now() / ISSUED_STEP_MS + 1) * ISSUED_STEP_MS)
       options.keep?.(revoked)
+    },
+    learn(told) {
+      let isNews = false
+      for (const [subject, at] of told) {
+        const isOver = now() - at > lifetimeMsMax + ISSUED_STEP_MS
+        if (isOver || at - now() > CLOCKS_APART_MS_MAX || at <= (revoked.get(subject) ?? 0)) continue
+        revoked.set(subject, at)
+        isNews = true
+      }
+      if (isNews) options.keep?.(revoked)
+      return isNews
     },
     async ticket(credentials) {
       const { principal } = await admit(credentials)

@@ -13,7 +13,7 @@ import { type Body, createBody, decodeBody, encodeFailure } from './body.ts'
 import { createDigestSessions } from './digest-sessions.ts'
 import type { Forks } from './forks.ts'
 import type { Inbox } from './incoming.ts'
-import { answersFor } from './outgoing.ts'
+import { answersFor, ownersOf } from './outgoing.ts'
 
 export interface Answering {
   /** Never throws: what is wrong with a request is its answer. */
@@ -55,6 +55,7 @@ export function createAnswering(options: AnsweringOptions): Answering {
       if (body.bytes < EXCHANGE_BYTES_TARGET) more = !serve(vector, body) || more
       else more = true
     }
+    for (const { document } of incoming.vectors) for (const owners of ownersOf(workspace, document)) body.put(owners)
     if (head.session !== undefined) sessions.answer(head.session, incoming.digests, body.put)
     return body.encode({ relay, place: placeOf(workspace), session: head.session, more })
   }

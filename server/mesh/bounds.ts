@@ -62,5 +62,9 @@ export const EXCHANGE_MS_MAX = 10_000
 export const FAILURES_MAX = 3
 /** Workspaces that are compared with one peer at once: the others do not wait for a large one. */
 export const COMPARED_AT_ONCE_MAX = 4
+/** Revocations that relays tell each other, the newest: some 40 bytes each, and only where they know different ones. */
+export const REVOKED_TOLD_MAX = 16_384
+/** Names that were noted so long before a push are told once more: the clock may have been put back by a little. */
+export const CLAIMS_AGAIN_MS = 1_000
 /** A relay that was learned of and has been silent for so long is no member any more. */
 export const MEMBER_MS_MAX = 7 * 24 * 60 * 60_000

@@ -5,7 +5,7 @@
 import { RejoinError } from '../../shared/errors.ts'
 import type { RelayId, ReplicaId } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
-import type { DigestPart, Message, Refused, Tombstone, Vector } from '../../shared/wire/messages.ts'
+import type { DigestPart, Message, Owners, Refused, Tombstone, Vector } from '../../shared/wire/messages.ts'
 import type { Refusal, Subscriber } from '../relay/commits.ts'
 import { refOf } from '../relay/documents.ts'
 import type { RelayWorkspace } from '../relay/workspace.ts'
@@ -47,6 +47,7 @@ export function createInbox(workspace: RelayWorkspace, known: Known): Inbox {
     source = { relay }
     refusals = []
     const incoming: Incoming = { answers: [], vectors: [], digests: [], refused: [], taken: 0 }
+    const owners: Owners[] = []
     const buried = new Map<string, DocumentRef>()
     for (const message of messages) {
       switch (message.type) {
@@ -71,11 +72,15 @@ export function createInbox(workspace: RelayWorkspace, known: Known): Inbox {
         case 'refused':
           incoming.refused.push(message)
           break
+        case 'owners':
+          owners.push(message)
+          break
         default:
           throw new RejoinError('protocol', `${message.type} has no place between relays`)
       }
     }
     workspace.flush()
+    for (const { claims, ...where } of owners) workspace.learn(refOf(where), claims)
     incoming.answers = answersTo(refusals, buried)
     noteHeld(messages, from, new Set(refusals.map(({ where }) => where.document)))
     return incoming

@@ -23,7 +23,7 @@ import type { Forks } from './forks.ts'
 import type { Inbox, Incoming } from './incoming.ts'
 import type { Known } from './known.ts'
 import { createLane } from './lane.ts'
-import { answersFor, askFor, heldOf, isSame } from './outgoing.ts'
+import { answersFor, askFor, heldOf, isSame, ownersOf } from './outgoing.ts'
 import type { Peer, PeerTrouble } from './port.ts'
 import { readNews } from './pushing.ts'
 
@@ -94,6 +94,8 @@ export function createLink(options: LinkOptions): Link {
   const comparers: ((done: boolean) => void)[] = []
   const pushing = createLane({ environment, peer, work: push, isIdle: isPushed, failed })
   const repairing = createLane({ environment, peer, work: repair, isIdle: isRepaired, failed: repairFailed })
+  /** Names that were somebody's before are known to the peer, or are told where documents are compared. */
+  let claimed = environment.now()
   let closed = false
 
   function isPushed(): boolean {
@@ -132,7 +134,10 @@ export function createLink(options: LinkOptions): Link {
     if (messages.length > 0) {
       const body = createBody()
       for (const message of messages) body.put(message)
+      const claimedAt = environment.now()
+      for (const { where } of dots) for (const owners of ownersOf(workspace, where.document, claimed)) body.put(owners)
       const { incoming, from } = await ask(body)
+      claimed = claimedAt - bounds.CLAIMS_AGAIN_MS
       counters.pushes++
       counters.pushedRecords += entries
       const refused = takeRefusals(incoming.refused)
@@ -275,6 +280,7 @@ export function createLink(options: LinkOptions): Link {
         body.put(message)
         if (body.bytes >= EXCHANGE_BYTES_TARGET) await flush()
       }
+      for (const owners of ownersOf(workspace, theirs.document)) body.put(owners)
       sent.push({ theirs, held: heldOf(workspace, theirs) })
     }
     await flush()

@@ -21,6 +21,8 @@ export interface Member {
   heardAt: number
   /** Hash of the addresses that it knew when it was last heard. */
   known?: string
+  /** Hash of the revocations that it knew then. */
+  revoked?: string
   /** It held something else when it last answered. */
   differs: boolean
   /** It was away, or has started anew: it is behind, or ahead, and not only late. */

@@ -17,6 +17,7 @@ import { createCounters, type MeshCounters } from './counters.ts'
 import { createDigestSessions } from './digest-sessions.ts'
 import { createMembers, type Member, type MemberView } from './members.ts'
 import type { Peer } from './port.ts'
+import { createRevoking, type RevocationStore } from './revoking.ts'
 import { createRoots, type RootStore } from './roots.ts'
 import { createThrottle } from './throttle.ts'
 import { createWorkspaceMesh, type WorkspaceMesh } from './workspace-mesh.ts'
@@ -41,6 +42,8 @@ export interface MeshOptions {
   roots: RootStore
   environment: Environment
   hints?: Partial<bounds.HintLimits>
+  /** Whose tokens count no more, where tokens are asked for. */
+  revocations?: RevocationStore
   /**
    * Opens a workspace, which is attached then, and keeps it open until the returned function is called. Raises `overloaded`,
    * `stopping`, `storage-failed`, `invalid-id`.
@@ -76,6 +79,8 @@ export interface Mesh {
   answer(workspace: string | undefined, request: Uint8Array, from?: string): Uint8Array
   /** Begins to talk to its peers. */
   start(): void
+  /** Peers are to hear of something now, and not with the next heartbeat. */
+  hurry(): void
   view(): MeshView
   /** Idempotent. */
   close(): void
@@ -94,6 +99,7 @@ export function createMesh(options: MeshOptions): Mesh {
   const roots = createRoots({ key: options.key, store: options.roots, environment })
   const sessions = createDigestSessions(environment, () => roots.respond())
   const throttle = createThrottle(environment)
+  const revoking = createRevoking(options.revocations)
   const members = createMembers({
     environment,
     own: options.address,
@@ -174,12 +180,14 @@ export function createMesh(options: MeshOptions): Mesh {
       if (members.isGone(member) || !member.breaker.mayProbe()) return
       const body = createBody()
       body.put(heartbeat(member.known === members.known ? [] : members.addresses()))
+      for (const message of revoking.tell(member.revoked)) body.put(message)
       const { head, messages } = decodeBody(await exchange(member, undefined, body.encode({ relay, more: false })))
       if (!members.met(member, head.relay)) return
       const theirs = messages.find((message): message is Heartbeat => message.type === 'heartbeat')
       if (theirs === undefined) throw new RejoinError('protocol', 'a heartbeat was not answered with one')
       member.known = theirs.known
       members.learn(theirs.members)
+      member.revoked = revoking.take(messages)
       for (const mesh of attached.values()) mesh.resume(member.address)
       member.differs = theirs.root !== roots.root()
       member.misses = member.differs ? member.misses + 1 : 0
@@ -269,13 +277,16 @@ export function createMesh(options: MeshOptions): Mesh {
     const { head, messages } = decodeBody(request)
     if (head.relay === relay) throw new RejoinError('forbidden', 'somebody claims to be this relay')
     const body = createBody()
-    for (const message of messages) if (message.type !== 'digest') hear(message, body, from)
+    const revoked = revoking.take(messages)
+    for (const message of messages) hear(message, body, from)
+    if (revoked !== undefined) for (const message of revoking.tell(revoked)) body.put(message)
     const digests = messages.filter((message): message is DigestPart => message.type === 'digest')
     if (head.session !== undefined) sessions.answer(head.session, digests, body.put)
     return body.encode({ relay, session: head.session, more: false })
   }
 
   function hear(message: Message, body: Body, from: string | undefined): void {
+    if (message.type === 'digest' || message.type === 'revoked') return
     if (message.type !== 'heartbeat') throw new RejoinError('protocol', `${message.type} has no place here`)
     if (from !== undefined && message.address !== from) {
       throw new RejoinError('forbidden', `the relay ${from} claims to be ${message.address}`)
@@ -347,6 +358,9 @@ export function createMesh(options: MeshOptions): Mesh {
       started = true
       members.begin(options.peers)
       countNext(options.stored()[Symbol.iterator]())
+    },
+    hurry() {
+      for (const member of members.all()) if (member.up) beatSoon(member, 0)
     },
     view() {
       const hints = [...attached].flatMap(([workspace, mesh]) =>

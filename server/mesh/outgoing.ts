@@ -3,7 +3,7 @@ import type { Head, VersionVector } from '../../shared/causality/version-vector.
 import { documentVersion } from '../../shared/digest/version.ts'
 import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
 import { inspectStateVector } from '../../shared/update/state-vector.ts'
-import type { Message, Vector } from '../../shared/wire/messages.ts'
+import type { Message, Owners, Vector } from '../../shared/wire/messages.ts'
 import type { Subscriber } from '../relay/commits.ts'
 import { refOf } from '../relay/documents.ts'
 import { answer } from '../relay/feeds.ts'
@@ -21,6 +21,13 @@ export function* answersFor(workspace: RelayWorkspace, asked: Vector): Generator
   // Whoever lost what it had sealed itself, as its store was put back, learns of it here (P8).
   if (stored === undefined || stored.epoch === asked.epoch) workspace.seen(asked, asked.vector)
   yield* answer(workspace, { ...asked, stateVector: readable(asked.stateVector) }, true)
+}
+
+/** Whose the names of a document are, as far as that was noted here since then; nothing where it was not. */
+export function ownersOf(workspace: RelayWorkspace, document: DocumentId, since = 0): Owners[] {
+  const stored = workspace.document(document)
+  const claims = stored === undefined ? [] : workspace.claims(document, since)
+  return stored === undefined || claims.length === 0 ? [] : [{ type: 'owners', ...refOf(stored), claims }]
 }
 
 /** What is held here of a document, to ask for what that lacks. */

@@ -82,8 +82,7 @@ export interface ConnectionHandler {
 
 /** A connection's other end inside of the relay, which can also be ended from there. */
 export interface Conversation extends ConnectionHandler {
-  /** `retryAfterMs`: come back no sooner than this; 0, the default: as you like. */
-  end(code: ErrorCode, detail: string, retryAfterMs?: number): void
+  end(code: ErrorCode, detail: string): void
 }
 
 /** Stands for a conversation that did not begin. */

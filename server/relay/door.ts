@@ -93,8 +93,8 @@ export function createDoor({ connection, now, admission, enter, refuse, since }:
       return inside === undefined ? 0 : inside.changes + 1
     },
     kept: () => inside?.kept() ?? { since: came },
-    end(code, detail, retryAfterMs) {
-      if (inside !== undefined) return inside.end(code, detail, retryAfterMs)
+    end(code, detail) {
+      if (inside !== undefined) return inside.end(code, detail)
       fail(new RejoinError(code, detail))
     },
   }

@@ -8,10 +8,11 @@ import { headOf, type VersionVector } from '../../shared/causality/version-vecto
 import { RejoinError } from '../../shared/errors.ts'
 import type { Hash64 } from '../../shared/hash.ts'
 import type { OriginId } from '../../shared/ids.ts'
-import { CONTENT_CHECK_BYTES_MAX } from '../../shared/limits.ts'
+import { CONTENT_CHECK_BYTES_MAX, OWNERS_PER_MESSAGE_MAX } from '../../shared/limits.ts'
 import { findContradiction } from '../../shared/update/agreement.ts'
 import type { UpdateSummary } from '../../shared/update/inspect.ts'
 import { UPDATE_LIMITS } from '../../shared/update/limits.ts'
+import type { Claim } from '../../shared/wire/messages.ts'
 import type { CommitBatch, OriginOwner, RelayStore, Writer } from '../storage/store.ts'
 import type { LiveDocument } from './documents.ts'
 import { contentOf } from './folding.ts'
@@ -41,6 +42,10 @@ export interface Ownership {
   checkPieces(document: LiveDocument, author: Author, vector: VersionVector, updates: readonly Uint8Array[]): void
   /** Of a piece of it. */
   checkPiece(document: LiveDocument, author: Author, summary: UpdateSummary): void
+  /** Names of a document that were noted to be somebody's since then, the latest, for other relays. */
+  claims(document: LiveDocument, since: number): Claim[]
+  /** Another relay knows of these. Of two owners the one with the lesser hash stays, everywhere. Raises `storage-failed`. */
+  learn(document: LiveDocument, claims: readonly Claim[]): void
   /** What is to be stored with the next commit. */
   pending(): Required<Pick<CommitBatch, 'writers' | 'owners'>>
   /** That is durable. */
@@ -83,6 +88,13 @@ export function createOwnership({ store, now, commitFirst }: OwnershipOptions): 
     const known = origins.get(origin) ?? store.owner(origin)
     if (known === undefined || !isKept(known)) return undefined
     return known
+  }
+
+  /** Whether a claim of another relay says more than is known here. */
+  function isStronger(claim: Omit<OriginOwner, 'origin'>, known: Omit<OriginOwner, 'origin'> | undefined): boolean {
+    if (known === undefined || !isKept(known)) return true
+    if (known.owner !== claim.owner) return claim.owner < known.owner
+    return claim.used - known.used > NOTED_EVERY_MS
   }
 
   /** Whether the author brings a document of which nothing is here; it takes more than one message. */
@@ -195,6 +207,34 @@ export function createOwnership({ store, now, commitFirst }: OwnershipOptions): 
         }
       }
       if (document.vector.size > 0) compare(document, updates)
+    },
+    claims(document, since) {
+      const found: Claim[] = []
+      for (const { client, owner, used } of writers(document).values()) {
+        if (used >= since && isKept({ used })) found.push({ name: client, owner, used })
+      }
+      for (const origin of document.vector.keys()) {
+        const known = ownerOf(origin)
+        if (known !== undefined && known.used >= since)
+          found.push({ name: origin, owner: known.owner, used: known.used })
+      }
+      return found.sort((a, b) => b.used - a.used).slice(0, OWNERS_PER_MESSAGE_MAX)
+    },
+    learn(document, claims) {
+      const news = { writers: [] as Writer[], owners: [] as OriginOwner[] }
+      for (const { name, owner, used } of claims) {
+        const known = typeof name === 'number' ? writers(document).get(name) : ownerOf(name)
+        // A clock that is ahead does not make a claim last longer.
+        const claim = { owner, used: Math.min(used, now()) }
+        if (!isKept(claim) || !isStronger(claim, known)) continue
+        if (typeof name === 'number') news.writers.push({ where: document.ref, client: name, ...claim })
+        else news.owners.push({ origin: name, ...claim })
+      }
+      if (news.writers.length + news.owners.length === 0 || document.vector.size === 0) return
+      store.commit({ documents: [], entries: [], ...news })
+      for (const writer of news.writers) writers(document).set(writer.client, writer)
+      if (origins.size + news.owners.length > OWNERS_KEPT_MAX) origins.clear()
+      for (const noted of news.owners) origins.set(noted.origin, noted)
     },
     pending: () => ({ writers: newWriters, owners: newOwners }),
     settle() {

@@ -3,7 +3,7 @@
  * when somebody comes for it and closed a while after the last one left. One workspace's or connection's trouble is told
  * to that one, and harms no other (P9).
  */
-import { type Environment, randomFraction } from '../../shared/environment.ts'
+import type { Environment } from '../../shared/environment.ts'
 import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { checkDocumentId, checkWorkspaceId, type LogEpoch } from '../../shared/ids.ts'
 import { SPREAD_MS_MAX } from '../../shared/limits.ts'
@@ -102,10 +102,6 @@ const WORKSPACES_OPEN_MAX = 1024
 const SPREAD_FROM = 100
 const SPREAD_MS = 6_000
 const SPREAD_MS_EACH = 0.1
-
-/** Those who were here when a relay stops are told to come back within a time that gives each of them so long, and no longer. */
-const BACK_MS_EACH = 2
-const BACK_WITHIN_MS_MAX = 30_000
 
 interface OpenWorkspace {
   id: string
@@ -371,11 +367,9 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
     close() {
       if (closed) return
       closed = true
-      // So that they do not all come back at once.
-      const spreadMs = Math.min(BACK_WITHIN_MS_MAX, conversations.size * BACK_MS_EACH)
+      // They come back spread over the time that they were told of while they were many.
       for (const conversation of conversations.keys()) {
-        const retryAfterMs = Math.floor(randomFraction(environment) * spreadMs)
-        attempt(() => conversation.end('stopping', 'the relay stops', retryAfterMs))
+        attempt(() => conversation.end('stopping', 'the relay stops'))
       }
       for (const workspace of open.values()) shut(workspace)
       background.close()

@@ -472,8 +472,8 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     end(code, detail)
   }
 
-  function end(code: ErrorCode, detail: string, retryAfterMs = 0): void {
-    perform(session.end(code, detail, retryAfterMs))
+  function end(code: ErrorCode, detail: string): void {
+    perform(session.end(code, detail, 0))
   }
 
   function finish(code: ErrorCode, detail: string): void {

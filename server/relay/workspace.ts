@@ -12,7 +12,7 @@ import { RejoinError } from '../../shared/errors.ts'
 import type { DocumentId, LogEpoch, OriginId } from '../../shared/ids.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
-import type { Piece, Place, Run, Vector } from '../../shared/wire/messages.ts'
+import type { Claim, Piece, Place, Run, Vector } from '../../shared/wire/messages.ts'
 import type { AnyEntry, Checkpoint, LogEntry, RelayStore, StoredDocument } from '../storage/store.ts'
 import type { Background } from './background.ts'
 import { type CommitWatch, createCommits, type Subscriber } from './commits.ts'
@@ -90,6 +90,10 @@ export interface RelayWorkspace {
   yieldTo: Yielding['yieldTo']
   /** Whether the history under a name was given up for another one, since this started. */
   hasYielded: Yielding['hasYielded']
+  /** Names of a document that were noted to be somebody's since then; see `Ownership`. */
+  claims(id: DocumentId, since: number): Claim[]
+  /** Another relay knows of these. Raises `storage-failed`. */
+  learn(where: DocumentRef, claims: readonly Claim[]): void
   /** What is durable here of a document. */
   document(id: DocumentId): StoredDocument | undefined
   documents(): Iterable<StoredDocument>
@@ -240,6 +244,16 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     restore: intake.restore,
     seen: intake.seen,
     yieldTo: yielding.yieldTo,
+    claims(id, since) {
+      const document = live.get(id)
+      return document === undefined ? [] : ownership.claims(document, since)
+    },
+    learn(where, claims) {
+      // Names of a document are stored beside it: it has to be there, in this epoch.
+      intake.commitFirst()
+      const document = live.get(where.document)
+      if (document?.ref.epoch === where.epoch && document.stored) ownership.learn(document, claims)
+    },
     hasYielded: yielding.hasYielded,
     forks: (where, vector) => intake.forksIn(where, store.document(where.document)?.vector ?? new Map(), vector),
     document: (id) => store.document(id),

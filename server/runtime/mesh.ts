@@ -9,6 +9,7 @@ import type { Log } from '../log.ts'
 import { createPeerAuth, type PeerSecret } from '../mesh/auth.ts'
 import { createExchangeHandler, createHttpTransport } from '../mesh/http.ts'
 import { createMesh, type Mesh, type MeshView } from '../mesh/mesh.ts'
+import type { RevocationStore } from '../mesh/revoking.ts'
 import { createMemoryRootStore } from '../mesh/roots.ts'
 import type { RelayCore } from '../relay/relay.ts'
 import type { DataFolder } from './data-folder.ts'
@@ -16,6 +17,8 @@ import type { DataFolder } from './data-folder.ts'
 export interface NodeMesh {
   attach: Mesh['attach']
   exchange(workspace: string | undefined, request: Request): Promise<Response>
+  /** Peers are to hear of something now. */
+  hurry(): void
   /** The relay listens at this URL: it begins to talk to its peers. */
   start(url: string): void
   view(): MeshView
@@ -28,6 +31,7 @@ export interface NodeMeshOptions {
   advertise?: string
   core: RelayCore
   folder?: DataFolder
+  revocations?: RevocationStore
   report: (error: unknown) => void
   log: Log
 }
@@ -49,6 +53,7 @@ export function createNodeMesh(options: NodeMeshOptions): NodeMesh {
     key: peerSecret === undefined ? CHECKSUM_KEY : keyOf(peerSecret),
     roots: folder?.openRoots() ?? createMemoryRootStore(),
     environment: systemEnvironment,
+    revocations: options.revocations,
     enter: core.use,
     stored: () => (folder?.files() ?? []).map(([workspace]) => workspace),
     report,
@@ -69,6 +74,7 @@ export function createNodeMesh(options: NodeMeshOptions): NodeMesh {
       if (address === '') address = url
       mesh.start()
     },
+    hurry: mesh.hurry,
     view: mesh.view,
     close: mesh.close,
   }

@@ -343,6 +343,46 @@ const FORMATS: { [T in Message['type']]: Format<Extract<Message, { type: T }>> }
       ),
     }),
   },
+  revoked: {
+    number: 28,
+    write(writer, message) {
+      fields.writeHex(writer, message.known)
+      encoding.writeVarUint(writer, message.entries.length)
+      for (const { subject, at } of message.entries) {
+        encoding.writeVarString(writer, subject)
+        encoding.writeVarUint(writer, at)
+      }
+    },
+    read: (reader) => ({
+      known: reading.readHex8(reader),
+      entries: fields.readList(reader, 2, limits.REVOKED_PER_MESSAGE_MAX, (from) => ({
+        subject: reading.readText(from, limits.SUBJECT_BYTES_MAX),
+        at: reading.readVarint(from),
+      })),
+    }),
+  },
+  owners: {
+    number: 29,
+    write(writer, message) {
+      fields.writeRef(writer, message)
+      encoding.writeVarUint(writer, message.claims.length)
+      for (const { name, owner, used } of message.claims) {
+        fields.writeBoolean(writer, typeof name === 'number')
+        if (typeof name === 'number') encoding.writeVarUint(writer, name)
+        else fields.writeHex(writer, name)
+        fields.writeHex(writer, owner)
+        encoding.writeVarUint(writer, used)
+      }
+    },
+    read: (reader) => ({
+      ...fields.readRef(reader),
+      claims: fields.readList(reader, 11, limits.OWNERS_PER_MESSAGE_MAX, (from) => ({
+        name: reading.readBoolean(from) ? reading.readVarint(from) : reading.readHex8(from),
+        owner: reading.readHex8(from),
+        used: reading.readVarint(from),
+      })),
+    }),
+  },
   harvest: {
     number: 22,
     write(writer, message) {

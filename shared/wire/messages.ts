@@ -6,7 +6,7 @@ import type { Chain } from '../causality/chain.ts'
 import type { Dot, VersionVector } from '../causality/version-vector.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Hash64 } from '../hash.ts'
-import type { LogEpoch, RelayId, ReplicaId } from '../ids.ts'
+import type { LogEpoch, OriginId, RelayId, ReplicaId } from '../ids.ts'
 import type { Role } from '../roles.ts'
 import type { DocumentRef, UpdateKind } from '../update/record.ts'
 
@@ -260,6 +260,29 @@ export interface Heartbeat {
   members: readonly string[]
 }
 
+/** Whose names are, as far as a relay knows: between relays, for one document. */
+export interface Owners extends DocumentRef {
+  type: 'owners'
+  claims: readonly Claim[]
+}
+
+/** An origin, or a Yjs client id of the document, is somebody's: a hash of the subject. */
+export interface Claim {
+  name: OriginId | number
+  owner: Hash64
+  /** When it was last noted there to be in use, in milliseconds. */
+  used: number
+}
+
+/** Whose tokens count no more, as a relay knows it: between relays, beside a heartbeat. */
+export interface RevokedMessage {
+  type: 'revoked'
+  /** Hash of all that it knows. */
+  known: Hash64
+  /** Those, to somebody who knows others; in several messages where they are many. */
+  entries: readonly { subject: string; at: number }[]
+}
+
 /** Asks to be told when the records up to these heads are durable at so many relays, this one included. */
 export interface Confirm extends DocumentRef {
   type: 'confirm'
@@ -284,6 +307,8 @@ export interface HarvestMessage extends DocumentRef {
 export type Message =
   | Exchange
   | Heartbeat
+  | RevokedMessage
+  | Owners
   | Confirm
   | Confirmed
   | HarvestMessage

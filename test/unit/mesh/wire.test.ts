@@ -28,6 +28,18 @@ const PINNED: [Message, string][] = [
     { type: 'heartbeat', address: 'http://b', root: A, known: B, members: ['http://a'] },
     `1508687474703a2f2f62${A}${B}0108687474703a2f2f61`,
   ],
+  [{ type: 'revoked', known: A, entries: [{ subject: 'bob', at: 300 }] }, `1c${A}0103626f62ac02`],
+  [
+    {
+      type: 'owners',
+      ...note,
+      claims: [
+        { name: A, owner: B, used: 300 },
+        { name: 5, owner: C, used: 1 },
+      ],
+    },
+    `1d046e6f7465010200${A}${B}ac020105${C}01`,
+  ],
   [{ type: 'harvest', ...note, answered: 2, all: 3 }, '16046e6f7465010203'],
   [{ type: 'confirm', ...note, vector, relays: 2 }, `17046e6f74650101${A}ac02${B}02`],
   [{ type: 'confirmed', ...note, vector, relays: 2 }, `18046e6f74650101${A}ac02${B}02`],
