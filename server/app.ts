@@ -35,6 +35,8 @@ export interface AppOptions {
   mesh?: () => unknown
   /** Whether somebody with this `Authorization` may see both; everybody on this machine may, where nobody is asked for a token. */
   isOperator?: (authorization: string | undefined) => boolean
+  /** Answers a request about the documents of a workspace, or about one; absent where they are reached by clients only. */
+  documents?: (workspace: string, document: string | undefined, request: Request) => Promise<Response>
   /** What Prometheus reads; absent where nobody counts. */
   metrics?: { text(): Promise<string>; readonly contentType: string }
   /** Paths that this runtime cannot serve, and why. */
@@ -88,6 +90,7 @@ export function createApp(options: AppOptions): Hono<Told> {
     polling,
     mesh,
     isOperator,
+    documents,
     metrics,
     unsupported = {},
     ready,
@@ -113,8 +116,15 @@ export function createApp(options: AppOptions): Hono<Told> {
     ready() ? context.json({ status: 'ready', version }) : context.json(errorBody('stopping', 'the relay stops'), 503),
   )
   const tooBig = (context: Context) => context.json(errorBody('too-big', `the most is ${BODY_BYTES_MAX} bytes`), 413)
-  app.use('/v1/*', bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooBig }))
+  // The only method of which a body is read.
+  app.post('/v1/*', bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooBig }))
   if (gate !== undefined) addTickets(app, gate)
+  if (documents !== undefined) {
+    app.all('/v1/workspaces/:workspace/documents', ({ req }) => documents(req.param('workspace'), undefined, req.raw))
+    app.all('/v1/workspaces/:workspace/documents/:document', ({ req }) =>
+      documents(req.param('workspace'), req.param('document'), req.raw),
+    )
+  }
   for (const path of ['/mesh', '/metrics']) {
     app.use(path, async (context, next) => {
       if (isOperator?.(context.req.header('authorization')) === false) return notFound(context, assets !== undefined)
@@ -158,9 +168,9 @@ export function createApp(options: AppOptions): Hono<Told> {
 
 function allowPage(context: Context, origin: string): void {
   context.header('Access-Control-Allow-Origin', origin)
-  context.header('Access-Control-Allow-Methods', 'GET, POST')
+  context.header('Access-Control-Allow-Methods', 'GET, POST, DELETE')
   context.header('Access-Control-Allow-Headers', 'Authorization, Content-Type, Rejoin-Session')
-  context.header('Access-Control-Expose-Headers', 'Rejoin-Closed')
+  context.header('Access-Control-Expose-Headers', 'Rejoin-Closed, Rejoin-Harvest')
   context.header('Vary', 'Origin')
 }
 

@@ -1,6 +1,7 @@
 /** `rejoin/server`: a relay inside of a Node program. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Server } from 'node:http'
+import type * as Y from 'yjs'
 import { systemEnvironment } from '../shared/environment.ts'
 import { assert, RejoinError } from '../shared/errors.ts'
 import { UPDATE_BYTES_MAX } from '../shared/limits.ts'
@@ -16,6 +17,7 @@ import { RELAY_LIMITS, type RelayLimits } from './relay/limits.ts'
 import { createRelayCore, type RelayCore } from './relay/relay.ts'
 import { openAssets } from './runtime/assets.ts'
 import { type DataFolder, openDataFolder } from './runtime/data-folder.ts'
+import { createDocuments } from './runtime/documents.ts'
 import { createNodeMesh, type NodeMesh } from './runtime/mesh.ts'
 import { createMetrics } from './runtime/metrics.ts'
 import { createNodeHost } from './runtime/node.ts'
@@ -89,6 +91,11 @@ export interface Relay {
    * Returns what undoes it; closing the server stays yours.
    */
   attach(server: Server): () => void
+  /**
+   * Changes a document here, in a Y.Doc that is there for that only; resolves when what `change` did is durable. Raises `too-big` for documents
+   * above 16 MiB, `invalid-id`, and what an update is refused with.
+   */
+  edit(workspace: string, document: string, change: (doc: Y.Doc) => void): Promise<void>
   /** How the mesh looks from here; `undefined` without `peers`. */
   mesh(): MeshView | undefined
   /**
@@ -164,7 +171,9 @@ function assemble(options: RelayOptions, folder: DataFolder | undefined): Relay 
     return mesh
   }
   const polling = createPolling({ core, environment: systemEnvironment, admit: (address) => host.admit(address) })
+  const documents = createDocuments({ core, gate, report })
   const app = createApp({
+    documents: documents.answer,
     version,
     allowedOrigins,
     gate,
@@ -191,6 +200,7 @@ function assemble(options: RelayOptions, folder: DataFolder | undefined): Relay 
   })
   return {
     fetch: (request) => app.fetch(request),
+    edit: documents.edit,
     attach: host.attach,
     mesh: () => mesh?.view(),
     async listen(port, address = '127.0.0.1') {

@@ -123,6 +123,7 @@ export function createWorkspaceMesh(options: WorkspaceMeshOptions): WorkspaceMes
     },
     readRepair: (document) => reading.read(document),
     opened: (where: DocumentRef, told) => reading.opened(where.document, told),
+    read: ({ document }) => reading.read(document),
     wanted: (where: DocumentRef) => void reading.ask(where.document),
     confirm: (where: DocumentRef, heads: Heads, relays: number, answer: () => void) =>
       confirming.confirm(where, heads, relays, answer),

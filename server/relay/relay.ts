@@ -48,6 +48,8 @@ export interface RelayCore {
   ): ConnectionHandler
   /** Keeps a workspace open until the returned function is called. Raises `stopping`, `overloaded`, `invalid-id`, `storage-failed`. */
   use(workspaceId: string): () => void
+  /** As `use`, with the workspace itself. */
+  visit(workspaceId: string): Visit
   /** Workspaces in use, and those that were a moment ago. */
   readonly workspaces: number
   /** Connections that are open. */
@@ -64,6 +66,13 @@ export interface RelayCore {
   readonly busy: boolean
   /** Tells every connection that the relay stops, and closes the workspaces. Idempotent. */
   close(): void
+}
+
+/** A workspace that stays open until `leave` is called. */
+export interface Visit {
+  readonly workspace: RelayWorkspace
+  readonly replicas: Replicas
+  leave(): void
 }
 
 export type RelayEvent = 'workspace opened' | 'workspace closed' | 'stock client turned away'
@@ -205,6 +214,20 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
     }
   }
 
+  function visit(workspaceId: string): Visit {
+    const opened = enter(workspaceId)
+    let left = false
+    opened.users++
+    return {
+      workspace: opened.workspace,
+      replicas: opened.replicas,
+      leave() {
+        if (!left) leave(opened)
+        left = true
+      },
+    }
+  }
+
   function leave(workspace: OpenWorkspace): void {
     workspace.users--
     workspace.idleSince = environment.now()
@@ -329,15 +352,8 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
         return createDoor({ connection, now: environment.now, admission, enter: converse, refuse })
       })
     },
-    use(workspaceId) {
-      const workspace = enter(workspaceId)
-      let left = false
-      workspace.users++
-      return () => {
-        if (!left) leave(workspace)
-        left = true
-      }
-    },
+    use: (workspaceId) => visit(workspaceId).leave,
+    visit,
     get workspaces() {
       return open.size
     },

@@ -13,6 +13,8 @@ export interface Replicas {
    * answered in time, where they were asked. The returned function forgets `told`.
    */
   opened(where: DocumentRef, told: (answered: number, all: number) => void): () => void
+  /** Holds a document against the other relays now; resolves within a second to how many of all relays answered. */
+  read(where: DocumentRef): Promise<{ answered: number; all: number }>
   /** Somebody has more of this document than is here: so may others. */
   wanted(where: DocumentRef): void
   /** Answers when the records up to these heads are durable at so many relays. The returned function takes the question back. */
@@ -24,6 +26,7 @@ export interface Replicas {
 export const ALONE: Replicas = {
   busy: false,
   opened: () => () => {},
+  read: async () => ({ answered: 1, all: 1 }),
   wanted() {},
   confirm(_, __, relays, answer) {
     if (relays <= 1) answer()

@@ -6,6 +6,7 @@ import { FRAME_BYTES_MAX } from '../../shared/limits.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
 import { decodeYMessage, encodeStep1, encodeStep2 } from '../relay/y-protocol.ts'
 import { tokenProtocols } from '../target.ts'
+import { toJson } from './json-view.ts'
 
 export interface ViewOptions {
   /** Of the relay and workspace: `http://127.0.0.1:8787/acme`, or the address that a client connects to. */
@@ -90,26 +91,4 @@ function addressOf(text: string, document: string): string {
   url.protocol = url.protocol.replace('http', 'ws')
   url.pathname = `/y/${workspace}/${encodeURIComponent(document)}`
   return url.href
-}
-
-type Kind = new () => Y.AbstractType<unknown>
-
-function toJson(doc: Y.Doc): Record<string, unknown> {
-  const content: Record<string, unknown> = {}
-  for (const name of [...doc.share.keys()].sort()) content[name] = plain(doc.get(name, kindOf(doc, name)))
-  return content
-}
-
-/** Nobody says what a root type is: its content shows it. */
-function kindOf(doc: Y.Doc, name: string): Kind {
-  const start = doc.share.get(name)?._start
-  if (start == null) return Y.Map as Kind
-  const { content } = start
-  if (content instanceof Y.ContentType && content.type instanceof Y.XmlElement) return Y.XmlFragment as Kind
-  return (content instanceof Y.ContentString || content instanceof Y.ContentFormat ? Y.Text : Y.Array) as Kind
-}
-
-function plain(held: unknown): unknown {
-  if (held instanceof Y.XmlFragment && !(held instanceof Y.XmlElement)) return held.toString()
-  return held instanceof Y.AbstractType ? held.toJSON() : held
 }

@@ -68,6 +68,10 @@ describe('the examples of the README', () => {
     expect(await runExample('mesh', 'docs/mesh.md')).toContain('the second relay knows 1 other')
   })
 
+  it('[P2] documents are written by the relay and read over plain requests', async () => {
+    expect(await runExample('requests', 'docs/requests.md')).toContain("{ body: 'hello' }\n1 document")
+  })
+
   it('the relay listens', async () => {
     expect(await runExample('relay')).toContain('a relay listens on http://127.0.0.1:')
   })
