@@ -86,6 +86,8 @@ export interface CommitWatch {
   /** So many records of so many bytes, this long after the first of them came. */
   committed(records: number, bytes: number, waitedMs: number): void
   commitFailed(): void
+  /** Something that came was not taken, for this reason. */
+  refused(code: ErrorCode): void
   /** Something at which the relay failed was set aside. */
   setAside(): void
 }

@@ -5,7 +5,7 @@
 import { CHAIN_START, CHAIN_UNKNOWN, type Chain } from '../../shared/causality/chain.ts'
 import { type Dot, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
-import { RejoinError, toRejoinError } from '../../shared/errors.ts'
+import { type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { epochCounter, FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
 import { jointsOf } from '../../shared/sync/joint.ts'
 import { connect, fromRun } from '../../shared/sync/runs.ts'
@@ -55,6 +55,8 @@ export interface IntakeOptions {
   quarantine: Quarantine
   environment: Environment
   report: (error: unknown) => void
+  /** Something was not taken. */
+  refused: (code: ErrorCode) => void
 }
 
 /** An origin of which the sender of a transfer does not know any more what it continues here. */
@@ -276,10 +278,12 @@ export function createIntake(options: IntakeOptions): Intake {
       // The answer names the epoch that it is in, and that has to be durable.
       if (!commits.commit())
         return refuse(from, where, dot, request, new RejoinError('storage-failed', 'the commit failed'))
+      options.refused(code)
       return from.refused({ where: document.ref, ...dot, request, code, held: 0, detail })
     }
     if (document !== undefined) judge.discardIfEmpty(document)
     const held = document?.vector.get(dot.origin)?.seq ?? 0
+    options.refused(code)
     from.refused({ where, origin: dot.origin, seq: dot.seq, request, code, held, detail })
   }
 

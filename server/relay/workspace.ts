@@ -184,6 +184,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     quarantine,
     environment,
     report,
+    refused: (code) => options.watch?.refused(code),
   })
   const { updateBytesMax } = limits
   const yielding = createYielding({ store, live, judge, commits, shapes, intake, environment, updateBytesMax })

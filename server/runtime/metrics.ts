@@ -9,6 +9,7 @@ export interface Metrics {
   commitFailed(): void
   /** Something at which the relay failed was set aside. */
   setAside(): void
+  refused(code: string): void
   /** The text that Prometheus reads. */
   text(): Promise<string>
   readonly contentType: string
@@ -62,6 +63,12 @@ export function createMetrics({ version, connections, workspaces, isMesh, mesh }
   const failed = new Counter({
     name: 'rejoin_commit_failures_total',
     help: 'Groups that could not be stored. Over all groups: what is missing to a full yield.',
+    registers,
+  })
+  const refusals = new Counter({
+    name: 'rejoin_refusals_total',
+    help: 'Updates, pieces and deletions of clients and peers that were not taken, by reason.',
+    labelNames: ['code'],
     registers,
   })
   const quarantined = new Counter({
@@ -151,6 +158,7 @@ export function createMetrics({ version, connections, workspaces, isMesh, mesh }
       bytes.inc(size)
     },
     commitFailed: () => failed.inc(),
+    refused: (code) => refusals.inc({ code }),
     setAside: () => quarantined.inc(),
     text: () => registry.metrics(),
     contentType: registry.contentType,

@@ -232,6 +232,38 @@ describe('a workspace among relays', () => {
     expect([a.mesh.counters.yields, b.mesh.counters.yields]).toEqual([0, 0])
   })
 
+  it('[P11][P2] a restart forgets what peers hold, and costs one comparison with each: nothing is sent again', async () => {
+    const world = createWorld(3)
+    const a = world.node(0)
+    for (let i = 0; i < 300; i++) world.write(a, `note ${i}`, 'text '.repeat(20))
+    world.write(a, 'last', 'hello')
+    await world.until('all have it', () => textAt(world.node(2), 'last') === 'hello' && haveSameVersions(world.nodes))
+    await world.run(5_000)
+    const before = world.nodes.map(({ requests, bytes }) => ({ requests, bytes }))
+    a.restart()
+    const compared = [...a.mesh.peers.keys()].map((name) => a.mesh.compare(name))
+    let done = false
+    void Promise.all(compared).then(() => {
+      done = true
+    })
+    await world.until('both are compared', () => done)
+    for (const [i, { requests, bytes }] of before.entries()) {
+      if (i === 0) continue
+      expect(world.node(i).requests - requests).toBeLessThanOrEqual(2)
+      expect(world.node(i).bytes - bytes).toBeLessThan(300)
+    }
+    expect(a.mesh.counters).toMatchObject({ rounds: 2, pushes: 0, repairs: 0 })
+    const stored = a.workspace.document('last')
+    if (stored === undefined) throw new Error('the note is not there')
+    let told = false
+    a.mesh.confirm(stored, stored.vector, 3, () => {
+      told = true
+    })
+    await world.until('the receipt of three relays is there', () => told, 10_000)
+    world.write(a, 'last', ' again')
+    await world.until('what is new goes on', () => textAt(world.node(1), 'last').includes('again'), 1_000)
+  })
+
   it("[P9] a transfer that comes again is in nobody else's way", async () => {
     const world = createWorld(3, 3, { retainRecordsMax: 10 })
     const [a, b, c] = [world.node(0), world.node(1), world.node(2)]

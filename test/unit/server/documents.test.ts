@@ -66,6 +66,8 @@ describe('documents over plain requests', () => {
     expect((await ask(relay, '/note', { method: 'POST', body: new Uint8Array(70_000) })).status).toBe(413)
     expect((await ask(relay, '/note', { method: 'POST', body: new Uint8Array([9, 9, 9]) })).status).toBe(422)
     expect((await ask(relay, `/${'x'.repeat(600)}`)).status).toBe(404)
+    const metrics = await (await fetch(`${relay.url}/metrics`)).text()
+    expect(metrics).toContain('rejoin_refusals_total{code="invalid-update"} 1')
     expect(relay.errors).toEqual([])
   })
 
