@@ -33,6 +33,7 @@ export function createForks(options: {
   const askedAt = new Map<DocumentId, number>()
 
   function tell({ document, epoch }: Vector | Refused, origin: string, seq: number): void {
+    workspace.suspect(document)
     const name = `${document}\u0000${epoch}\u0000${origin}`
     if (!told.has(name)) {
       if (told.size >= TOLD_MAX) told.clear()

@@ -90,6 +90,9 @@ export interface RelayWorkspace {
   yieldTo: Yielding['yieldTo']
   /** Whether the history under a name was given up for another one, since this started. */
   hasYielded: Yielding['hasYielded']
+  /** Two histories were met in this document, here or at a peer. */
+  suspect(document: DocumentId): void
+  isSuspect(document: DocumentId): boolean
   /** Names of a document that were noted to be somebody's since then; see `Ownership`. */
   claims(id: DocumentId, since: number): Claim[]
   /** Another relay knows of these. Raises `storage-failed`. */
@@ -256,6 +259,8 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
       if (document?.ref.epoch === where.epoch && document.stored) ownership.learn(document, claims)
     },
     hasYielded: yielding.hasYielded,
+    suspect: yielding.suspect,
+    isSuspect: yielding.isSuspect,
     forks: (where, vector) => intake.forksIn(where, store.document(where.document)?.vector ?? new Map(), vector),
     document: (id) => store.document(id),
     documents: () => store.documents(),

@@ -8,7 +8,7 @@ import { CHAIN_START, type Chain } from '../../shared/causality/chain.ts'
 import { type Head, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { RejoinError } from '../../shared/errors.ts'
-import { type OriginId, randomId } from '../../shared/ids.ts'
+import { type DocumentId, type OriginId, randomId } from '../../shared/ids.ts'
 import { PIECE_BYTES_TARGET } from '../../shared/limits.ts'
 import { joinToPieces } from '../../shared/update/fold.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
@@ -52,6 +52,9 @@ export interface Yielding {
   yieldTo(where: DocumentRef, branch: Branch): boolean
   /** Whether the history under this name was given up for another one, since this started. */
   hasYielded(where: DocumentRef, origin: OriginId): boolean
+  /** Two histories were met in this document: from now on chains that are not known any more are not believed there. */
+  suspect(document: DocumentId): void
+  isSuspect(document: DocumentId): boolean
 }
 
 export interface YieldingOptions {
@@ -72,6 +75,7 @@ const YIELDED_MAX = 10_000
 export function createYielding(options: YieldingOptions): Yielding {
   const { store, live, judge, commits, shapes, intake, environment, updateBytesMax } = options
   const yielded = new Set<string>()
+  const suspects = new Set<DocumentId>()
   let count = 0
 
   function yieldTo(where: DocumentRef, branch: Branch): boolean {
@@ -90,7 +94,13 @@ export function createYielding(options: YieldingOptions): Yielding {
     intake.commitFirst()
     count++
     for (const origin of lost) note(document.ref, origin)
+    suspect(where.document)
     return true
+  }
+
+  function suspect(document: DocumentId): void {
+    if (suspects.size >= YIELDED_MAX) suspects.clear()
+    suspects.add(document)
   }
 
   /** What stands here for names that are lost, as far as neither the branch nor another name stands for it. */
@@ -191,6 +201,8 @@ export function createYielding(options: YieldingOptions): Yielding {
       return count
     },
     yieldTo,
+    suspect,
+    isSuspect: (document) => suspects.has(document),
     hasYielded: (where, origin) => yielded.has(nameOf(where, origin)),
   }
 }
