@@ -47,7 +47,9 @@ export function createAnswering(options: AnsweringOptions): Answering {
     }
     const incoming = inbox.take(messages, head.place.replica, head.relay)
     forks.refused(incoming.answers)
-    forks.refused(incoming.refused)
+    const asked = new Set(incoming.vectors.map(({ document }) => document))
+    for (const { document } of incoming.refused) if (asked.has(document)) workspace.suspect(document)
+    forks.refused(incoming.refused.filter(({ document }) => !asked.has(document)))
     const body = createBody()
     for (const answer of incoming.answers) body.put(answer)
     let more = false

@@ -23,7 +23,7 @@ import type { Forks } from './forks.ts'
 import type { Inbox, Incoming } from './incoming.ts'
 import type { Known } from './known.ts'
 import { createLane } from './lane.ts'
-import { answersFor, askFor, heldOf, isSame, ownersOf } from './outgoing.ts'
+import { answersFor, askFor, heldOf, isSame, ownersOf, suspicion } from './outgoing.ts'
 import type { Peer, PeerTrouble } from './port.ts'
 import { readNews } from './pushing.ts'
 
@@ -201,7 +201,12 @@ export function createLink(options: LinkOptions): Link {
     for (const id of ids) again.delete(id)
     urgent.clear()
     const body = createBody()
-    for (const id of ids) body.put(askFor(workspace, id))
+    for (const id of ids) {
+      const asked = askFor(workspace, id)
+      // Who answers is to believe nothing there either.
+      if (workspace.isSuspect(id)) body.put(suspicion(asked))
+      body.put(asked)
+    }
     const { head, incoming, from } = await ask(body)
     const refusedHere = new Set(incoming.answers.map(({ document }) => document))
     const unfit = [...incoming.answers, ...incoming.refused].filter((each) => each.type === 'refused')

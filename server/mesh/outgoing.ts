@@ -3,7 +3,7 @@ import type { Head, VersionVector } from '../../shared/causality/version-vector.
 import { documentVersion } from '../../shared/digest/version.ts'
 import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
 import { inspectStateVector } from '../../shared/update/state-vector.ts'
-import type { Message, Owners, Vector } from '../../shared/wire/messages.ts'
+import type { Message, Owners, Refused, Vector } from '../../shared/wire/messages.ts'
 import type { Subscriber } from '../relay/commits.ts'
 import { refOf } from '../relay/documents.ts'
 import { answer } from '../relay/feeds.ts'
@@ -42,6 +42,22 @@ export function askFor(workspace: RelayWorkspace, document: DocumentId): Vector 
   const partial = workspace.partial(ref)
   return { type: 'vector', ...ref, vector: stored.vector, stateVector, partial, reply: true }
 }
+
+/** Says with a vector that two histories were met in its document. */
+export const suspicion = ({ document, epoch, gc }: Vector): Refused => ({
+  type: 'refused',
+  document,
+  epoch,
+  gc,
+  origin: NO_ORIGIN,
+  seq: 0,
+  request: 0,
+  code: 'unproven',
+  held: 0,
+  detail: '',
+})
+
+const NO_ORIGIN = '0'.repeat(16)
 
 /** What is held here of a document; nothing where it is in another epoch. */
 export function heldOf(workspace: RelayWorkspace, where: Pick<Vector, 'document' | 'epoch'>): VersionVector {

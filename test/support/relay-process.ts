@@ -25,6 +25,10 @@ export interface RelayProcessOptions {
   /** By default a folder of its own. */
   data?: string
   port?: number
+  /** Where it listens; 127.0.0.1 by default. */
+  host?: string
+  /** A command that runs another one in its own process, as `ip netns exec relay0`. */
+  via?: readonly string[]
   /** A folder to serve at `/`. */
   pages?: string
   /** More arguments. */
@@ -34,16 +38,18 @@ export interface RelayProcessOptions {
 export async function startRelayProcess(options: RelayProcessOptions = {}): Promise<RelayProcess> {
   const data = options.data ?? temporaryFolder()
   const port = options.port ?? (await freePort())
-  const url = `http://127.0.0.1:${port}`
+  const { host = '127.0.0.1', via = [] } = options
+  const url = `http://${host}:${port}`
   // Its own pages come to it through the network of the test too, which has another port.
-  const args = ['relay', '--port', String(port), '--data', data, '--allowed-origin', url]
+  const args = ['relay', '--port', String(port), '--host', host, '--data', data, '--allowed-origin', url]
   args.push(...(options.args ?? []))
   if (options.pages !== undefined) args.push('--demo', options.pages)
   let child: ChildProcess | undefined
   let gone: Promise<void> = Promise.resolve()
 
   async function start(): Promise<void> {
-    const started = spawn(process.execPath, [CLI, ...args], {
+    const [command = process.execPath, ...rest] = [...via, process.execPath, CLI, ...args]
+    const started = spawn(command, rest, {
       env: { PATH: process.env.PATH ?? '' },
       stdio: ['ignore', 'ignore', 'pipe'],
     })
@@ -78,7 +84,7 @@ export async function startRelayProcess(options: RelayProcessOptions = {}): Prom
 
   cleanUp(kill)
   await start()
-  return { port, url, socketUrl: `ws://127.0.0.1:${port}`, data, start, kill, stop }
+  return { port, url, socketUrl: `ws://${host}:${port}`, data, start, kill, stop }
 }
 
 export function freePort(): Promise<number> {
