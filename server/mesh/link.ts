@@ -74,6 +74,9 @@ export interface LinkOptions {
 /** What is to be compared: it lacks something there, or is another history. */
 const COMPARED: ReadonlySet<ErrorCode> = new Set(['gap', 'dependency', 'fork', 'unproven', 'overloaded'])
 
+/** Rounds in which something was refused for what it rests on: by then other peers and lanes have brought that, if it has a name. */
+const NAMELESS_AFTER = 3
+
 const mayBeFork = (code: ErrorCode | undefined): boolean => code === 'fork' || code === 'unproven'
 
 export function createLink(options: LinkOptions): Link {
@@ -211,9 +214,14 @@ export function createLink(options: LinkOptions): Link {
     const refusedHere = new Set(incoming.answers.map(({ document }) => document))
     const unfit = [...incoming.answers, ...incoming.refused].filter((each) => each.type === 'refused')
     const forkedHere = new Set(unfit.filter(({ code }) => mayBeFork(code)).map(({ document }) => document))
+    const resting = new Set(unfit.filter(({ code }) => code === 'dependency').map(({ document }) => document))
     const yielded = new Set<DocumentId>()
     for (const theirs of incoming.vectors) {
-      if (isLesser(theirs, forkedHere.has(theirs.document)) && (await yieldTo(theirs))) yielded.add(theirs.document)
+      const { document } = theirs
+      // What rests on something that the peer holds under no name comes with all that it holds.
+      const nameless = resting.has(document) && (mending.get(document) ?? 0) >= NAMELESS_AFTER
+      if (!nameless && !isLesser(theirs, forkedHere.has(document))) continue
+      if (await yieldTo(theirs, nameless)) yielded.add(document)
     }
     const refusedThere = await sendLacking(incoming.vectors, from)
     const vectors = new Map(incoming.vectors.map((vector) => [vector.document, vector]))
@@ -246,7 +254,7 @@ export function createLink(options: LinkOptions): Link {
   }
 
   /** Resolves to whether the branch of the peer took the place of the one here. */
-  async function yieldTo(theirs: Vector): Promise<boolean> {
+  async function yieldTo(theirs: Vector, nameless: boolean): Promise<boolean> {
     const stored = workspace.document(theirs.document)
     if (stored === undefined || stored.epoch !== theirs.epoch) return false
     const branch = await fetchBranch(refOf(stored), async (vector) => {
@@ -255,7 +263,7 @@ export function createLink(options: LinkOptions): Link {
       return (await request(body)).messages
     })
     try {
-      if (branch === undefined || !workspace.yieldTo(refOf(stored), branch)) return false
+      if (branch === undefined || !workspace.yieldTo(refOf(stored), branch, nameless)) return false
       counters.yields++
       return true
     } catch (error) {

@@ -46,10 +46,11 @@ export interface Yielding {
   /** How often that was done. */
   readonly count: number
   /**
-   * Takes this branch where names in it are the greater ones of two; whether there were any. Raises what judging an update raises, and
+   * Takes this branch where names in it are the greater ones of two, or where it holds what no name stands for (`nameless`, which is given one);
+   * whether there were any. Raises what judging an update raises, and
    * `storage-failed`; what was sealed until then stays.
    */
-  yieldTo(where: DocumentRef, branch: Branch): boolean
+  yieldTo(where: DocumentRef, branch: Branch, nameless?: boolean): boolean
   /** Whether the history under this name was given up for another one, since this started. */
   hasYielded(where: DocumentRef, origin: OriginId): boolean
   /** Two histories were met in this document: from now on chains that are not known any more are not believed there. */
@@ -78,17 +79,17 @@ export function createYielding(options: YieldingOptions): Yielding {
   const suspects = new Set<DocumentId>()
   let count = 0
 
-  function yieldTo(where: DocumentRef, branch: Branch): boolean {
+  function yieldTo(where: DocumentRef, branch: Branch, nameless = false): boolean {
     intake.commitFirst()
     const document = live.get(where.document)
     if (document === undefined || document.ref.epoch !== where.epoch) return false
     const { lost, kept } = weigh(document.vector, branch, (origin, seq) => intake.chainAt(document.ref, origin, seq))
-    if (lost.size === 0) return false
+    if (lost.size === 0 && !nameless) return false
     // A name that somebody else goes on with is not sealed under any more.
     intake.seen(document.ref, branch.vector)
     sealAll(document, lackedOfOwn(document, lost, branch))
     intake.commitFirst()
-    const news = lackedOfBranch(document, kept, branch)
+    const news = kept.size > 0 || nameless ? lackedOfBranch(document, kept, branch) : []
     adopt(document, lost, branch)
     sealAll(document, news)
     intake.commitFirst()
@@ -127,7 +128,6 @@ export function createYielding(options: YieldingOptions): Yielding {
 
   /** What in the branch stands for names that are kept here with another history. */
   function lackedOfBranch(document: LiveDocument, kept: ReadonlySet<OriginId>, { updates }: Branch): Uint8Array[] {
-    if (kept.size === 0) return []
     const known = copyIndex(document.index())
     const loose: Uint8Array[] = []
     for (const { bytes, dot } of updates) {
