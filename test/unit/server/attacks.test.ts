@@ -213,17 +213,17 @@ const ATTACKS: readonly Attack[] = [
     code: /too-big|invalid-update/,
   },
   {
-    name: '20,000 root types',
+    name: '40,000 root types',
     update: () =>
       bytesOf(
         1,
-        20_000,
+        40_000,
         66,
         0,
-        ...Array.from({ length: 20_000 }, (_, n) => bytesOf(byte(8), 1, `root ${n}`, 1, byte(126))),
+        ...Array.from({ length: 40_000 }, (_, n) => bytesOf(byte(8), 1, `root ${n}`, 1, byte(126))),
         0,
       ),
-    hurts: (update) => applied(update).share.size === 20_000,
+    hurts: (update) => applied(update).share.size === 40_000,
     code: 'too-big',
   },
   {

@@ -119,7 +119,7 @@ describe('names without end', () => {
       })
       return Y.encodeStateAsUpdate(doc, before)
     }
-    expect(submit(add(0, 20_000))).toBe('too-big')
+    expect(submit(add(0, 40_000))).toBe('too-big')
     const other = start()
     const told = [0, 1, 2, 3].map((part) => {
       const each = new Y.Doc()
