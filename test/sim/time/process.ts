@@ -46,7 +46,16 @@ export function createProcess(name: string, clock: Clock, chance: Chance, runnin
     environment: {
       now: () => EPOCH_MS + clock.now() + skewed,
       randomBytes: (length) => chance.bytes(length),
-      setTimer: (callback, delayMs) => clock.after(Math.ceil(delayMs), () => process.run(callback)),
+      setTimer(callback, delayMs) {
+        let cancelled = false
+        // One that came due while the process was frozen waits with the rest, and can still be cancelled: as on every platform.
+        const due = (): void => (cancelled ? undefined : callback())
+        const cancel = clock.after(Math.ceil(delayMs), () => process.run(due))
+        return () => {
+          cancelled = true
+          cancel()
+        }
+      },
     },
     run(code) {
       if (!alive) return

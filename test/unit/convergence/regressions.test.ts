@@ -8,6 +8,7 @@ import { createWorld, type Path, runSeed, type SimulateOptions, type Step } from
 import { createPipe } from '../../sim/network/pipe.ts'
 import { createChance } from '../../sim/time/chance.ts'
 import { createClock } from '../../sim/time/clock.ts'
+import { createProcess } from '../../sim/time/process.ts'
 
 interface Failed {
   title: string
@@ -223,11 +224,35 @@ const FAILED: readonly Failed[] = [
     seed: 5109,
     options: { relays: 1, ...ANY_EDITS },
   },
+  {
+    title: '[P11] the simulator: a page that thaws runs no timer that it cancels then',
+    seed: 2393,
+    options: { relays: 1, ...ANY_EDITS },
+    steps: [
+      { at: 40_061, kind: 'tab open', seed: 282549247 },
+      { at: 49_300, kind: 'relay commit', seed: 1784796058 },
+      { at: 50_465, kind: 'nest', seed: 847055853 },
+      { at: 59_114, kind: 'freeze', seed: 1695992312 },
+    ],
+  },
 ]
 
 test.each(FAILED)('$title (seed $seed)', async ({ seed, options, steps }) => {
   const { failure } = await runSeed(seed, { edits: ['edit'], ...options }, steps)
   expect(failure).toBeUndefined()
+})
+
+test('[P11] the simulator: a timer that came due in a frozen process can still be cancelled', async () => {
+  const clock = createClock(createChance(1))
+  const process = createProcess('tab', clock, createChance(1), { process: undefined })
+  const ran: string[] = []
+  const cancels = ['kept', 'cancelled'].map((name) => process.environment.setTimer(() => ran.push(name), 10))
+  process.freeze()
+  process.run(() => cancels[1]?.())
+  await clock.run(20)
+  process.thaw()
+  await clock.run(30)
+  expect(ran).toEqual(['kept'])
 })
 
 test('[P10] the simulator: a connection that was full tells when it is empty, whatever it sent last', async () => {
