@@ -2,7 +2,7 @@
  * Documents over plain requests and from the relay's own program: listed, read, written to and deleted, without a client. A Y.Doc is made
  * for one request that needs one, of a document that is small enough, and dropped. What is read was held against the other relays.
  */
-import * as Y from 'yjs'
+import type * as Y from 'yjs'
 import { type Environment, systemEnvironment } from '../../shared/environment.ts'
 import { type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { checkDocumentId, type DocumentId, FIRST_EPOCH, nextEpoch } from '../../shared/ids.ts'
@@ -17,7 +17,6 @@ import { refOf } from '../relay/documents.ts'
 import type { Author } from '../relay/ownership.ts'
 import type { RelayCore, Visit } from '../relay/relay.ts'
 import type { RelayWorkspace } from '../relay/workspace.ts'
-import { toJson } from './json-view.ts'
 
 export interface Documents {
   /** Answers a request about the documents of a workspace, or about one. Never rejects. */
@@ -31,6 +30,8 @@ export interface DocumentsOptions {
   /** Who may do what; everybody and everything without it. */
   gate?: Gate | undefined
   environment?: Environment
+  /** Bytes of a document up to which it is read as JSON; a Y.Doc takes up to seventy times as many, where nothing in it joins. */
+  jsonBytesMax?: number
   report: (error: unknown) => void
 }
 
@@ -56,7 +57,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
 }
 
 export function createDocuments(options: DocumentsOptions): Documents {
-  const { core, gate, environment = systemEnvironment, report } = options
+  const { core, gate, environment = systemEnvironment, jsonBytesMax = CONTENT_CHECK_BYTES_MAX, report } = options
 
   async function admit(workspace: string, document: string | undefined, request: Request): Promise<Access> {
     if (gate === undefined) return OPEN_ACCESS
@@ -110,13 +111,15 @@ export function createDocuments(options: DocumentsOptions): Documents {
     if (stored === undefined || stored.vector.size === 0) {
       return json(errorBody('not-found', 'there is no such document'), 404, headers)
     }
-    const update = contentOf(workspace, stored)
-    if (request.headers.get('accept') === UPDATE_TYPE) {
+    const asUpdate = request.headers.get('accept') === UPDATE_TYPE
+    const update = contentOf(workspace, stored, asUpdate ? CONTENT_CHECK_BYTES_MAX : jsonBytesMax)
+    if (asUpdate) {
       return new Response(new Uint8Array(update), { headers: { ...headers, 'Content-Type': UPDATE_TYPE } })
     }
-    const doc = new Y.Doc()
+    const { toJson, Doc, applyUpdate } = await loadYjs()
+    const doc = new Doc()
     try {
-      Y.applyUpdate(doc, update)
+      applyUpdate(doc, update)
       return json(toJson(doc), 200, headers)
     } finally {
       doc.destroy()
@@ -145,11 +148,13 @@ export function createDocuments(options: DocumentsOptions): Documents {
     },
     async edit(id, document, change) {
       checkDocumentId(document)
+      const { Doc, applyUpdate } = await loadYjs()
       const { workspace, leave } = core.visit(id)
       const stored = workspace.document(document)
-      const doc = new Y.Doc({ gc: stored?.gc ?? true })
+      const doc = new Doc({ gc: stored?.gc ?? true })
       try {
-        if (stored !== undefined && stored.vector.size > 0) Y.applyUpdate(doc, contentOf(workspace, stored))
+        if (stored !== undefined && stored.vector.size > 0)
+          applyUpdate(doc, contentOf(workspace, stored, CONTENT_CHECK_BYTES_MAX))
         const updates: Uint8Array[] = []
         doc.on('update', (update: Uint8Array) => void updates.push(update))
         doc.transact(() => change(doc))
@@ -161,6 +166,9 @@ export function createDocuments(options: DocumentsOptions): Documents {
     },
   }
 }
+
+/** Loaded when it is first needed: a relay works on bytes, and an object on Workers starts anew whenever it wakes. */
+const loadYjs = () => import('./json-view.ts')
 
 /** Durable when it returns. Raises what the update is refused with. */
 function write(workspace: RelayWorkspace, document: DocumentId, bytes: Uint8Array, author?: Author): void {
@@ -188,17 +196,14 @@ const authorOf = (access: Access): Author | undefined =>
   access.may('admin') ? undefined : { owner: access.owner, begins: () => true }
 
 /** All of a document as one Yjs update. Raises `too-big`. */
-function contentOf(workspace: RelayWorkspace, where: DocumentRef): Uint8Array {
+function contentOf(workspace: RelayWorkspace, where: DocumentRef, bytesMax: number): Uint8Array {
   const updates: Uint8Array[] = []
   let bytes = 0
   for (const update of workspace.content(where)) {
     updates.push(update)
     bytes += update.length
-    if (bytes > CONTENT_CHECK_BYTES_MAX) {
-      throw new RejoinError(
-        'too-big',
-        `the document is more than ${CONTENT_CHECK_BYTES_MAX} bytes: open it with a client`,
-      )
+    if (bytes > bytesMax) {
+      throw new RejoinError('too-big', `the document is more than ${bytesMax} bytes: open it with a client`)
     }
   }
   return joinUpdates(updates)

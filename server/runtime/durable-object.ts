@@ -11,6 +11,7 @@ import { errorBody } from '../app.ts'
 import { type Authenticate, createGate, type Gate } from '../auth/gate.ts'
 import { TICKET_PREFIX, type Ticket, type TicketStore } from '../auth/tickets.ts'
 import { atMostOften, createLog, errorFields } from '../log.ts'
+import { READ_REPAIR_MS } from '../mesh/bounds.ts'
 import { TICK_EVERY_MS } from '../relay/limits.ts'
 import { createRelayCore, type RelayCore } from '../relay/relay.ts'
 import { Y_HEAD_BYTES } from '../relay/y-protocol.ts'
@@ -82,6 +83,8 @@ export class RelayObject extends DurableObject<unknown> {
   #alarmAt = Number.POSITIVE_INFINITY
   /** Nobody has come since this object was last asleep without sockets. */
   #isNew: boolean
+  /** What whoever came first began, while others are asked. */
+  #comparing: Promise<void> | undefined
 
   constructor(ctx: DurableObjectState, env: unknown) {
     super(ctx, env)
@@ -135,6 +138,7 @@ export class RelayObject extends DurableObject<unknown> {
       environment,
       turn: (act) => this.#turn(act),
       came: () => this.#came(),
+      compared: () => this.#compared(environment),
       report,
     })
     ctx.blockConcurrencyWhile(async () => {
@@ -175,7 +179,21 @@ export class RelayObject extends DurableObject<unknown> {
 
   /** Who is the first here in a long while is served while others are asked. */
   #came(): void {
-    if (this.#isNew) this.ctx.waitUntil(this.#compare())
+    if (!this.#isNew) return
+    this.#comparing = this.#compare().finally(() => {
+      this.#comparing = undefined
+    })
+    this.ctx.waitUntil(this.#comparing)
+  }
+
+  /** Who asks once waits for them a little: a region that nobody has used has what the others have. */
+  async #compared(environment: Environment): Promise<void> {
+    this.#came()
+    if (this.#comparing === undefined) return
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const cancel = environment.setTimer(resolve, READ_REPAIR_MS)
+    await Promise.race([this.#comparing, late])
+    cancel()
   }
 
   override webSocketMessage(webSocket: WebSocket, data: string | ArrayBuffer): void {

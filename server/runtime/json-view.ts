@@ -1,6 +1,8 @@
 /** A Y.Doc as JSON. */
 import * as Y from 'yjs'
 
+export { applyUpdate, Doc } from 'yjs'
+
 type Kind = new () => Y.AbstractType<unknown>
 
 /** The root types of a document by name, with keys in one order. */

@@ -11,6 +11,7 @@ import { type Connection, NOBODY, type Visitor } from '../relay/connection.ts'
 import { TICK_EVERY_MS } from '../relay/limits.ts'
 import type { RelayCore } from '../relay/relay.ts'
 import { VERSION } from '../version.ts'
+import { createDocuments } from './documents.ts'
 
 export interface ObjectRequestsOptions {
   core: RelayCore
@@ -22,15 +23,20 @@ export interface ObjectRequestsOptions {
   turn(act: () => void): void
   /** Somebody has begun a conversation. */
   came(): void
+  /** Somebody asks something; resolves when the other regions were asked, where that is due, or have had their time. */
+  compared(): Promise<void>
   report(error: unknown): void
 }
+
+/** A Y.Doc of so much takes 70 MB at worst, of the 128 that an object may have. */
+const JSON_BYTES_MAX = 1024 * 1024
 
 export interface ObjectRequests {
   answer(request: Request): Promise<Response>
 }
 
 export function createObjectRequests(options: ObjectRequestsOptions): ObjectRequests {
-  const { core, gate, allowedOrigins, connectionsMax, environment, turn, came, report } = options
+  const { core, gate, allowedOrigins, connectionsMax, environment, turn, came, compared, report } = options
   const polled = {
     /** Its steps are turns. */
     sync(workspace: string, connection: Connection): PolledHandler {
@@ -47,7 +53,12 @@ export function createObjectRequests(options: ObjectRequestsOptions): ObjectRequ
     },
   }
   const polling = createPolling({ core: polled, environment, admit })
+  const documents = createDocuments({ core, gate, environment, jsonBytesMax: JSON_BYTES_MAX, report })
   const app = createApp({
+    async documents(workspace, document, request) {
+      await compared()
+      return documents.answer(workspace, document, request)
+    },
     version: VERSION,
     allowedOrigins: new Set(allowedOrigins),
     gate,
@@ -79,6 +90,8 @@ export function createObjectRequests(options: ObjectRequestsOptions): ObjectRequ
   return {
     async answer(request) {
       const answer = await app.fetch(request)
+      // What sockets go on from may have changed.
+      turn(() => {})
       watch()
       return answer
     },

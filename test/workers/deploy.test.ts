@@ -7,8 +7,8 @@ import { temporaryFolder } from '../support/lifetime.ts'
 
 const root = join(import.meta.dirname, '../..')
 const WRANGLER = join(root, 'node_modules/wrangler/bin/wrangler.js')
-/** What the platform takes of a free plan, compressed, is 3 MB; this is before that. */
-const BUNDLE_BYTES_MAX = 600_000
+/** What the platform takes of a free plan, compressed, is 3 MB; this is before that, with Yjs for what reads documents as JSON. */
+const BUNDLE_BYTES_MAX = 950_000
 
 test('`wrangler deploy` would deploy the Worker, with its class and nothing of Node', async () => {
   const folder = temporaryFolder()

@@ -67,4 +67,19 @@ describe('three regions in workerd', () => {
     const there = await relay.query('receipts', 'SELECT COUNT(*) AS count FROM log', 'enam')
     expect(there).toEqual([{ count: 1 }])
   })
+
+  test('[P1] a program that is the first in a region is told what the others have, and deletes it there too', async () => {
+    const doc = new Y.Doc()
+    doc.getText('text').insert(0, 'hello')
+    const ask = (region: string, document: string, init?: RequestInit) =>
+      fetch(`${relay.url}/v1/workspaces/programs/documents${document}?region=${region}`, init)
+    const body = new Uint8Array(Y.encodeStateAsUpdate(doc))
+    expect((await ask('weur', '/note', { method: 'POST', body })).status).toBe(204)
+    expect(await (await ask('enam', '')).json()).toMatchObject({ documents: [{ id: 'note' }] })
+    const read = await ask('enam', '/note')
+    expect([await read.json(), read.headers.get('Rejoin-Harvest')]).toEqual([{ text: 'hello' }, '2/2'])
+    expect((await ask('apac', '/note', { method: 'DELETE' })).status).toBe(204)
+    await until('it is gone in all of them', async () => (await ask('weur', '/note')).status === 404)
+    expect(relay.errors()).toEqual([])
+  })
 })

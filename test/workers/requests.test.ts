@@ -39,6 +39,50 @@ describe('a Worker behind a network that blocks WebSockets', () => {
     expect(new Set(proxy.requests)).toEqual(new Set(['open', 'poll', 'send']))
   })
 
+  test('[P2][P5] serves documents to programs; clients see at once what is written, also where the object has slept', async () => {
+    const ask = (path: string, init?: RequestInit) =>
+      fetch(`${relay.url}/v1/workspaces/programs/documents${path}`, init)
+    const doc = new Y.Doc()
+    doc.getText('text').insert(0, 'hello')
+    expect((await ask('/note')).status).toBe(404)
+    const ada = await startClient(relay, { id: 'programs' })
+    const note = ada.open()
+    await note.whenSynced
+    await relay.evict('programs')
+    const body = new Uint8Array(Y.encodeStateAsUpdate(doc))
+    expect((await ask('/note', { method: 'POST', body })).status).toBe(204)
+    await until('the client has it', () => note.read() === 'hello')
+    note.type(' you')
+    await note.saved('relay')
+    await relay.evict('programs')
+    const read = await ask('/note')
+    expect([await read.json(), read.headers.get('Rejoin-Harvest')]).toEqual([{ text: 'hello you' }, '1/1'])
+    expect(await (await ask('')).json()).toMatchObject({ documents: [{ id: 'note' }] })
+    expect((await ask('/note', { method: 'DELETE' })).status).toBe(204)
+    expect(await (await ask('')).json()).toEqual({ documents: [] })
+    expect(relay.errors()).toEqual([])
+  })
+
+  test('[P9] reads as JSON what a Y.Doc of fits its memory, and more as an update', async () => {
+    const big = new Y.Doc()
+    const update = (text: string) => {
+      const before = Y.encodeStateVector(big)
+      big.getText('text').insert(0, text)
+      return new Uint8Array(Y.encodeStateAsUpdate(big, before))
+    }
+    const path = `${relay.url}/v1/workspaces/programs/documents/big`
+    for (let i = 0; i < 20; i++) {
+      const body = update(String(i % 10).repeat(60_000))
+      expect((await fetch(path, { method: 'POST', body })).status).toBe(204)
+    }
+    const json = await fetch(path)
+    expect([json.status, await json.json()]).toMatchObject([413, { error: { code: 'too-big' } }])
+    const bytes = await (await fetch(path, { headers: { Accept: 'application/octet-stream' } })).arrayBuffer()
+    const read = new Y.Doc()
+    Y.applyUpdate(read, new Uint8Array(bytes))
+    expect(read.getText('text').toString()).toBe(big.getText('text').toString())
+  })
+
   test.each(['/metrics', '/mesh', '/exchange'])('says by a code that it has no %s', async (path) => {
     const answer = await fetch(relay.url + path, { method: path === '/exchange' ? 'POST' : 'GET' })
     expect([answer.status, await answer.json()]).toMatchObject([501, { error: { code: 'unsupported' } }])
