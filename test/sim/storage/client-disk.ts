@@ -48,7 +48,7 @@ export interface ClientDisk {
   spoil(chance: Chance, how: Spoiling): Promise<boolean>
 }
 
-export type DiskCopy = readonly { table: TableName; key: Key; value: unknown }[]
+export type DiskCopy = readonly { table: TableName; key: Key; value: unknown; spoiled?: Uint8Array | undefined }[]
 
 export interface ClientDiskOptions {
   clock: Clock
@@ -77,7 +77,8 @@ const WRITE_MS_RARE = 400
 
 export function createClientDisk(options: ClientDiskOptions): ClientDisk {
   const { clock, chance, durable = true } = options
-  const rotten = new WeakSet<Uint8Array>()
+  /** Bytes that were put in the place of others, by their rows: they are rotten for as long as they stand there. */
+  const spoiled = new Map<string, Uint8Array>()
   let inner = createMemoryReplicaStore({ durable })
 
   const disk: ClientDisk = {
@@ -87,16 +88,20 @@ export function createClientDisk(options: ClientDiskOptions): ClientDisk {
     rows: (table) => inner.read([table], (transaction) => transaction.range(table, [])),
     evict() {
       inner = createMemoryReplicaStore({ durable })
+      spoiled.clear()
     },
     async copy() {
-      const rows: { table: TableName; key: Key; value: unknown }[] = []
+      const rows: DiskCopy[number][] = []
       for (const table of TABLE_NAMES) {
-        for (const { key, value } of await disk.rows(table)) rows.push({ table, key, value })
+        for (const { key, value } of await disk.rows(table)) {
+          rows.push({ table, key, value, spoiled: spoiled.get(nameOf(table, key)) })
+        }
       }
       return rows
     },
     async restore(copy) {
       disk.evict()
+      for (const { table, key, spoiled: bytes } of copy) if (bytes) spoiled.set(nameOf(table, key), bytes)
       await inner.write(TABLE_NAMES, async (transaction) => {
         for (const { table, key, value } of copy) transaction.put(table, key, value as Tables[typeof table])
       })
@@ -109,17 +114,17 @@ export function createClientDisk(options: ClientDiskOptions): ClientDisk {
         if (updates === undefined) found.set(id, [update])
         else updates.push(update)
       }
-      const pieces = new Map((await disk.rows('pieces')).map(({ key, value }) => [key.join('/'), value]))
+      const pieces = new Map((await sound('pieces')).map(({ key, value }) => [key.join('/'), value]))
       for (const { key, value } of await disk.rows('checkpoints')) {
         for (const { id, from, count } of value.pieces) {
           for (let at = from; at < from + count; at++) {
             const piece = pieces.get(`${key[0]}/${id}/${at}`)
-            if (piece !== undefined && !rotten.has(piece.bytes)) take(key[0], inflated(piece))
+            if (piece !== undefined) take(key[0], inflated(piece))
           }
         }
       }
       for (const table of ['records', 'edits'] as const) {
-        for (const { key, value } of await disk.rows(table)) if (!rotten.has(value.bytes)) take(key[0], value.bytes)
+        for (const { key, value } of await sound(table)) take(key[0], value.bytes)
       }
       return found
     },
@@ -135,11 +140,17 @@ export function createClientDisk(options: ClientDiskOptions): ClientDisk {
         if (bytes === undefined) transaction.delete(table, key)
         else transaction.put(table, key, { ...value, bytes })
       })
-      if (bytes !== undefined) rotten.add(bytes)
+      if (bytes !== undefined) spoiled.set(nameOf(table, key), bytes)
       return true
     },
   }
   return disk
+
+  /** Rows that are as they were written. */
+  async function sound<T extends 'pieces' | 'records' | 'edits'>(table: T): Promise<Row<T>[]> {
+    const rows = await disk.rows(table)
+    return rows.filter(({ key, value }) => !isSame(value.bytes, spoiled.get(nameOf(table, key))))
+  }
 
   function openHandle(process: Process): ReplicaStore {
     const store = inner
@@ -209,6 +220,11 @@ export function createClientDisk(options: ClientDiskOptions): ClientDisk {
     })
   }
 }
+
+const nameOf = (table: TableName, key: Key): string => [table, ...key].join('/')
+
+const isSame = (one: Uint8Array, other: Uint8Array | undefined): boolean =>
+  other !== undefined && one.length === other.length && one.every((byte, at) => byte === other[at])
 
 /** The transaction, and what is written through it. */
 function observe(transaction: WriteTransaction): { observed: WriteTransaction; writes: DiskWrite[] } {
