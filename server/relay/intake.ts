@@ -18,7 +18,7 @@ import type { WorkspaceIdentity } from './identity.ts'
 import type { Judge, Permit, UpdateBytes } from './judge.ts'
 import type { Author, Ownership } from './ownership.ts'
 import type { Quarantine } from './quarantine.ts'
-import type { Shapes } from './shape.ts'
+import { bringerOf, type Shapes } from './shape.ts'
 import { createTransfers, type Transfers } from './transfers.ts'
 
 export interface Intake {
@@ -93,6 +93,7 @@ export function createIntake(options: IntakeOptions): Intake {
       // Of what lies deep in a checkpoint the chain is not known: the sender is told of the head, to compare that itself.
       const isDeep = last !== undefined && last.seq < head.seq && known === undefined
       const fresh = isDeep ? [] : connect(head, records, () => known)
+      if (fresh.length > 0) shapes.checkOrigins(document, [run.origin], bringerOf(from))
       if (fresh.length > 0 && author !== undefined) ownership.checkOrigin(document, author, run.origin)
       for (const record of fresh) {
         seq = record.seq
@@ -123,6 +124,8 @@ export function createIntake(options: IntakeOptions): Intake {
       }
       const record = seal(document.ref, { origin, seq: previous.seq + 1, ...update }, previous.chain)
       const { author } = from
+      // The origin is the relay's own, and there are few of those.
+      shapes.checkOrigins(document, [origin], 'relays')
       judge.take(document, record, permit(document, author, update, !mends))
       commits.queue({ from, where: document.ref, dot: record, request }, { record })
     } catch (error) {
@@ -144,6 +147,7 @@ export function createIntake(options: IntakeOptions): Intake {
       quarantine.check(document.ref, piece.bytes)
       if (piece.vector !== undefined) {
         seen(document.ref, piece.vector)
+        shapes.checkOrigins(document, piece.vector.keys(), bringerOf(from))
         const misfit = findMisfit(document, piece.vector, piece.base ?? new Map())
         if (misfit !== undefined) {
           dot = misfit

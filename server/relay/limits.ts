@@ -99,6 +99,12 @@ export const WRITERS_PER_OWNER_MAX = 4_096
 /** Content read between two ticks to compare what is sent again with what is here: some hundred milliseconds of work. */
 export const COMPARED_BYTES_MAX = 32 * 1024 * 1024
 
+/**
+ * Origins of a document, each a device that wrote it: past this clients bring no new ones. It is below half of what a version vector
+ * holds on the wire, so that two relays that were parted can be joined whatever each took.
+ */
+export const DOCUMENT_ORIGINS_MAX = 16_000
+
 /** Types inside of one another: Yjs overflows its stack at some 4,000, and editors stay below 100. */
 export const NESTING_MAX = 512
 /** Root types of a document: 100,000 of them take 86 MB in a browser. */

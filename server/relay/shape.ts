@@ -1,23 +1,30 @@
 /**
  * Bounds on what a document becomes with what is added to it, where no single update shows it: how deep its types lie, how many
- * sessions wrote it, how many root types it has (P7, P9). Each costs every Y.Doc of it, at every client.
+ * sessions and devices wrote it, how many root types it has (P7, P9). Each costs every Y.Doc of it, at every client, or each comparison.
  */
 import type { VersionVector } from '../../shared/causality/version-vector.ts'
 import { RejoinError } from '../../shared/errors.ts'
+import type { OriginId } from '../../shared/ids.ts'
+import { VECTOR_ORIGINS_MAX } from '../../shared/limits.ts'
 import { inspectUpdate, type UpdateSummary } from '../../shared/update/inspect.ts'
 import { nestingDepth } from '../../shared/update/nesting.ts'
 import type { RelayStore } from '../storage/store.ts'
+import type { Subscriber } from './commits.ts'
 import type { LiveDocument } from './documents.ts'
 import { contentOf } from './folding.ts'
-import { NESTING_MAX, type RelayLimits, ROOTS_MAX, SHAPE_BYTES_MAX } from './limits.ts'
+import { DOCUMENT_ORIGINS_MAX, NESTING_MAX, type RelayLimits, ROOTS_MAX, SHAPE_BYTES_MAX } from './limits.ts'
+
+export type Bringer = 'clients' | 'relays'
 
 export interface Shapes {
+  /** Looks at whose records are added: from clients, or from relays, which have taken them already. Raises `too-big`. */
+  checkOrigins(document: LiveDocument, origins: Iterable<OriginId>, from: Bringer): void
   /**
    * Looks at what an update adds, before the index knows it; `updates` are its bytes, or those of all of a transfer. Raises `too-big`, and
    * `overloaded` where to tell takes longer than is there for it.
    */
   check(document: LiveDocument, summary: UpdateSummary, updates: () => readonly Uint8Array[]): void
-  /** As `check`, of a checkpoint from outside. Raises `invalid-update` too, where it claims more records than it can stand for. */
+  /** As `check`, of a checkpoint from outside, whose origins are not looked at. Raises `invalid-update` too, where it claims more records than it can stand for. */
   checkPieces(document: LiveDocument, vector: VersionVector, updates: readonly Uint8Array[]): void
 }
 
@@ -38,6 +45,7 @@ interface Shape {
   freeAt: number
 }
 
+const ORIGINS_MAX = { clients: DOCUMENT_ORIGINS_MAX, relays: VECTOR_ORIGINS_MAX }
 const PAUSES = 10
 /** Each record of an origin has at least one clock or deletion; some were sealed twice. */
 const DOTS_PER_CLOCK_MAX = 2
@@ -55,6 +63,15 @@ export function createShapes({ store, limits, now, commitFirst }: ShapesOptions)
       shapes.set(document, shape)
     }
     return shape
+  }
+
+  function checkOrigins({ vector }: LiveDocument, origins: Iterable<OriginId>, from: Bringer): void {
+    const most = ORIGINS_MAX[from]
+    let count = vector.size
+    for (const origin of origins) {
+      if (!vector.has(origin) && ++count > most)
+        throw new RejoinError('too-big', `the document would have more than ${most} origins`)
+    }
   }
 
   function checkClients(document: LiveDocument, { structs }: UpdateSummary): void {
@@ -97,6 +114,7 @@ export function createShapes({ store, limits, now, commitFirst }: ShapesOptions)
   }
 
   return {
+    checkOrigins,
     check,
     checkPieces(document, vector, updates) {
       let clocks = document.index().clocks()
@@ -112,6 +130,8 @@ export function createShapes({ store, limits, now, commitFirst }: ShapesOptions)
     },
   }
 }
+
+export const bringerOf = ({ source }: Subscriber): Bringer => (source?.relay === undefined ? 'clients' : 'relays')
 
 /** A clock that was put back does not keep anybody waiting. */
 const SHAPE_PAUSE_MS_MAX = 60_000

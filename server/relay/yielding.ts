@@ -167,6 +167,7 @@ export function createYielding(options: YieldingOptions): Yielding {
     }
     const bytes = updates.map((each) => each.bytes)
     shapes.checkPieces(document, vector, bytes)
+    shapes.checkOrigins(document, vector.keys(), 'relays')
     const held = heldFold(store, ref, environment)
     for (const [origin, head] of vector) {
       if (lost.has(origin) || head.seq > headOf(document.vector, origin).seq) document.vector.set(origin, head)

@@ -1,12 +1,17 @@
 /** Bounds on what a document becomes by what is added to it: each is far beyond what editors make. */
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
-import { NESTING_MAX } from '../../../server/relay/limits.ts'
+import type { Subscriber } from '../../../server/relay/commits.ts'
+import { DOCUMENT_ORIGINS_MAX, NESTING_MAX } from '../../../server/relay/limits.ts'
+import { CHAIN_START } from '../../../shared/causality/chain.ts'
 import { FIRST_EPOCH } from '../../../shared/ids.ts'
+import { VECTOR_ORIGINS_MAX } from '../../../shared/limits.ts'
+import { toEntries } from '../../../shared/sync/runs.ts'
 import { compactUpdates } from '../../../shared/update/compact.ts'
+import { deflatePiece } from '../../../shared/update/deflate-piece.ts'
 import { inspectUpdate } from '../../../shared/update/inspect.ts'
 import { nestingDepth } from '../../../shared/update/nesting.ts'
-import type { DocumentRef } from '../../../shared/update/record.ts'
+import { type DocumentRef, seal } from '../../../shared/update/record.ts'
 import { createChance, randomHistory } from '../update/histories.ts'
 import { createBench } from './bench.ts'
 import { rejoinClient } from './rejoin-client.ts'
@@ -142,5 +147,47 @@ describe('names without end', () => {
     })
     expect(told.slice(0, 100)).toEqual(Array(100).fill('stamped'))
     expect(told[100]).toBe('too-big')
+  })
+
+  test('[P7] origins of a document: those of clients, and past that those which parted relays took', () => {
+    const bench = createBench()
+    const { workspace } = bench.core.visit('acme')
+    const doc = new Y.Doc()
+    doc.getText('text').insert(0, 'x')
+    const bytes = Y.encodeStateAsUpdate(doc)
+    doc.getText('text').insert(1, 'x'.repeat(VECTOR_ORIGINS_MAX))
+    const all = Y.encodeStateAsUpdate(doc)
+    const nameOf = (number: number) => number.toString(16).padStart(16, '0')
+    const sealed = (number: number) =>
+      seal(NOTE, { origin: nameOf(number), seq: 1, kind: 'yjs-v1', bytes }, CHAIN_START)
+    let told: string[] = []
+    const tell = { committed: () => {}, refused: ({ code }: { code: string }) => void told.push(code) }
+    const [client, relay] = [tell, { ...tell, source: { relay: 'r'.repeat(16) } }]
+    /** What a record of this origin is refused with. */
+    const record = (from: Subscriber, number: number): string[] => {
+      told = []
+      const [run] = toEntries(NOTE, [sealed(number)], 0).runs
+      if (run !== undefined) workspace.accept(from, NOTE, run)
+      workspace.flush()
+      return told
+    }
+    /** And a checkpoint that stands for one record each of so many. */
+    const checkpoint = (from: Subscriber, count: number): string[] => {
+      told = []
+      const vector = new Map(Array.from({ length: count }, (_, n) => [nameOf(n), sealed(n)]))
+      const piece = { id: nameOf(count), index: 0, count: 1, ...deflatePiece(all), vector }
+      workspace.restore(from, { type: 'piece', ...NOTE, through: 0, ...piece }, 'a'.repeat(16))
+      workspace.flush()
+      return told
+    }
+    expect(checkpoint(client, DOCUMENT_ORIGINS_MAX + 1)).toEqual(['too-big'])
+    expect(checkpoint(client, DOCUMENT_ORIGINS_MAX - 1)).toEqual([])
+    expect(record(client, DOCUMENT_ORIGINS_MAX)).toEqual([])
+    expect(record(client, DOCUMENT_ORIGINS_MAX + 1)).toEqual(['too-big'])
+    expect(record(relay, DOCUMENT_ORIGINS_MAX + 1)).toEqual([])
+    expect(checkpoint(relay, VECTOR_ORIGINS_MAX + 1)).toEqual(['too-big'])
+    expect(checkpoint(relay, VECTOR_ORIGINS_MAX)).toEqual([])
+    expect(record(relay, VECTOR_ORIGINS_MAX + 1)).toEqual(['too-big'])
+    expect(workspace.document('note')?.vector.size).toBe(VECTOR_ORIGINS_MAX)
   })
 })
