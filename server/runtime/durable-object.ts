@@ -8,7 +8,7 @@ import { DurableObject } from 'cloudflare:workers'
 import { type Environment, systemEnvironment } from '../../shared/environment.ts'
 import { FRAME_BYTES_MAX } from '../../shared/limits.ts'
 import { errorBody } from '../app.ts'
-import { type Authenticate, createGate, type Gate } from '../auth/gate.ts'
+import { type Authenticate, createGate, type Gate, type Revocations } from '../auth/gate.ts'
 import { TICKET_PREFIX, type Ticket, type TicketStore } from '../auth/tickets.ts'
 import { atMostOften, createLog, errorFields } from '../log.ts'
 import { READ_REPAIR_MS } from '../mesh/bounds.ts'
@@ -34,6 +34,8 @@ const COMPARE_AFTER_MS = 30_000
 const COMPARE_AGAIN_MS = 60_000
 /** The key under which it is kept which regions nobody has used. */
 const UNUSED = 'unused regions'
+/** And the one for who was turned out, and when. */
+const REVOKED = 'revoked'
 
 const log = createLog({ write: (line) => console.error(line), human: false, now: Date.now })
 
@@ -48,7 +50,7 @@ function inTurn(authenticate: Authenticate, environment: Environment): Authentic
   }
 }
 
-/** Who may do what, where somebody asks; tickets outlive a sleep. */
+/** Who may do what, where somebody asks; tickets and revocations outlive a sleep. */
 function openGate(
   { storage: { kv } }: DurableObjectState,
   env: Readonly<Record<string, unknown>>,
@@ -60,15 +62,22 @@ function openGate(
     put: (name, ticket) => kv.put(name, ticket),
     delete: (name) => kv.delete(name),
   }
-  return (
-    asked && createGate({ ...environment, ...asked, authenticate: inTurn(asked.authenticate, environment), tickets })
-  )
+  if (asked === undefined) return undefined
+  return createGate({
+    ...environment,
+    ...asked,
+    authenticate: inTurn(asked.authenticate, environment),
+    tickets,
+    revoked: kv.get<Revocations>(REVOKED),
+    keep: (revoked) => kv.put(REVOKED, revoked),
+  })
 }
 
 /** Export it from your Worker, and bind it in `wrangler.toml` with `new_sqlite_classes`. */
 export class RelayObject extends DurableObject<unknown> {
   readonly #workspace: string
   readonly #core: RelayCore
+  readonly #gate: Gate | undefined
   readonly #sockets: ObjectSockets
   readonly #requests: ObjectRequests
   readonly #mesh: ObjectMesh
@@ -111,9 +120,9 @@ export class RelayObject extends DurableObject<unknown> {
       trouble: (peer, { code, detail }) => flooding('info', 'peer trouble', { workspace, peer, code, message: detail }),
       report,
     })
-    const gate = openGate(ctx, env as Record<string, unknown>, environment)
+    this.#gate = openGate(ctx, env as Record<string, unknown>, environment)
     this.#core = createRelayCore({
-      gate,
+      gate: this.#gate,
       openStore: () => openObjectStore(ctx.storage, environment),
       environment,
       limits,
@@ -132,7 +141,7 @@ export class RelayObject extends DurableObject<unknown> {
     })
     this.#requests = createObjectRequests({
       core: this.#core,
-      gate,
+      gate: this.#gate,
       allowedOrigins: options.allowedOrigins ?? [],
       connectionsMax: limits.connectionsMax,
       environment,
@@ -219,6 +228,14 @@ export class RelayObject extends DurableObject<unknown> {
       leave()
     })
     return answer
+  }
+
+  /** For `RelayWorker.revoke`: it is kept when this returns. */
+  revoke(subject: string): void {
+    this.#turn(() => {
+      this.#gate?.revoke(subject)
+      this.#core.tick()
+    })
   }
 
   /** May run twice, or be cut: all of it can be done again. */

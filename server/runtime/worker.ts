@@ -11,6 +11,7 @@ import { atMostOften, createLog, errorFields } from '../log.ts'
 import { readBounded } from '../mesh/http.ts'
 import { parseTarget, workspaceOf } from '../target.ts'
 import { VERSION } from '../version.ts'
+import type { RelayObject } from './durable-object.ts'
 import { authenticateOf, namespaceOf, type ObjectOptions, regionsOf, setObjectOptions } from './object-options.ts'
 import { nearestRegion, objectName, type Region, type VisitorPlace } from './regions.ts'
 
@@ -24,6 +25,12 @@ export type RelayEnvironment = Readonly<Record<string, unknown>>
 
 export interface RelayWorker {
   fetch(request: Request, environment: RelayEnvironment): Response | Promise<Response>
+  /**
+   * Tokens of this subject that were made until now count no more in a workspace, in any of its regions, and connections that came with
+   * one are cut. Resolves when all regions keep it; until then call it again. Rejects with `bad-option` where nobody is asked for a token,
+   * `invalid-id`, and `timeout` where a region cannot be reached: the others have taken it.
+   */
+  revoke(environment: RelayEnvironment, workspace: string, subject: string): Promise<void>
 }
 
 const COUNTED_BY_PLATFORM =
@@ -102,6 +109,19 @@ export function createRelayWorker(options: RelayWorkerOptions = {}): RelayWorker
       if (workspace !== undefined && request.method !== 'OPTIONS') return visit(request, environment, workspace)
       if (isSocket) return deny(404, 'not-found', 'there is no such path for WebSockets')
       return apps[isGuarded(environment) ? 1 : 0]?.fetch(request) ?? deny(404, 'not-found', 'there is no such path')
+    },
+    async revoke(environment, workspace, subject) {
+      if (!isGuarded(environment)) throw new RejoinError('bad-option', 'this relay asks nobody for a token')
+      checkWorkspaceId(workspace)
+      const namespace = namespaceOf<DurableObjectNamespace<RelayObject>>(environment, options)
+      const told = await Promise.allSettled(
+        regions.map((region) => {
+          const id = namespace.idFromName(objectName(region, workspace))
+          return namespace.get(id, { locationHint: region }).revoke(subject)
+        }),
+      )
+      const missed = regions.filter((_, i) => told[i]?.status === 'rejected')
+      if (missed.length > 0) throw new RejoinError('timeout', `not reached: the regions ${missed.join(', ')}`)
     },
   }
 }
