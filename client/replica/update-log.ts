@@ -58,6 +58,9 @@ export async function openUpdateLog(
   return whole
 }
 
+/** Some transactions, a slow one among them: what an open document holds of what was lost is stored again within this. */
+const RESCUED_WITHIN_MS = 2_000
+
 /** All that the log of a device can do. */
 export interface WholeLog extends UpdateLog, Rest {}
 
@@ -65,7 +68,7 @@ export interface WholeLog extends UpdateLog, Rest {}
 export function completeLog(
   device: OpenedLog,
   damaged: (document: DocumentId, rows: number, branch?: BranchRow) => void = () => {},
-  lost: (document: DocumentId) => void = () => {},
+  lost?: (document: DocumentId) => void,
 ): WholeLog {
   const { store, environment, fence, tab, pause, moment } = device
   const mover: Mover = { tab, durable: store.durable, environment }
@@ -73,6 +76,8 @@ export function completeLog(
   const measure = createMeasuring(store)
   /** Branches that are added to: until something more is sealed or submitted, what is refused is of the same refusal. */
   const refusals = new Map<DocumentId, string>()
+  /** When something of a document was found lost that a Y.Doc may hold. */
+  const losses = new Map<DocumentId, number>()
   /** What relays were last told of documents. */
   const told = new Map<DocumentId, Told>()
 
@@ -84,8 +89,19 @@ export function completeLog(
     const all: Damage[] = []
     const result = await store.write(ALL_WRITTEN, (transaction) => body(transaction, (damage) => all.push(damage)))
     for (const { rows, branch } of all) if (rows > 0) damaged(document, rows, branch)
-    if (all.some(({ isLost }) => isLost)) lost(document)
+    if (lost !== undefined && all.some(({ isLost }) => isLost)) {
+      losses.set(document, environment.now())
+      lost(document)
+    }
     return result
+  }
+
+  /** What is typed may rest on what was lost: it is sealed with what open documents bring back of that, not before. */
+  function isRescuing(document: DocumentId): boolean {
+    const at = losses.get(document)
+    if (at === undefined) return false
+    if (Math.abs(environment.now() - at) < RESCUED_WITHIN_MS) return true
+    return !losses.delete(document)
   }
 
   const mend = (document: DocumentId, bad: readonly Bad[]): Promise<void> =>
@@ -210,7 +226,7 @@ export function completeLog(
       const sealed = await mending(document, async (transaction, found) => {
         await fence.check(transaction)
         found(await takeOutDamaged(transaction, document, [], mover))
-        return sealEdits(transaction, document, mover)
+        return isRescuing(document) ? [] : sealEdits(transaction, document, mover)
       })
       if (sealed.length > 0) refusals.delete(document)
       return sealed

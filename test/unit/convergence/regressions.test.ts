@@ -225,6 +225,19 @@ const FAILED: readonly Failed[] = [
     options: { relays: 1, ...ANY_EDITS },
   },
   {
+    title: '[P10] what was typed on what is lost is sealed with what the open document brings back, not before',
+    seed: 3948,
+    options: { relays: 7, mesh: true, replicas: 6, editsPerMinute: 15, ...ANY_EDITS },
+    steps: [
+      { at: 11_902, kind: 'partition', seed: 575886830 },
+      { at: 14_338, kind: 'edit', seed: 1935677667 },
+      { at: 14_705, kind: 'nest', seed: 251698529 },
+      { at: 16_749, kind: 'client misdirected write', seed: 1899944588 },
+      { at: 19_604, kind: 'storage closed', seed: 2079194921 },
+      { at: 20_947, kind: 'edit', seed: 891986145 },
+    ],
+  },
+  {
     title: '[P11] the simulator: a page that thaws runs no timer that it cancels then',
     seed: 2393,
     options: { relays: 1, ...ANY_EDITS },
