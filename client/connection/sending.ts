@@ -142,9 +142,11 @@ export function createSending(talk: Talk): Sending {
   }
 
   async function sendOutbox(): Promise<void> {
-    while (offers.hasRoom()) {
+    for (let isMore = true; isMore && offers.hasRoom(); ) {
       const { offered, through, tombstones, compare } = await log.outbox(progress.cursor, progress.relay, OUTBOX_ROWS)
       if (through === progress.cursor) break
+      // Fewer rows were all that there are: what is added later is sent then.
+      isMore = through - progress.cursor >= OUTBOX_ROWS
       for (const { offset, ref } of tombstones) {
         offers.addTombstone(offset, ref.document)
         put({ type: 'tombstone', ...refOf(ref), through: 0 })
