@@ -43,6 +43,25 @@ export function createRounds(): Rounds {
   }
 }
 
+/** A note, and when it was taken. */
+export interface Noted {
+  readonly note: PeerNote
+  readonly at: number
+}
+
+/** Whether the note before this one said all that it does. */
+export function isSaid(note: PeerNote, now: number, { note: before, at }: Noted): boolean {
+  if (note.begin || before.begin || Math.abs(now - at) >= USED_AT_COARSE_MS) return false
+  return (
+    note.replica === before.replica &&
+    note.url === before.url &&
+    note.round === before.round &&
+    note.watermark === before.watermark &&
+    note.place?.epoch === before.place?.epoch &&
+    note.place?.offset === before.place?.offset
+  )
+}
+
 /** Notes what is new of a relay; returns the number of the round that was begun. */
 export async function writePeer(
   transaction: WriteTransaction,

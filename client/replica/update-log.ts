@@ -27,7 +27,7 @@ import type { Incoming, PeerNote, Taken, Unsent, UpdateLog } from './log-types.t
 import { createMeasuring } from './measuring.ts'
 import type { Mover } from './moving.ts'
 import { readLacking, readOutbox } from './outbox.ts'
-import { createRounds, nextPeer, readResumable, writePeer } from './peers.ts'
+import { createRounds, isSaid, type Noted, nextPeer, readResumable, writePeer } from './peers.ts'
 import { ALL_WRITTEN } from './record-rows.ts'
 import { evict, home, pin, sizeOf, used } from './room.ts'
 import { newDocument, readHeld, readSelf, refOf } from './rows.ts'
@@ -80,6 +80,7 @@ export function completeLog(
   const losses = new Map<DocumentId, number>()
   /** What relays were last told of documents. */
   const told = new Map<DocumentId, Told>()
+  let lastNoted: Noted | undefined
 
   /** Runs a transaction that may come upon damage, and tells of it when it is durable. */
   async function mending<R>(
@@ -192,9 +193,16 @@ export function completeLog(
     return unsent(document)
   }
 
-  /** Most notes say nothing new: those do not begin a write. */
+  /** Most notes say nothing new: those do not begin a write, nor a read where the one before them said the same. */
   async function note(peer: PeerNote): Promise<void> {
     const named = rounds.named(peer)
+    const now = environment.now()
+    if (lastNoted !== undefined && isSaid(named, now, lastNoted)) return
+    await noteNews(peer, named)
+    lastNoted = { note: named, at: now }
+  }
+
+  async function noteNews(peer: PeerNote, named: PeerNote): Promise<void> {
     const news = await store.read(['peers', 'meta'], (transaction) => nextPeer(transaction, named, environment))
     if (news === undefined) return
     const round = await store.write(['peers', 'meta'], async (transaction) => {

@@ -68,17 +68,24 @@ describe('notes', () => {
     const log = await openLog(store, undefined, { ...systemEnvironment, now: () => now })
     await log.note(at(5, { begin: true }))
     let writes = 0
-    const { write } = store
+    let reads = 0
+    const { read, write } = store
     store.write = (tables, body) => {
       writes++
       return write(tables, body)
     }
     const before = (await dump(store)).peers
+    store.read = (tables, body) => {
+      reads++
+      return read(tables, body)
+    }
     for (let times = 0; times < 100; times++) {
       now += 2500
       await log.note(at(5))
     }
     expect(writes).toBe(0)
+    // What the note before it said is not even read.
+    expect(reads).toBe(1)
     expect((await dump(store)).peers).toEqual(before)
     await log.note(at(6))
     expect(writes).toBe(1)
