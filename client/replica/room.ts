@@ -4,12 +4,13 @@
  * version vector begins anew, as it says what is here (P4).
  */
 import { covers, headOf } from '../../shared/causality/version-vector.ts'
+import type { Environment } from '../../shared/environment.ts'
 import { type DocumentId, FIRST_EPOCH, type OriginId, type ReplicaId } from '../../shared/ids.ts'
 import { dropCheckpoint, shrunk } from './checkpoints.ts'
 import type { HeldDocument } from './log-types.ts'
 import { deleteLogged } from './record-rows.ts'
 import { newDocument, readHeld, vectorOf, wanted } from './rows.ts'
-import type { Away, DocumentRow, PeerRow, ReadTransaction, WriteTransaction } from './store.ts'
+import type { Away, DocumentRow, PeerRow, ReadTransaction, ReplicaStore, WriteTransaction } from './store.ts'
 
 /** How exactly it is known when a document was used: which of two was used last matters little where both were just now. */
 const USED_COARSE_MS = 60_000
@@ -36,12 +37,31 @@ export async function pin(
   return (await readHeld(transaction, document, at)) as HeldDocument
 }
 
-/** Notes that documents were opened or written, at `now`. */
-export async function used(transaction: WriteTransaction, documents: Iterable<DocumentId>, now: number): Promise<void> {
-  for (const document of documents) {
-    const row = await transaction.get('documents', [document])
-    if (row === undefined || Math.abs(now - (row.usedAt ?? 0)) < USED_COARSE_MS) continue
-    transaction.put('documents', [document], { ...row, usedAt: now })
+/** Notes that documents were opened or written. What is written all the time is looked up once a minute. */
+export function createUsing(
+  store: ReplicaStore,
+  environment: Environment,
+): (documents: Iterable<DocumentId>) => Promise<void> {
+  /** When each was last noted, of those that were used in this tab. */
+  const noted = new Map<DocumentId, number>()
+  const isJust = (now: number, usedAt = 0): boolean => Math.abs(now - usedAt) < USED_COARSE_MS
+
+  return async function used(documents: Iterable<DocumentId>): Promise<void> {
+    const now = environment.now()
+    const those = [...documents].filter((document) => !isJust(now, noted.get(document)))
+    if (those.length === 0) return
+    const found = await store.write(['documents'], async (transaction) => {
+      const times = new Map<DocumentId, number>()
+      for (const document of those) {
+        const row = await transaction.get('documents', [document])
+        if (row === undefined) continue
+        const { usedAt = 0 } = row
+        times.set(document, isJust(now, usedAt) ? usedAt : now)
+        if (!isJust(now, usedAt)) transaction.put('documents', [document], { ...row, usedAt: now })
+      }
+      return times
+    })
+    for (const [document, usedAt] of found) noted.set(document, usedAt)
   }
 }
 

@@ -29,7 +29,7 @@ import type { Mover } from './moving.ts'
 import { readLacking, readOutbox } from './outbox.ts'
 import { createRounds, isSaid, type Noted, nextPeer, readResumable, writePeer } from './peers.ts'
 import { ALL_WRITTEN } from './record-rows.ts'
-import { evict, home, pin, sizeOf, used } from './room.ts'
+import { createUsing, evict, home, pin, sizeOf } from './room.ts'
 import { newDocument, readHeld, readSelf, refOf } from './rows.ts'
 import { type Bad, isSoundEdit } from './soundness.ts'
 import type { BranchRow, DocumentRow, PartialRow, ReplicaStore, WriteTransaction } from './store.ts'
@@ -284,7 +284,7 @@ export function completeLog(
     },
     pin: (document, pinned) =>
       store.write(['documents', 'edits'], (transaction) => pin(transaction, document, pinned, moment())),
-    used: (documents) => store.write(['documents'], (transaction) => used(transaction, documents, environment.now())),
+    used: createUsing(store, environment),
     size: (document) => store.read(['records', 'pieces', 'edits'], (transaction) => sizeOf(transaction, document)),
     evict: (document) =>
       store.write(ALL_WRITTEN, async (transaction) => {

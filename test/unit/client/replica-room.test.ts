@@ -1,9 +1,11 @@
 /** What leaves a replica's log to make room: only what relays have, claiming nothing afterwards, and back as it was. */
 import { describe, expect, test } from 'vitest'
+import { systemEnvironment } from '../../../shared/environment.ts'
 import { toEntries } from '../../../shared/sync/runs.ts'
 import {
   acknowledge,
   answerOf,
+  createOwnStore,
   dump,
   durable,
   entriesOf,
@@ -218,5 +220,19 @@ describe('use', () => {
     await log.used(['note'])
     expect((await held(await openLog(store))).usedAt).toBe(usedAt)
     expect(await log.held('unknown')).toBeUndefined()
+  })
+
+  test('[P7] of what is written all the time begins a transaction once a minute', async () => {
+    const store = createOwnStore()
+    let now = 1_000_000_000_000
+    const log = await openLog(store, undefined, { ...systemEnvironment, now: () => now })
+    await log.ensure(NOTE)
+    const before = store.transactions
+    for (let seconds = 0; seconds < 120; seconds++) {
+      await log.used([NOTE.document])
+      now += 1_000
+    }
+    expect(store.transactions - before).toBe(2)
+    expect((await held(log)).usedAt).toBe(1_000_000_060_000)
   })
 })
