@@ -237,6 +237,8 @@ export function completeLog(
         return isRescuing(document) ? [] : sealEdits(transaction, document, mover)
       })
       if (sealed.length > 0) refusals.delete(document)
+      // There are no edits left to tighten.
+      device.loose.delete(document)
       return sealed
     },
     unsent,

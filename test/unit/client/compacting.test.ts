@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { createCompacting } from '../../../client/replica/compacting.ts'
 import { RejoinError } from '../../../shared/errors.ts'
-import { createOwnStore, dump } from '../../support/stores.ts'
+import { EMPTY_UPDATE } from '../../../shared/update/join.ts'
+import { createOwnStore, dump, durable, NOTE, openLog } from '../../support/stores.ts'
 import { converged, startRelay, stockClient, until } from '../server/support.ts'
 import { startClient } from './support.ts'
 
@@ -46,6 +47,14 @@ describe('what was typed in a burst', () => {
     const reopened = again.open()
     await reopened.whenLoaded
     expect(reopened.read()).toBe('x'.repeat(1_000))
+  })
+
+  test('[P7] is looked at no more once it is sealed', async () => {
+    const log = await openLog(durable())
+    await log.append([{ where: NOTE, n: 1, bytes: EMPTY_UPDATE, count: 2, loose: true }])
+    expect(await log.wantsCompaction(NOTE.document)).toBe(true)
+    await log.seal(NOTE.document)
+    expect(await log.wantsCompaction(NOTE.document)).toBe(false)
   })
 })
 
