@@ -17,14 +17,16 @@ export function createReport({ total, say }: { total: number; say: (line: string
   let failures = 0
   let virtualMs = 0
   let realMs = 0
+  let cpuMs = 0
   return {
     ran(result) {
       runs++
       virtualMs += result.virtualMs
       realMs += result.realMs
+      cpuMs += result.cpuMs
       if (performance.now() - saidAt < SAY_EVERY_MS || runs === total) return
       saidAt = performance.now()
-      say(`${runs} of ${total} seeds, ${rate(virtualMs, realMs)}, ${failures} failures`)
+      say(`${runs} of ${total} seeds, ${rate(virtualMs, realMs, cpuMs)}, ${failures} failures`)
     },
     failed(failure, repeat) {
       failures++
@@ -33,7 +35,7 @@ export function createReport({ total, say }: { total: number; say: (line: string
     end(result) {
       for (const line of faultTable(result.injected)) say(line)
       const { edits } = result
-      say(`${runs} seeds, ${minutes(virtualMs)} virtual minutes, ${edits} edits, ${rate(virtualMs, realMs)}`)
+      say(`${runs} seeds, ${minutes(virtualMs)} virtual minutes, ${edits} edits, ${rate(virtualMs, realMs, cpuMs)}`)
       say(`${result.failures.length} failures`)
     },
   }
@@ -58,7 +60,9 @@ function faultTable(injected: Readonly<Record<string, number>>): string[] {
   return ['faults injected:', ...kinds.map(([kind, times]) => `  ${kind.padEnd(width)}  ${String(times).padStart(7)}`)]
 }
 
-const rate = (virtualMs: number, realMs: number): string =>
-  `${realMs === 0 ? 0 : Math.round(virtualMs / realMs)} times real time`
+const rate = (virtualMs: number, realMs: number, cpuMs: number): string =>
+  `${times(virtualMs, realMs)} times real time (${times(virtualMs, cpuMs)} by CPU time)`
+
+const times = (virtualMs: number, ms: number): number => (ms === 0 ? 0 : Math.round(virtualMs / ms))
 
 const minutes = (ms: number): number => Math.round(ms / 60_000)

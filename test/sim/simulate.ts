@@ -10,12 +10,23 @@ import { shrink } from './run/shrink.ts'
 export async function simulate(options: SimulateOptions): Promise<SimulateResult> {
   const { seeds, firstSeed = 1 } = options
   const list = typeof seeds === 'number' ? Array.from({ length: seeds }, (_, i) => firstSeed + i) : seeds
-  const total: SimulateResult = { runs: 0, virtualMs: 0, realMs: 0, speed: 0, edits: 0, injected: {}, failures: [] }
+  const total: SimulateResult = {
+    runs: 0,
+    virtualMs: 0,
+    realMs: 0,
+    cpuMs: 0,
+    speed: 0,
+    cpuSpeed: 0,
+    edits: 0,
+    injected: {},
+    failures: [],
+  }
   for (const seed of list) {
     const result = await runSeed(seed, options)
     total.runs++
     total.virtualMs += result.virtualMs
     total.realMs += result.realMs
+    total.cpuMs += result.cpuMs
     total.edits += result.edits
     for (const [kind, count] of Object.entries(result.injected)) {
       total.injected[kind] = (total.injected[kind] ?? 0) + count
@@ -29,5 +40,6 @@ export async function simulate(options: SimulateOptions): Promise<SimulateResult
     options.progress?.(result)
   }
   total.speed = total.realMs === 0 ? 0 : total.virtualMs / total.realMs
+  total.cpuSpeed = total.cpuMs === 0 ? 0 : total.virtualMs / total.cpuMs
   return total
 }

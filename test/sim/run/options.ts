@@ -67,6 +67,8 @@ export interface SeedResult {
   injected: Record<string, number>
   virtualMs: number
   realMs: number
+  /** Time of processors, of this whole process: what else the machine does is not in it. */
+  cpuMs: number
   /** Updates that Y.Docs emitted. */
   edits: number
   /** Frames that arrived. */
@@ -77,8 +79,12 @@ export interface SimulateResult {
   runs: number
   virtualMs: number
   realMs: number
+  /** Time of processors, of this whole process: what else the machine does is not in it. */
+  cpuMs: number
   /** Virtual time in real time. */
   speed: number
+  /** Virtual time in time of processors. */
+  cpuSpeed: number
   edits: number
   injected: Record<string, number>
   failures: Failure[]

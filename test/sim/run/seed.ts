@@ -19,6 +19,7 @@ export async function runSeed(
 ): Promise<SeedResult> {
   const settings = { ...DEFAULTS, ...options }
   const startedAt = performance.now()
+  const usedBefore = process.cpuUsage()
   const world = createWorld({
     seed,
     replicas: settings.replicas,
@@ -49,6 +50,7 @@ export async function runSeed(
     process.off('unhandledRejection', unhandled)
     world.close()
   }
+  const used = process.cpuUsage(usedBefore)
   return {
     seed,
     hash: world.hash(),
@@ -57,6 +59,7 @@ export async function runSeed(
     injected,
     virtualMs: world.clock.now(),
     realMs: performance.now() - startedAt,
+    cpuMs: (used.user + used.system) / 1000,
     edits: world.checkers.edits.length,
     frames: world.framesDelivered(),
   }

@@ -23,7 +23,9 @@ describe('rejoin simulate', () => {
   test('runs seeds under the faults of these groups, and tells what happened', async () => {
     const { code, said } = await run('--seeds', '3', '--seconds', '20', '--faults', 'partition,crash')
     expect(said).toMatch(/faults injected:\n(?: {2}[\w -]+ +\d+\n)+/)
-    expect(said).toMatch(/\n3 seeds, \d+ virtual minutes, \d+ edits, \d+ times real time\n0 failures$/)
+    expect(said).toMatch(
+      /\n3 seeds, \d+ virtual minutes, \d+ edits, \d+ times real time \(\d+ by CPU time\)\n0 failures$/,
+    )
     expect(code).toBe(0)
     expect(said).not.toContain('quota')
   })
