@@ -5,6 +5,7 @@
  */
 import type { LogEpoch } from '../../shared/ids.ts'
 import { SEND_BUFFER_BYTES_HIGH } from '../../shared/limits.ts'
+import { encodeFrame, encodeMessage } from '../../shared/wire/codec.ts'
 import type { Connection, ConnectionHandler, Kept, KeptGuest, KeptSync } from '../relay/connection.ts'
 import type { RelayCore } from '../relay/relay.ts'
 import type { Target } from '../target.ts'
@@ -60,6 +61,8 @@ const UNDER_WAY = -1
 const REASON_BYTES_MAX = 123
 /** The relay goes on in another memory, and the client comes back. */
 const CLOSE_RESTART = 1012
+const RESTARTS = 'the relay restarts'
+const RESTART = encodeFrame([encodeMessage({ type: 'failure', code: 'stopping', detail: RESTARTS, retryAfterMs: 0 })])
 const CLOSE_TOO_BIG = 1009
 /** A stock client that was told 1009 would come back with the same message. */
 const CLOSE_TOO_BIG_FOR_GOOD = 4413
@@ -136,7 +139,7 @@ export function createObjectSockets(options: ObjectSocketsOptions): ObjectSocket
     restore(webSockets) {
       for (const webSocket of webSockets) {
         const attachment = webSocket.deserializeAttachment() as Attachment | null
-        if (attachment?.kept === undefined) closeSocket(webSocket, CLOSE_RESTART, 'the relay restarts')
+        if (attachment?.kept === undefined) restart(webSocket, attachment?.target.protocol)
         else open(webSocket, attachment.target, '', heardLast(attachment.kept, answeredAt(webSocket)))
       }
     },
@@ -182,6 +185,12 @@ export function keptEpoch(webSockets: readonly WebSocket[]): LogEpoch | undefine
     if (kept?.epoch !== undefined) return kept.epoch
   }
   return undefined
+}
+
+/** What is closed outside of an event of its own the platform ends seconds later: a Rejoin client that is told ends it by itself. */
+function restart(webSocket: WebSocket, protocol: Target['protocol'] | undefined): void {
+  if (protocol === 'sync' && webSocket.readyState === WebSocket.OPEN) webSocket.send(RESTART)
+  closeSocket(webSocket, CLOSE_RESTART, RESTARTS)
 }
 
 export function closeSocket(webSocket: WebSocket, code: number, reason: string): void {

@@ -1,4 +1,4 @@
-import { runInDurableObject } from 'cloudflare:test'
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test } from 'vitest'
 import { setObjectOptions } from '../../../server/runtime/object-options.ts'
 import { connect, NOTE, objectOf, typist } from './support.ts'
@@ -95,4 +95,20 @@ describe('an object that ends while it takes an edit', () => {
     }
     expect([...outcomes].sort()).toEqual(['0 records, compared never', '1 records, compared soon'])
   })
+})
+
+test('[P5] a client whose conversation cannot go on when its object wakes is told, and closed', async () => {
+  const client = await connect('told', ALICE)
+  await client.next('welcome')
+  // As while something is under way.
+  await runInDurableObject(objectOf('told'), (_, state) => {
+    for (const webSocket of state.getWebSockets()) {
+      webSocket.serializeAttachment({ target: { protocol: 'sync', workspace: 'told' } })
+    }
+  })
+  await evictDurableObject(objectOf('told'))
+  const woken = await objectOf('told').fetch('http://127.0.0.1/v1/workspaces/told/documents')
+  expect(await woken.json()).toEqual({ documents: [] })
+  expect((await client.next('failure')).code).toBe('stopping')
+  expect(await client.closed).toBe(1012)
 })
