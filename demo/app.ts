@@ -133,13 +133,29 @@ export function openApp(workspace: Workspace, relays: readonly string[]): App {
   function showMenu(id: string, anchor: HTMLElement): void {
     const card = notebook.get(id)
     const pinned = card?.pinned === true
+    const stays = workspace.kept.get().get(id)?.pinned === true
     openMenu(anchor, titleOfNote(id), [
       { label: 'Rename', icon: 'pen', act: () => rename(id) },
       { label: pinned ? 'Unpin' : 'Pin to the top', icon: 'pin', act: () => mayWrite() && notebook.pin(id, !pinned) },
+      {
+        label: stays ? 'Let it leave this device' : 'Keep on this device',
+        icon: 'device',
+        act: () => keepHere(id, !stays),
+      },
       { label: 'Share', icon: 'share', act: () => void shareNote(id, titleOfNote(id)) },
       { label: 'Export as Markdown', icon: 'download', act: () => exportOne(id) },
       { label: 'Delete', icon: 'bin', danger: true, act: () => trash({ id }) },
     ])
+  }
+
+  /** Whatever room there is. */
+  function keepHere(id: string, stays: boolean): void {
+    const text = stays ? 'stays on this device' : 'may leave this device to make room'
+    const kept = stays ? workspace.pin(id) : workspace.unpin(id)
+    kept.then(
+      () => toast({ key: 'keep', text: `“${titleOfNote(id)}” ${text}` }),
+      (error: unknown) => toast({ key: 'keep', text: `This browser cannot note it: ${String(error)}` }),
+    )
   }
 
   function exportOne(id: string): void {

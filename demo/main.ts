@@ -9,6 +9,7 @@ import { preload } from './preload.ts'
 import { listenForInstall } from './pwa/install.ts'
 import { registerServiceWorker } from './pwa/register.ts'
 import { applyLooks, looks } from './settings/looks.ts'
+import { listenForRoom, ownRoom } from './settings/room.ts'
 
 declare global {
   interface Window {
@@ -24,7 +25,14 @@ async function main(): Promise<void> {
   // Where the device keeps nothing, as in some private windows, it says so in its status, and works with the relay alone.
   takeKeyFromAddress()
   const token = ownKey()
-  const workspace = await openWorkspace({ id: workspaceInAddress(), relays, user: userOf(token), token, sync: 'all' })
+  const workspace = await openWorkspace({
+    id: workspaceInAddress(),
+    relays,
+    user: userOf(token),
+    token,
+    sync: 'all',
+    budgetBytes: ownRoom(),
+  })
   const app = openApp(workspace, relays)
   window.rejoin = { workspace, handle: app.handle }
   const id = noteInAddress()
@@ -40,6 +48,7 @@ async function main(): Promise<void> {
     const { storage, unacknowledged } = workspace.status.get()
     if (storage !== 'ok' && unacknowledged > 0) event.preventDefault()
   })
+  listenForRoom()
   countIn()
   preload()
   registerServiceWorker()

@@ -4,6 +4,7 @@ import type { DocumentHandle, Workspace } from '../../client/index.ts'
 import { openBoard } from '../board/model.ts'
 import { type Card, titleOf } from '../notebook/card.ts'
 import type { NoteKind } from '../notebook/ids.ts'
+import { whole } from '../notebook/whole.ts'
 import { readBlocks } from '../text/blocks.ts'
 import { writeMarkdown } from '../text/markdown-write.ts'
 import { download, fileName } from './download.ts'
@@ -30,7 +31,7 @@ export interface NoteFile {
 export async function exportMarkdown(workspace: Workspace, cards: readonly Card[]): Promise<void> {
   const files: Record<string, Uint8Array> = {}
   for (const card of cards) {
-    const text = await withNote(workspace, card.id, (handle) => toMarkdown(card, handle))
+    const text = await withNote(workspace, card, (handle) => toMarkdown(card, handle))
     files[freeName(files, fileName(titleOf(card)))] = strToU8(text)
   }
   download('fieldnotes.zip', new Blob([new Uint8Array(zipSync(files))], { type: 'application/zip' }))
@@ -38,20 +39,21 @@ export async function exportMarkdown(workspace: Workspace, cards: readonly Card[
 
 export async function exportJson(workspace: Workspace, cards: readonly Card[]): Promise<void> {
   const notes: NoteFile[] = []
-  for (const card of cards) notes.push(await withNote(workspace, card.id, (handle) => toFile(card, handle)))
+  for (const card of cards) notes.push(await withNote(workspace, card, (handle) => toFile(card, handle)))
   const file: NotebookFile = { format: 'fieldnotes', version: 1, notes }
   download('fieldnotes.json', new Blob([JSON.stringify(file, null, 2)], { type: 'application/json' }))
 }
 
 export async function exportNote(workspace: Workspace, card: Card): Promise<void> {
-  const text = await withNote(workspace, card.id, (handle) => toMarkdown(card, handle))
+  const text = await withNote(workspace, card, (handle) => toMarkdown(card, handle))
   download(`${fileName(titleOf(card))}.md`, new Blob([text], { type: 'text/markdown' }))
 }
 
-async function withNote<T>(workspace: Workspace, id: string, read: (handle: DocumentHandle) => T): Promise<T> {
-  const handle = workspace.open(id)
+/** One that left this device is fetched first: half a note is no copy of it. */
+async function withNote<T>(workspace: Workspace, card: Card, read: (handle: DocumentHandle) => T): Promise<T> {
+  const handle = workspace.open(card.id)
   try {
-    await handle.whenLoaded
+    await whole(handle, titleOf(card))
     return read(handle)
   } finally {
     handle.close()

@@ -4,6 +4,7 @@
  */
 import * as Y from 'yjs'
 import type { DocumentHandle, Workspace } from '../../client/index.ts'
+import { isAway } from '../notebook/whole.ts'
 import { readMarks, writeMark } from './marks.ts'
 import { countTabs } from './tabs.ts'
 import type { Command, Passed as PassedBytes, ToldDevice, ToldRelay, ToldWorld } from './told.ts'
@@ -113,7 +114,8 @@ function createOwn(workspace: Workspace, story: DocumentHandle) {
   async function copyAll(): Promise<void> {
     for (const id of workspace.documents.get()) {
       if (closed) return
-      if (id === story.id) continue
+      // To open one that left this device would bring it back.
+      if (id === story.id || isAway(workspace, id)) continue
       const handle = workspace.open(id)
       await handle.whenLoaded
       const copy = new Y.Doc()

@@ -2,6 +2,7 @@
  * The list of notes: only the rows that can be seen are in the page, so that a thousand notes scroll as ten do. Arrows
  * move among them, Enter opens, Delete puts into the bin.
  */
+import type { Kept } from '../../client/index.ts'
 import type { Card } from '../notebook/card.ts'
 import { find, make } from '../parts/dom.ts'
 import type { Person } from '../people/person.ts'
@@ -21,6 +22,8 @@ export interface NoteList {
 export interface NoteListOptions {
   /** Who is in a note. */
   peopleIn(id: string): readonly Person[]
+  /** Where a note is, if that is worth a word. */
+  keptOf(id: string): Kept | undefined
   menu(card: Card, anchor: HTMLElement): void
   trash(card: Card): void
 }
@@ -83,6 +86,7 @@ export function createNoteList(options: NoteListOptions): NoteList & { refresh()
       reached: card.id === tab,
       match: matched?.get(card.id),
       people: options.peopleIn(card.id),
+      kept: options.keptOf(card.id),
       now,
     }
     element.ariaSetSize = String(rows.notes.length)

@@ -1,4 +1,5 @@
 /** One note in the list. */
+import type { Kept } from '../../client/index.ts'
 import { noteLink } from '../address.ts'
 import { type Card, titleOf } from '../notebook/card.ts'
 import { make, makeButton } from '../parts/dom.ts'
@@ -13,6 +14,8 @@ export interface RowState {
   /** Tab reaches it. */
   reached: boolean
   people: readonly Person[]
+  /** Where it is, if it is not on this device as any other. */
+  kept: Kept | undefined
   /** What was looked for, where it stands in the note. */
   match: Match | undefined
   now: Date
@@ -33,12 +36,24 @@ export function makeRow(card: Card, menu: (anchor: HTMLElement) => void): HTMLLI
   return row
 }
 
-export function updateRow(row: HTMLLIElement, card: Card, { selected, reached, people, match, now }: RowState): void {
+export function updateRow(row: HTMLLIElement, card: Card, state: RowState): void {
+  const { selected, reached, people, kept, match, now } = state
   const title = titleOf(card)
   const time = shortTime(card.editedAt, now)
-  const state = JSON.stringify([title, card.excerpt, card.tasks, card.pinned, time, selected, reached, people, match])
-  if (drawn.get(row) === state) return
-  drawn.set(row, state)
+  const seen = JSON.stringify([
+    title,
+    card.excerpt,
+    card.tasks,
+    card.pinned,
+    time,
+    selected,
+    reached,
+    people,
+    kept,
+    match,
+  ])
+  if (drawn.get(row) === seen) return
+  drawn.set(row, seen)
   const [link, more] = [row.querySelector('a'), row.querySelector('button')]
   if (link === null || more === null) return
   link.tabIndex = reached ? 0 : -1
@@ -48,6 +63,7 @@ export function updateRow(row: HTMLLIElement, card: Card, { selected, reached, p
   else link.removeAttribute('aria-current')
   const head = make('span', { class: 'row-head' }, make('span', { class: 'row-title' }, title))
   if (card.kind === 'board') head.prepend(makeIcon('board'))
+  if (kept !== undefined) head.append(makePlace(kept))
   const faces = make('span', { class: 'faces' }, ...people.slice(0, FACES_MAX).map(makeAvatar))
   if (people.length > 0) {
     faces.append(make('span', { class: 'unseen' }, `, here now: ${people.map(({ name }) => name).join(', ')}`))
@@ -64,6 +80,18 @@ export function updateRow(row: HTMLLIElement, card: Card, { selected, reached, p
   const parts = [head, detail]
   if (card.tasks !== undefined && match === undefined) detail.insertBefore(makeTasks(card.tasks), detail.lastChild)
   link.replaceChildren(...parts)
+}
+
+/** Quiet: where it is says little of what is in it. */
+function makePlace({ at }: Kept): HTMLElement {
+  const [icon, words] =
+    at === 'device' ? (['device', 'kept on this device'] as const) : (['cloud', 'at the relay only'] as const)
+  return make(
+    'span',
+    { class: 'place-of', title: words, 'data-at': at },
+    makeIcon(icon),
+    make('span', { class: 'unseen' }, `, ${words}`),
+  )
 }
 
 function makeTasks({ done, total }: { done: number; total: number }): HTMLElement {

@@ -1,9 +1,11 @@
 /**
  * Finding notes: by title and beginning at once, and by all that is in them as they are read one after the other from this
- * device. What was read is remembered until the note changes.
+ * device. What was read is remembered until the note changes. Notes that are at the relay only stay there: of those what the
+ * notebook says is searched.
  */
 import type { Workspace } from '../../client/index.ts'
 import { type Card, titleOf } from '../notebook/card.ts'
+import { isAway } from '../notebook/whole.ts'
 import { wordsOf } from '../text/describe.ts'
 
 export interface Search {
@@ -34,7 +36,7 @@ export function createSearch(workspace: Workspace): Search {
 
   async function wordsIn({ id, kind, editedAt }: Card): Promise<string> {
     const known = read.get(id)
-    if (known?.editedAt === editedAt) return known.text
+    if (known?.editedAt === editedAt || isAway(workspace, id)) return known?.text ?? ''
     const handle = workspace.open(id)
     try {
       await handle.whenLoaded

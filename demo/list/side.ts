@@ -3,7 +3,8 @@ import type { Workspace } from '../../client/index.ts'
 import { type Card, titleOf } from '../notebook/card.ts'
 import type { NoteKind } from '../notebook/ids.ts'
 import type { Notebook } from '../notebook/notebook.ts'
-import { find, make, makeButton } from '../parts/dom.ts'
+import { countAway } from '../notebook/whole.ts'
+import { count, find, make, makeButton } from '../parts/dom.ts'
 import { openMenu } from '../parts/menu.ts'
 import { toast } from '../parts/toast.ts'
 import { makeAvatar, paintAvatar } from '../people/avatar.ts'
@@ -37,7 +38,12 @@ export function createSide(options: SideOptions): Side {
   const { workspace, notebook, self, lobby, create } = options
   const field = find('search', HTMLInputElement)
   const search = createSearch(workspace)
-  const list = createNoteList({ peopleIn: lobby.peopleIn, menu: options.menu, trash: options.trash })
+  const list = createNoteList({
+    peopleIn: lobby.peopleIn,
+    keptOf: (id) => workspace.kept.get().get(id),
+    menu: options.menu,
+    trash: options.trash,
+  })
 
   const more = makeButton({
     label: 'New board or note',
@@ -81,10 +87,14 @@ export function createSide(options: SideOptions): Side {
   }
 
   function makeNotFound(query: string): Node {
+    const away = countAway(workspace)
     return make(
       'div',
       { class: 'none' },
       make('p', {}, `Nothing says “${query}”.`),
+      ...(away === 0
+        ? []
+        : [make('p', {}, `Of ${count(away, 'note')} at the relay only, titles and first lines were searched.`)]),
       makeButton({
         label: 'Begin a note with it',
         class: 'wide',
@@ -134,6 +144,7 @@ export function createSide(options: SideOptions): Side {
     last = connection
   })
   lobby.observe(list.refresh)
+  workspace.kept.subscribe(list.refresh)
   return {
     select: list.select,
     focus: list.focus,

@@ -11,6 +11,7 @@ import { loadBoard, loadEditor } from '../preload.ts'
 import { describe } from '../text/describe.ts'
 import { createIndicator } from '../trust/indicator.ts'
 import { mayOnlyRead } from '../trust/words.ts'
+import { untilHere } from './absent.ts'
 import type { Surface } from './surface.ts'
 import { createTitle } from './title.ts'
 
@@ -73,6 +74,7 @@ export function openNote(id: string, focus: 'title' | 'text' | 'none', options: 
   let surface: Surface | undefined
   let wish = focus
   let closed = false
+  const leaving = new AbortController()
 
   const described = afterPause(DESCRIBED_AFTER_MS, () => notebook.describe(id, describe(kind, handle.doc)))
   /** The one who edits writes the card, and nobody else. */
@@ -83,6 +85,8 @@ export function openNote(id: string, focus: 'title' | 'text' | 'none', options: 
   async function begin(): Promise<void> {
     const open = kind === 'board' ? loadBoard() : loadEditor()
     const [module] = await Promise.all([open, handle.whenLoaded])
+    if (closed) return
+    await untilHere(handle, body, leaving.signal)
     if (closed) return
     surface =
       'openBoardView' in module ? module.openBoardView(handle, body, tools) : module.openEditor(handle, body, tools)
@@ -129,6 +133,7 @@ export function openNote(id: string, focus: 'title' | 'text' | 'none', options: 
     close() {
       if (closed) return
       closed = true
+      leaving.abort()
       described.now()
       title.close()
       handle.doc.off('update', edited)

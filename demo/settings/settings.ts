@@ -10,6 +10,7 @@ import { makeInstall } from '../pwa/install.ts'
 import { mayOnlyRead } from '../trust/words.ts'
 import { makeKey } from './key.ts'
 import { looks, setLooks } from './looks.ts'
+import { makeRoom } from './room.ts'
 
 export interface SettingsOptions {
   workspace: Workspace
@@ -28,6 +29,7 @@ export function createSettings(options: SettingsOptions): Sheet {
       body.append(
         makeYou(self),
         makeLooks(),
+        makeRoom(workspace),
         makeKey(workspace),
         makeFiles(workspace, notebook),
         bin.element,

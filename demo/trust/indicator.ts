@@ -3,6 +3,7 @@
  * for tests and the curious: `data-receipt`, `data-unacknowledged`, `data-connection`, `data-storage`.
  */
 import type { DocumentHandle, Workspace } from '../../client/index.ts'
+import { countAway } from '../notebook/whole.ts'
 import { make } from '../parts/dom.ts'
 import { watchSpread } from './spread.ts'
 import { type Words, wordsOfAll, wordsOfNote } from './words.ts'
@@ -38,7 +39,7 @@ export function createIndicator({ workspace, note, relays, act }: IndicatorOptio
 
   function words(): Words {
     return note === undefined
-      ? wordsOfAll(workspace.status.get())
+      ? wordsOfAll(workspace.status.get(), countAway(workspace))
       : wordsOfNote(note.status.get(), workspace.status.get(), spread?.relays)
   }
 
@@ -64,13 +65,13 @@ export function createIndicator({ workspace, note, relays, act }: IndicatorOptio
   }
 
   const spread = note !== undefined && relays > 1 ? watchSpread(note, relays, () => show()) : undefined
-  const unsubscribe = [workspace.status.subscribe(show), note?.status.subscribe(show)]
+  const unsubscribe = [workspace.status.subscribe(show), (note?.status ?? workspace.kept).subscribe(show)]
   return {
     element,
     close() {
       clearTimeout(later)
       spread?.close()
-      for (const end of unsubscribe) end?.()
+      for (const end of unsubscribe) end()
     },
   }
 }

@@ -1,5 +1,6 @@
 /** The panel behind the indicator: where notes are, how healthy that is, and what was refused, in whole sentences. */
 import type { DocumentHandle, Workspace } from '../../client/index.ts'
+import { countAway } from '../notebook/whole.ts'
 import { count, make, makeButton } from '../parts/dom.ts'
 import { makeIcon } from '../parts/icons.ts'
 import { makeSheet, type Sheet } from '../parts/sheet.ts'
@@ -31,10 +32,11 @@ export function createTrustPanel(options: TrustPanelOptions): Sheet {
       const all = makeStatement('All notes')
       const one = note === undefined ? undefined : makeStatement(`“${note.title}”`)
       const network = makeNetwork(workspace, options.relays)
+      const device = makeDevice(workspace)
       const peers = options.relays.length > 1 ? makePeers() : undefined
       const show = (): void => {
         picture.show()
-        all.show(wordsOfAll(workspace.status.get()))
+        all.show(wordsOfAll(workspace.status.get(), countAway(workspace)))
         if (note !== undefined) one?.show(wordsOfNote(note.handle.status.get(), workspace.status.get(), spread?.relays))
         network.show()
       }
@@ -49,7 +51,7 @@ export function createTrustPanel(options: TrustPanelOptions): Sheet {
           network.element,
           ...(peers === undefined ? [] : [peers.element]),
         ),
-        makeDevice(workspace),
+        device.element,
         makeRefused(workspace),
         makeButton({
           label: 'Look inside: the network lab',
@@ -70,6 +72,7 @@ export function createTrustPanel(options: TrustPanelOptions): Sheet {
         clearInterval(timer)
         spread?.close()
         peers?.close()
+        device.close()
         for (const end of ends) end?.()
       }
     },
@@ -162,12 +165,12 @@ function ago(ms: number): string {
   return `${count(Math.round(ms / 3_600_000), 'hour')} ago`
 }
 
-function makeDevice(workspace: Workspace): HTMLElement {
-  const text = make('p', {}, `${count(workspace.documents.get().length, 'document')} on this device.`)
+function makeDevice(workspace: Workspace): { element: HTMLElement; close(): void } {
+  const text = make('p', {}, '…')
   const meter = make('meter', { min: '0', max: '1', 'aria-label': 'Storage used' })
   const keep = makeButton({
     label: 'Keep for good',
-    act: () => void askToPersist().then(() => show()),
+    act: () => void askToPersist().then(tell),
   })
   const section = make(
     'section',
@@ -186,7 +189,9 @@ function makeDevice(workspace: Workspace): HTMLElement {
     const room =
       used === undefined || quota === undefined ? '' : `, ${bytesInWords(used)} of ${bytesInWords(quota)} used`
     text.textContent =
-      storage === 'memory' ? 'This browser keeps nothing for this page.' : `${documents}, all of them here${room}.`
+      storage === 'memory'
+        ? 'This browser keeps nothing for this page.'
+        : `${documents}, ${whereAll(workspace)}${room}.`
     meter.value = used === undefined || quota === undefined ? 0 : used / quota
     meter.hidden = quota === undefined
     keep.hidden = persisted
@@ -196,8 +201,18 @@ function makeDevice(workspace: Workspace): HTMLElement {
         : 'The browser may clear them when space is short.'
     }
   }
-  show().catch((error: unknown) => {
-    text.textContent = `The browser does not tell about its storage: ${String(error)}`
-  })
-  return section
+  function tell(): void {
+    show().catch((error: unknown) => {
+      text.textContent = `The browser does not tell about its storage: ${String(error)}`
+    })
+  }
+  return { element: section, close: workspace.kept.subscribe(tell) }
+}
+
+/** `all of them here`, `3 of them at the relay only, 1 always kept here` */
+function whereAll(workspace: Workspace): string {
+  const away = countAway(workspace)
+  const kept = [...workspace.kept.get().values()].filter(({ pinned }) => pinned).length
+  const where = away === 0 ? 'all of them here' : `${away.toLocaleString('en')} of them at the relay only`
+  return kept === 0 ? where : `${where}, ${kept.toLocaleString('en')} always kept here`
 }

@@ -19,7 +19,7 @@ export async function readStorageUse(): Promise<StorageUse> {
 /** Asks the browser to keep the notes also when space is short; says whether it will. */
 export const askToPersist = async (): Promise<boolean> => (await navigator.storage?.persist()) ?? false
 
-/** `3.4 MB` */
+/** `3.4 MB`, on one line. */
 export function bytesInWords(bytes: number): string {
   const units = ['bytes', 'kB', 'MB', 'GB', 'TB']
   let [value, unit] = [bytes, 0]
@@ -27,5 +27,6 @@ export function bytesInWords(bytes: number): string {
     value /= 1000
     unit++
   }
-  return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`
+  const digits = value < 10 && !Number.isInteger(value) && unit > 0 ? value.toFixed(1) : Math.round(value)
+  return `${digits}\u00a0${units[unit]}`
 }

@@ -21,8 +21,23 @@ const SAFE: Words = {
   passing: false,
 }
 
+const AWAY: Words = {
+  label: 'At the relay only',
+  sentence: 'This note is not on this device; it comes back when you are online.',
+  tone: 'quiet',
+  passing: false,
+}
+
+const FETCHED: Words = {
+  label: 'Coming back',
+  sentence: 'This note left this device to make room. It comes back from the relay.',
+  tone: 'quiet',
+  passing: true,
+}
+
 /** What became of the edits of one note; `relays`: how many are known to have it. */
 export function wordsOfNote(note: DocumentStatus, workspace: WorkspaceStatus, relays = 1): Words {
+  if (note.kept === 'coming') return isConnected(workspace) ? FETCHED : AWAY
   if (note.error !== undefined) {
     const sentence = 'The relay refused what was written here. It is kept on this device; see “Refused” below.'
     return { label: 'Refused', sentence, tone: 'bad', passing: false }
@@ -46,24 +61,36 @@ export function wordsOfNote(note: DocumentStatus, workspace: WorkspaceStatus, re
   }
 }
 
-/** The same for all notes together. */
-export function wordsOfAll(workspace: WorkspaceStatus): Words {
+/** The same for all notes together; `away`: how many left this device to make room. */
+export function wordsOfAll(workspace: WorkspaceStatus, away = 0): Words {
   const { connection, unacknowledged, error } = workspace
   if (error !== undefined) return wordsOfRefusal(error)
   const common = wordsOfStorage(workspace)
   if (common !== undefined) return common
   if (unacknowledged > 0) return wordsOfWaiting(unacknowledged, false, workspace)
   if (connection === 'synced' && mayOnlyRead(workspace)) {
-    const sentence = 'Your key opens this notebook for reading. All of it is on this device, as the relay has it.'
+    const where =
+      away === 0
+        ? 'All of it is on this device, as the relay has it.'
+        : `All of it is on this device, but ${isOnly(away)}.`
+    const sentence = `Your key opens this notebook for reading. ${where}`
     return { label: 'To read', sentence, tone: 'safe', passing: false }
   }
-  if (connection === 'synced') return SAFE
+  if (connection === 'synced') {
+    const sentence = `Everything you wrote is at a relay, on its disk. All is on this device too, but ${isOnly(away)}.`
+    return away === 0 ? SAFE : { ...SAFE, sentence }
+  }
   if (connection === 'offline' || connection === 'connecting') {
-    const sentence = 'No relay can be reached. All notes are on this device, and you can go on writing.'
+    const here = away === 0 ? 'All notes are on this device' : `All is on this device, but ${isOnly(away)}`
+    const sentence = `No relay can be reached. ${here}, and you can go on writing.`
     return { label: 'On this device', sentence, tone: 'kept', passing: connection === 'connecting' }
   }
   return { label: 'Catching up', sentence: 'The relay is being asked for what is new.', tone: 'quiet', passing: true }
 }
+
+/** `2 notes that are at the relay only` */
+export const isOnly = (away: number): string =>
+  `${count(away, 'note')} that ${away === 1 ? 'is' : 'are'} at the relay only`
 
 /** Codes after which another key may help. */
 const KEY_CODES: readonly string[] = ['unauthenticated', 'token-expired', 'forbidden']

@@ -83,7 +83,7 @@ describe('faults in the lab', () => {
 
 /** `1.2 kB` */
 function bytesOf(words = ''): number {
-  const [, value = '0', unit] = /^([\d.]+) (\w+)$/.exec(words) ?? []
+  const [, value = '0', unit] = /^([\d.]+)\s(\w+)$/.exec(words) ?? []
   return Number(value) * (unit === 'kB' ? 1_000 : 1)
 }
 

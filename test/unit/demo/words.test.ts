@@ -24,6 +24,8 @@ describe('the words for one note', () => {
     ['waiting', { receipt: 'device', unacknowledged: 1_234 }, OFFLINE, 0, 'On this device · 1,234 waiting', 'kept'],
     ['not stored', { storage: 'degraded', unacknowledged: 2 }, WORKSPACE, 0, 'Not stored', 'bad'],
     ['in memory', { storage: 'memory', unacknowledged: 2 }, WORKSPACE, 0, 'Only in this page', 'risk'],
+    ['not here', { kept: 'coming', connection: 'offline' }, OFFLINE, 0, 'At the relay only', 'quiet'],
+    ['coming', { kept: 'coming' }, WORKSPACE, 0, 'Coming back', 'quiet'],
     ['refused', { error: { code: 'forbidden', detail: 'no' } }, WORKSPACE, 0, 'Refused', 'bad'],
   ] as const)('[P5] %s', (_what, note, workspace, relays, label, tone) => {
     expect(wordsOfNote({ ...NOTE, ...note }, workspace, relays)).toMatchObject({ label, tone })
@@ -51,5 +53,8 @@ describe('the words for all notes', () => {
     expect(wordsOfAll({ ...OFFLINE, unacknowledged: 2 }).label).toBe('On this device · 2 waiting')
     expect(wordsOfAll(WORKSPACE).label).toBe('At the relay')
     expect(wordsOfAll(OFFLINE)).toMatchObject({ label: 'On this device', tone: 'kept' })
+    expect(wordsOfAll(OFFLINE).sentence).toContain('All notes are on this device')
+    expect(wordsOfAll(OFFLINE, 1).sentence).toContain('All is on this device, but 1 note that is at the relay only')
+    expect(wordsOfAll(WORKSPACE, 12).sentence).toContain('but 12 notes that are at the relay only')
   })
 })
