@@ -48,14 +48,17 @@ export interface AppOptions {
   report: (error: unknown) => void
 }
 
-/** Fits a Vite build that talks to any relay; styles are made by scripts (CodeMirror), so they may stand in the page. */
+/**
+ * Fits a Vite build that talks to any relay, which its address may name: by WebSocket, and by plain requests where those are blocked.
+ * Styles are made by scripts (CodeMirror), so they may stand in the page.
+ */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'self'",
   "style-src 'self' 'unsafe-inline'",
   "img-src 'self' data: blob:",
   "font-src 'self' data:",
   "worker-src 'self' blob:",
-  "connect-src 'self' ws: wss:",
+  "connect-src 'self' ws: wss: http: https:",
   "object-src 'none'",
   "base-uri 'none'",
   "form-action 'self'",
@@ -104,9 +107,16 @@ export function createApp(options: AppOptions): Hono<Told> {
     const refused = refusal({ host, origin }, allowedOrigins, guarded)
     if (refused !== undefined) return context.json(errorBody(refused.code, refused.message), 403)
     // Those are let in, so their pages may read what they are answered.
-    if (origin !== undefined && allowedOrigins.has(origin)) allowPage(context, origin)
-    if (context.req.method === 'OPTIONS') return context.body(null, 204)
+    const allow = (): void => {
+      if (origin !== undefined && allowedOrigins.has(origin)) allowPage(context, origin)
+    }
+    if (context.req.method === 'OPTIONS') {
+      allow()
+      return context.body(null, 204)
+    }
     await next()
+    // Afterwards: an answer that comes whole, as a polled client's, brings its own headers, and takes none from before.
+    allow()
     context.header('X-Content-Type-Options', 'nosniff')
     context.header('Referrer-Policy', 'no-referrer')
     context.header('Cross-Origin-Resource-Policy', 'same-origin')

@@ -11,22 +11,32 @@ export interface BlockingProxy {
   readonly upgrades: number
 }
 
+const PASSED = [
+  'content-type',
+  'rejoin-session',
+  'origin',
+  'access-control-request-method',
+  'access-control-request-headers',
+]
+
 /** `target`: as `http://127.0.0.1:8787`. */
 export async function startBlockingProxy(target: string): Promise<BlockingProxy> {
   let upgrades = 0
   const requests: string[] = []
   const proxy: Server = createServer((request, response) => {
-    requests.push(String(request.headers['rejoin-session']).split(' ')[1] ?? '')
+    const { method } = request
+    // What a browser asks first for a page of another origin is not of a session.
+    if (method !== 'OPTIONS') requests.push(String(request.headers['rejoin-session']).split(' ')[1] ?? '')
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => void chunks.push(chunk))
     request.on('end', async () => {
-      const headers = {
-        'Content-Type': request.headers['content-type'] ?? '',
-        'Rejoin-Session': String(request.headers['rejoin-session']),
-      }
-      const body = new Uint8Array(Buffer.concat(chunks))
+      const headers = PASSED.flatMap((name): [string, string][] => {
+        const value = request.headers[name]
+        return value === undefined ? [] : [[name, String(value)]]
+      })
+      const body = method === 'OPTIONS' ? undefined : new Uint8Array(Buffer.concat(chunks))
       try {
-        const answer = await fetch(`${target}${request.url}`, { method: 'POST', headers, body })
+        const answer = await fetch(`${target}${request.url}`, { method, headers, body })
         const bytes = Buffer.from(await answer.arrayBuffer())
         response.writeHead(answer.status, Object.fromEntries(answer.headers))
         response.end(bytes)

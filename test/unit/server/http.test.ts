@@ -115,6 +115,18 @@ describe('HTTP', () => {
     }
   })
 
+  test('[P6] lets a page that it allows read what it answers, also to a client that polls', async () => {
+    const origin = 'https://app.example.com'
+    const { url } = await startRelay({ allowedOrigins: [origin] })
+    const session = { 'Content-Type': 'application/vnd.rejoin.session', 'Rejoin-Session': `${'a'.repeat(32)} open 0` }
+    const polled = await fetch(`${url}/exchange/acme`, { method: 'POST', headers: { ...session, origin } })
+    const listed = await fetch(`${url}/v1/workspaces/acme/documents`, { headers: { origin } })
+    const asked = await fetch(`${url}/exchange/acme`, { method: 'OPTIONS', headers: { origin } })
+    for (const answer of [polled, listed, asked]) {
+      expect([answer.status < 300, answer.headers.get('access-control-allow-origin')]).toEqual([true, origin])
+    }
+  })
+
   test('[P9] refuses foreign pages and foreign names before it upgrades, and serves its own', async () => {
     const { url, relay } = await startRelay({ allowedOrigins: ['https://app.example.com'] })
     const { port } = new URL(url)
