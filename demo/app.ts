@@ -9,11 +9,10 @@ import { kindOf, type NoteKind } from './notebook/ids.ts'
 import { openNotebook } from './notebook/notebook.ts'
 import { find, make, makeButton } from './parts/dom.ts'
 import { openMenu } from './parts/menu.ts'
+import type { Sheet } from './parts/sheet.ts'
 import { toast } from './parts/toast.ts'
 import { createLobby } from './people/lobby.ts'
 import { createOwnPerson } from './people/person.ts'
-import { createSettings } from './settings/settings.ts'
-import { createTrustPanel } from './trust/panel.ts'
 import { tellOfProblems } from './trust/problems.ts'
 import { mayOnlyRead } from './trust/words.ts'
 
@@ -31,14 +30,9 @@ export function openApp(workspace: Workspace, relays: readonly string[]): App {
   let opened: OpenNote | undefined
   /** Where the focus goes in a note that was just made. */
   let fresh: string | undefined
+  let settings: Sheet | undefined
+  let trust: Sheet | undefined
 
-  const trust = createTrustPanel({
-    workspace,
-    relays,
-    note: () => (opened === undefined ? undefined : { handle: opened.handle, title: titleOfNote(opened.id) }),
-    openLab,
-  })
-  const settings = createSettings({ workspace, notebook, self, openLab })
   const side = createSide({
     workspace,
     notebook,
@@ -47,8 +41,8 @@ export function openApp(workspace: Workspace, relays: readonly string[]): App {
     create,
     menu: (card, anchor) => showMenu(card.id, anchor),
     trash,
-    trust: trust.show,
-    settings: settings.show,
+    trust: showTrust,
+    settings: showSettings,
   })
 
   function titleOfNote(id: string): string {
@@ -166,12 +160,48 @@ export function openApp(workspace: Workspace, relays: readonly string[]): App {
       .catch((error: unknown) => toast({ key: 'export', text: `The export failed: ${String(error)}` }))
   }
 
+  function showSettings(): void {
+    load(
+      'settings',
+      () => import('./settings/settings.ts'),
+      ({ createSettings }) => {
+        settings ??= createSettings({ workspace, notebook, self, openLab })
+        settings.show()
+      },
+    )
+  }
+
+  function showTrust(): void {
+    load(
+      'panel',
+      () => import('./trust/panel.ts'),
+      ({ createTrustPanel }) => {
+        trust ??= createTrustPanel({
+          workspace,
+          relays,
+          note: () => (opened === undefined ? undefined : { handle: opened.handle, title: titleOfNote(opened.id) }),
+          openLab,
+        })
+        trust.show()
+      },
+    )
+  }
+
   function openLab(): void {
-    trust.close()
-    settings.close()
-    import('./lab/lab.ts')
-      .then(({ showLab }) => showLab({ workspace, relays }))
-      .catch((error: unknown) => toast({ key: 'lab', text: `The lab does not open: ${String(error)}` }))
+    trust?.close()
+    settings?.close()
+    load(
+      'lab',
+      () => import('./lab/lab.ts'),
+      ({ showLab }) => showLab({ workspace, relays }),
+    )
+  }
+
+  /** What is not needed at first. */
+  function load<T>(what: string, from: () => Promise<T>, use: (module: T) => void): void {
+    from()
+      .then(use)
+      .catch((error: unknown) => toast({ key: what, text: `The ${what} cannot be loaded: ${String(error)}` }))
   }
 
   /** A wide window has room for the note that is not open. */
@@ -199,7 +229,7 @@ export function openApp(workspace: Workspace, relays: readonly string[]): App {
     back: () => {
       location.hash = ''
     },
-    trust: trust.show,
+    trust: showTrust,
     share: (id: string) => void shareNote(id, titleOfNote(id)),
     menu: showMenu,
     failed,

@@ -21,7 +21,7 @@ export function createCardElement(
   dragging: Dragging,
 ): CardElement {
   const { board, presence } = context
-  const text = make('span', { class: 'card-text' })
+  const text = make('span', { class: 'card-text', dir: 'auto' })
   const element = make(
     'li',
     {

@@ -5,6 +5,7 @@ import { find, make, makeButton } from '../parts/dom.ts'
 import { type CardElement, createCardElement } from './card.ts'
 import { createCarrying } from './carry.ts'
 import { type ColumnElement, createColumnElement } from './column.ts'
+import { describeBoard } from './describe.ts'
 import { createDragging } from './drag.ts'
 import { type BoardColumn, openBoard } from './model.ts'
 import { createPresence } from './presence.ts'
@@ -109,6 +110,7 @@ export function openBoardView(handle: DocumentHandle, parent: HTMLElement, tools
   return {
     focus: () => cards.values().next().value?.element.focus(),
     begin: () => cards.values().next().value?.element.focus(),
+    describe: () => describeBoard(handle.doc),
     freeze() {
       root.inert = true
       bar.remove()

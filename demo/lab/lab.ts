@@ -91,7 +91,7 @@ const EXPLAIN: Readonly<Record<Kind, string>> = {
 
 function run(body: HTMLElement, kind: Kind, world: LabWorld, events: { tell: Passed }): () => void {
   const narrow = innerWidth < 800
-  const reconnects = createReconnects(() => performance.now())
+  const reconnects = createReconnects()
   let sent = 0
   let written = 0
   let tool: 'cut' | 'slow' = 'cut'

@@ -1,6 +1,6 @@
 /** What reconnects cost: bytes that passed, against what stock Yjs would have sent in their place. */
 import { reconnectBytes } from './stock.ts'
-import type { Device, LabWorld, Relay } from './types.ts'
+import type { Device, LabNode, LabWorld, Relay } from './types.ts'
 
 export interface Reconnect {
   device: string
@@ -15,22 +15,20 @@ export interface Reconnects {
   passed(from: string, to: string, bytes: number): void
   /** To be called often: looks who is connected, and who has everything again. */
   look(world: LabWorld): void
+  /** The last one of each device, the latest first: one that comes and goes hides no other. */
   readonly last: readonly Reconnect[]
 }
-
-/** A reconnect that takes longer goes on under new ones. */
-const MEASURED_MS_MAX = 6_000
-const KEPT = 5
 
 /** What parts a device from a relay while it is connected to none. */
 type Parting = Pick<Reconnect, 'missed' | 'stockBytes'>
 
 interface Running extends Reconnect {
   before: number
-  since: number
+  /** Marks that either had when it began: it is over when both have these, whatever is written meanwhile. */
+  wanted: ReadonlySet<string>
 }
 
-export function createReconnects(now: () => number): Reconnects {
+export function createReconnects(): Reconnects {
   const bytesOf = new Map<string, number>()
   const before = new Map<string, number>()
   const connected = new Map<string, string | undefined>()
@@ -50,19 +48,19 @@ export function createReconnects(now: () => number): Reconnects {
       ...parting,
       bytes: 0,
       before: before.get(keyOf(device.name, relay.name)) ?? 0,
-      since: now(),
+      wanted: new Set([...namesIn(device), ...namesIn(relay)]),
     })
   }
 
   function finish(world: LabWorld, device: Device, measured: Running): void {
     const relay = world.relays.find(({ name }) => name === measured.relay)
-    const done = device.synced() && relay !== undefined && device.marks().length === relay.marks().length
-    if (!done && now() - measured.since < MEASURED_MS_MAX) return
+    if (relay === undefined || !device.synced()) return
+    if (![device, relay].every((node) => measured.wanted.isSubsetOf(namesIn(node)))) return
     running.delete(device.name)
-    if (!done) return
-    const { before: start, since: _since, ...reconnect } = measured
+    const { before: start, wanted: _wanted, ...reconnect } = measured
+    const before = last.findIndex((each) => each.device === device.name)
+    if (before >= 0) last.splice(before, 1)
     last.unshift({ ...reconnect, bytes: total(device.name, measured.relay) - start })
-    last.length = Math.min(last.length, KEPT)
   }
 
   return {
@@ -95,11 +93,9 @@ export function createReconnects(now: () => number): Reconnects {
 }
 
 function partingOf(device: Device, relay: Relay): Parting {
-  const [own, theirs] = [new Set(device.marks().map(nameOf)), new Set(relay.marks().map(nameOf))]
-  const missed =
-    [...own].filter((mark) => !theirs.has(mark)).length + [...theirs].filter((mark) => !own.has(mark)).length
+  const missed = namesIn(device).symmetricDifference(namesIn(relay)).size
   return { missed, stockBytes: reconnectBytes(device.documents, relay.held) }
 }
 
 const keyOf = (a: string, b: string): string => [a, b].sort().join(' ')
-const nameOf = ({ by, nth }: { by: string; nth: number }): string => `${by}${nth}`
+const namesIn = (node: LabNode): Set<string> => new Set(node.marks().map(({ by, nth }) => `${by}${nth}`))

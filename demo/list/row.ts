@@ -61,7 +61,7 @@ export function updateRow(row: HTMLLIElement, card: Card, state: RowState): void
   more.ariaLabel = `More for ${title}`
   if (selected) link.setAttribute('aria-current', 'page')
   else link.removeAttribute('aria-current')
-  const head = make('span', { class: 'row-head' }, make('span', { class: 'row-title' }, title))
+  const head = make('span', { class: 'row-head' }, make('span', { class: 'row-title', dir: 'auto' }, title))
   if (card.kind === 'board') head.prepend(makeIcon('board'))
   if (kept !== undefined) head.append(makePlace(kept))
   const faces = make('span', { class: 'faces' }, ...people.slice(0, FACES_MAX).map(makeAvatar))
@@ -74,8 +74,8 @@ export function updateRow(row: HTMLLIElement, card: Card, state: RowState): void
     { class: 'row-detail' },
     make('time', {}, time),
     match === undefined
-      ? make('span', { class: 'excerpt' }, card.excerpt || 'Nothing in it yet')
-      : make('span', { class: 'excerpt' }, match.before, make('mark', {}, match.found), match.after),
+      ? make('span', { class: 'excerpt', dir: 'auto' }, card.excerpt || 'Nothing in it yet')
+      : make('span', { class: 'excerpt', dir: 'auto' }, match.before, make('mark', {}, match.found), match.after),
   )
   const parts = [head, detail]
   if (card.tasks !== undefined && match === undefined) detail.insertBefore(makeTasks(card.tasks), detail.lastChild)

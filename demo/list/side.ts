@@ -13,7 +13,7 @@ import type { OwnPerson } from '../people/person.ts'
 import { createIndicator } from '../trust/indicator.ts'
 import { createNoteList } from './list.ts'
 import { renameInPlace } from './rename.ts'
-import { createSearch } from './search.ts'
+import type { Search } from './search.ts'
 
 export interface SideOptions {
   workspace: Workspace
@@ -37,7 +37,7 @@ export interface Side {
 export function createSide(options: SideOptions): Side {
   const { workspace, notebook, self, lobby, create } = options
   const field = find('search', HTMLInputElement)
-  const search = createSearch(workspace)
+  let search: Search | undefined
   const list = createNoteList({
     peopleIn: lobby.peopleIn,
     keptOf: (id) => workspace.kept.get().get(id),
@@ -62,9 +62,19 @@ export function createSide(options: SideOptions): Side {
     const cards = notebook.cards.get()
     const query = field.value.trim()
     if (query === '') {
-      search.find('', [], () => {})
+      search?.find('', [], () => {})
       list.show(cards, makeEmpty())
-    } else search.find(query, cards, (found, matches) => list.show(found, makeNotFound(query), matches))
+    } else if (search === undefined) loadSearch()
+    else search.find(query, cards, (found, matches) => list.show(found, makeNotFound(query), matches))
+  }
+
+  function loadSearch(): void {
+    import('./search.ts')
+      .then(({ createSearch }) => {
+        search ??= createSearch(workspace)
+        show()
+      })
+      .catch((error: unknown) => toast({ key: 'search', text: `The search does not load: ${String(error)}` }))
   }
 
   /** A notebook with nothing in it, as far as is known: others may have filled it, and that takes a moment to hear. */

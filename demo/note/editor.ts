@@ -6,6 +6,7 @@ import { StarterKit } from '@tiptap/starter-kit'
 import { yUndoPluginKey } from '@tiptap/y-tiptap'
 import type { DocumentHandle } from '../../client/index.ts'
 import { TEXT_FIELD } from '../text/blocks.ts'
+import { describeText } from '../text/describe-text.ts'
 import { CheckRule } from './check-rule.ts'
 import { createCursors } from './cursors.ts'
 import { LinkRule } from './link-rule.ts'
@@ -63,6 +64,7 @@ export function openEditor(handle: DocumentHandle, parent: HTMLElement, tools: H
       editor.setEditable(false)
       toolbar.close()
     },
+    describe: () => describeText(handle.doc),
     close() {
       toolbar.close()
       editor.destroy()

@@ -8,7 +8,6 @@ import { makeAvatar } from '../people/avatar.ts'
 import { peopleIn } from '../people/awareness.ts'
 import type { OwnPerson } from '../people/person.ts'
 import { loadBoard, loadEditor } from '../preload.ts'
-import { describe } from '../text/describe.ts'
 import { createIndicator } from '../trust/indicator.ts'
 import { mayOnlyRead } from '../trust/words.ts'
 import { untilHere } from './absent.ts'
@@ -76,7 +75,9 @@ export function openNote(id: string, focus: 'title' | 'text' | 'none', options: 
   let closed = false
   const leaving = new AbortController()
 
-  const described = afterPause(DESCRIBED_AFTER_MS, () => notebook.describe(id, describe(kind, handle.doc)))
+  const described = afterPause(DESCRIBED_AFTER_MS, () => {
+    if (surface !== undefined) notebook.describe(id, surface.describe())
+  })
   /** The one who edits writes the card, and nobody else. */
   const edited = (_update: unknown, _origin: unknown, _doc: unknown, transaction: { local: boolean }): void => {
     if (transaction.local) described.later()

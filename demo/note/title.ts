@@ -15,6 +15,7 @@ export function createTitle(id: string, notebook: Notebook, leave: () => void, r
   const element = make('textarea', {
     class: 'title',
     rows: '1',
+    dir: 'auto',
     maxlength: '300',
     placeholder: kindOf(id) === 'board' ? 'New board' : 'New note',
     'aria-label': 'Title',

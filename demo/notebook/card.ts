@@ -69,3 +69,9 @@ function toTasks(value: unknown): Card['tasks'] {
     return undefined
   return { done, total }
 }
+
+const EXCERPT_LENGTH = 160
+
+/** As much as a card shows. */
+export const cut = (text: string): string =>
+  text.length <= EXCERPT_LENGTH ? text : `${text.slice(0, EXCERPT_LENGTH - 1)}…`

@@ -10,7 +10,7 @@ import { makeInstall } from '../pwa/install.ts'
 import { mayOnlyRead } from '../trust/words.ts'
 import { makeKey } from './key.ts'
 import { looks, setLooks } from './looks.ts'
-import { makeRoom } from './room.ts'
+import { makeRoom } from './room-choice.ts'
 
 export interface SettingsOptions {
   workspace: Workspace

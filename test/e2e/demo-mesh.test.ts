@@ -3,6 +3,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createRelay, type Relay } from '../../server/index.ts'
 import { type LocalMesh, openLocalMesh } from '../../tools/mesh/mesh.ts'
+import { startBlockingProxy } from '../support/blocking-proxy.ts'
 import { launchBrowser } from '../support/browser.ts'
 import {
   buildDemo,
@@ -64,6 +65,26 @@ describe('three relays', () => {
   })
 })
 
+describe('another relay', () => {
+  test('[P6] is reached by plain requests where its WebSockets are blocked', async () => {
+    const port = await freePort()
+    const own = createRelay({ demo })
+    cleanUp(() => own.close())
+    const { url } = await own.listen(port)
+    const other = createRelay({ allowedOrigins: [url] })
+    cleanUp(() => other.close())
+    const proxy = await startBlockingProxy((await other.listen(0)).url)
+    const query = `${url}/?relay=${encodeURIComponent(proxy.url)}`
+    const alice = await openNotebookPage(await newProfile(browser), query, 'Alice')
+    await createNote(alice, 'Far', 'one ')
+    await tells(alice, { receipt: 'relay' })
+    await own.close()
+    await type(alice, 'two ')
+    await tells(alice, { receipt: 'relay', unacknowledged: '0', connection: 'synced' })
+    expect(proxy.requests).toContain('send')
+  })
+})
+
 describe('the network lab before a mesh', () => {
   test('[P1][P10] shows its relays, who is connected, what is kept for a relay that was killed, and the moment of joining', async () => {
     const mesh = await startMesh()
@@ -100,7 +121,19 @@ describe('the network lab before a mesh', () => {
     await says(page, /^Joined: 6 replicas that held \d different versions hold one again/)
     const digests = (): Promise<string[]> => page.locator('.node.relay .node-within').allTextContents()
     await until('the digests meet', async () => new Set(await digests()).size === 1, { seen: digests })
-    await until('the reconnect is measured', async () => /Ada to R\d/.test(await page.locator('.costs').innerText()))
+    const costs = (): Promise<string> => page.locator('.costs').innerText()
+    await until('the reconnect is measured', async () => /Ada to R\d/.test(await costs()), { seen: costs })
+
+    await page.getByText('Everybody writes').click()
+    await page.getByRole('radio', { name: 'Slow' }).check()
+    const way = page.locator('.link[aria-label^="The way between Ada and"]').first()
+    await way.press('Enter')
+    await until('the way is slow', async () => (await way.getAttribute('data-state')) === 'slow')
+    await says(page, /^Parted: /)
+    await page.getByText('Everybody writes').click()
+    await says(page, /^Joined: 6 replicas/)
+    await page.getByTestId('heal').click()
+    await until('no way is slow', async () => (await page.locator('.link[data-state="slow"]').count()) === 0)
     // Without the lab the ways are as they were, and the note arrives elsewhere.
     await page.keyboard.press('Escape')
     await tells(page, { unacknowledged: '0', connection: 'synced' }, 'status-all')
