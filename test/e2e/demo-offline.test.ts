@@ -100,6 +100,7 @@ describe('Fieldnotes without a server', () => {
     const alice = await newProfile(browser)
     const page = await openNotebookPage(alice, relay.url, 'Alice')
     await createNote(page, 'Out', 'words')
+    await tells(page, { receipt: 'relay', unacknowledged: '0' })
     await installed(page)
     await relay.kill()
     await page.reload()
