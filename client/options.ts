@@ -6,9 +6,8 @@ import { RejoinError, toRejoinError } from '../shared/errors.ts'
 import { checkWorkspaceId } from '../shared/ids.ts'
 import type { Scope } from '../shared/wire/messages.ts'
 import type { Dial } from './connection/socket.ts'
-import type { Parts } from './parts.ts'
+import { loaded, type Parts } from './parts.ts'
 import { openIndexedDbStore } from './replica/indexeddb.ts'
-import { createMemoryReplicaStore } from './replica/memory.ts'
 import type { ReplicaStore } from './replica/store.ts'
 
 /** How a workspace is opened. */
@@ -104,14 +103,19 @@ export interface OpenedStore {
 }
 
 /** Without a wish it is IndexedDB; where that does not open, as in some private windows, work goes on in memory and says so. */
-export async function openStore(storage: WorkspaceOptions['storage'], name: string): Promise<OpenedStore> {
-  if (storage === 'memory') return { store: createMemoryReplicaStore() }
+export async function openStore(
+  storage: WorkspaceOptions['storage'],
+  name: string,
+  { memory }: Pick<Parts, 'memory'>,
+): Promise<OpenedStore> {
+  const inMemory = async (): Promise<ReplicaStore> => (await loaded(memory())).createMemoryReplicaStore()
+  if (storage === 'memory') return { store: await inMemory() }
   if (storage === 'indexeddb') return { store: await openIndexedDbStore(name) }
   if (storage !== undefined) return { store: storage }
   try {
     return { store: await openIndexedDbStore(name) }
   } catch (error) {
-    return { store: createMemoryReplicaStore(), unopened: toRejoinError(error, 'storage-failed', 'no storage') }
+    return { store: await inMemory(), unopened: toRejoinError(error, 'storage-failed', 'no storage') }
   }
 }
 

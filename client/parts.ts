@@ -3,6 +3,7 @@
  * documents, takes edits and stores them needs none of them.
  */
 import { toRejoinError } from '../shared/errors.ts'
+import type { Checkpoints } from './replica/loading.ts'
 
 export type LogPart = Pick<
   typeof import('./replica/update-log.ts'),
@@ -15,6 +16,10 @@ export interface Parts {
   log(): Promise<LogPart>
   /** The connection, and what is said over it. */
   relaying(): Promise<Pick<typeof import('./relaying.ts'), 'createEvicting' | 'createLeading' | 'createRelaying'>>
+  /** What reads checkpoints: documents that were folded open as soon as it is there. */
+  inflating(): Promise<Checkpoints>
+  /** The store in memory, where that is wished for or no other one opens. */
+  memory(): Promise<Pick<typeof import('./replica/memory.ts'), 'createMemoryReplicaStore'>>
   /** What goes on without a storage that did not open, and moves there when it does. */
   recovering(): Promise<Pick<typeof import('./recovering.ts'), 'openRecovering'>>
 }
@@ -22,6 +27,8 @@ export interface Parts {
 export const importedParts: Parts = {
   log: () => import('./replica/update-log.ts'),
   relaying: () => import('./relaying.ts'),
+  inflating: () => import('./replica/inflating.ts'),
+  memory: () => import('./replica/memory.ts'),
   recovering: () => import('./recovering.ts'),
 }
 

@@ -87,13 +87,14 @@ const LINGER_MS_MAX = 1_000
 
 /**
  * Opens a workspace. Never waits for the network. Rejects with `invalid-id`, `bad-option`, `storage-unavailable`,
- * `storage-failed` and `storage-full`; with `not-loaded` where storage does not open and the code to go on without did not come.
+ * `storage-failed` and `storage-full`; with `not-loaded` where the code did not come that works in memory, as was asked for or as storage
+ * does not open.
  */
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
   checkOptions(options)
   const { environment = systemEnvironment, parts = importedParts } = options
   const name = nameOf(options)
-  const { store, unopened } = await openStore(options.storage, name)
+  const { store, unopened } = await openStore(options.storage, name, parts)
   if (unopened?.code !== 'storage-failed') return beginWorkspace(options, store, unopened)
   const { openRecovering } = await loaded(parts.recovering())
   const reopen = (): Promise<ReplicaStore> => openIndexedDbStore(name)
@@ -113,7 +114,7 @@ export async function beginWorkspace(
   const { environment = systemEnvironment, parts = importedParts, budgetBytes = Infinity } = options
   const name = nameOf(options)
   const urls = (options.relays ?? []).map((relay) => syncUrl(relay, options.id))
-  const log = await openDeviceLog(store, environment, whole)
+  const log = await openDeviceLog(store, environment, whole, () => loaded(parts.inflating()))
   const scope = options.sync ?? (log.durable ? 'all' : 'opened')
 
   const events = createEvents()

@@ -5,7 +5,8 @@
  */
 
 import type { Environment } from '../shared/environment.ts'
-import { closeCode, RejoinError } from '../shared/errors.ts'
+import { closeCode } from '../shared/error-numbers.ts'
+import { RejoinError } from '../shared/errors.ts'
 import { FRAME_BYTES_MAX } from '../shared/limits.ts'
 import { framesOf, joinFrames } from './mesh/body.ts'
 import { readBounded } from './mesh/http.ts'

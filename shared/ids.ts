@@ -4,8 +4,8 @@
  */
 import type { Environment } from './environment.ts'
 import { RejoinError } from './errors.ts'
+import { DOCUMENT_ID_BYTES_MAX, WORKSPACE_ID_BYTES_MAX } from './first-limits.ts'
 import { toHex } from './hash.ts'
-import { DOCUMENT_ID_BYTES_MAX, WORKSPACE_ID_BYTES_MAX } from './limits.ts'
 
 /** A durable copy of a workspace. */
 export type ReplicaId = string
@@ -25,15 +25,6 @@ export type DocumentId = string
 export type DocumentEpoch = string
 
 export const FIRST_EPOCH: DocumentEpoch = '0'.repeat(24)
-
-/** How many epochs came before. */
-export const epochCounter = (epoch: DocumentEpoch): number => Number.parseInt(epoch.slice(0, 8), 16)
-
-/** The epoch after this one. Of two that are begun at once the greater wins, whoever began it. */
-export function nextEpoch(epoch: DocumentEpoch, environment: Environment): DocumentEpoch {
-  const counter = epochCounter(epoch) + 1
-  return counter.toString(16).padStart(8, '0') + toHex(environment.randomBytes(8))
-}
 
 /** A fresh replica id, origin id or log epoch. */
 export const randomId = (environment: Environment): string => toHex(environment.randomBytes(8))

@@ -1,15 +1,12 @@
 /**
- * Every bound that client and server share, with its reason (P7). Bounds of one update's inside are in update/limits.
+ * Every bound that client and server share, with its reason (P7). Bounds of ids are in first-limits, those of one update's inside in
+ * update/limits.
  * Relays may lower or raise what `RelayLimits` names; the rest is part of protocol version 1.
  */
 
+export * from './first-limits.ts'
+
 const KIB = 1024
-
-/** Longest document id in UTF-8 bytes: fits a URL and an index key with room to spare. */
-export const DOCUMENT_ID_BYTES_MAX = 512
-
-/** Longest workspace id in UTF-8 bytes: percent-encoded it still is a legal file name. */
-export const WORKSPACE_ID_BYTES_MAX = 80
 
 /** Largest frame either side sends or accepts; one WebSocket message. Durable Objects once took no more. */
 export const FRAME_BYTES_MAX = KIB * KIB
@@ -79,9 +76,6 @@ export const SPREAD_MS_MAX = 60_000
 
 /** A connection that has not said hello by then is closed. */
 export const HELLO_WITHIN_MS = 10_000
-
-/** Most relays of a mesh: each sends every update to every other. */
-export const RELAYS_MAX = 64
 
 /** Names with their owners in one message between relays: all sessions of a few writers in a document. */
 export const OWNERS_PER_MESSAGE_MAX = 2_048

@@ -66,7 +66,7 @@ const exceptions: Readonly<Record<string, readonly string[]>> = {
     'server/relay/relay.ts',
     'server/storage/memory.ts',
     'server/storage/store.ts',
-    'shared/update/piece-bytes.ts',
+    'shared/update/inflate-piece.ts',
     'test/sim/network/network.ts',
     'test/sim/network/types.ts',
     'test/sim/time/chance.ts',

@@ -2,7 +2,8 @@
  * Finding out what either side lacks: by digest or catalog of all documents, by fingerprint for what is opened, and by version
  * vector for each document that differs. What is found is fetched by the session and served from the log.
  */
-import { conflicts, covers, type VersionVector } from '../../shared/causality/version-vector.ts'
+import { conflicts } from '../../shared/causality/comparing.ts'
+import { covers, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { documentVersion } from '../../shared/digest/version.ts'
 import { toRejoinError } from '../../shared/errors.ts'
 import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'

@@ -5,7 +5,7 @@
 import { type ErrorCode, isFinal, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import type { Action } from '../../shared/sync/session.ts'
-import { inflatePiece } from '../../shared/update/piece-bytes.ts'
+import { inflatePiece } from '../../shared/update/inflate-piece.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Piece, Refused } from '../../shared/wire/messages.ts'
 import type { Incoming, Taken } from '../replica/update-log.ts'

@@ -2,10 +2,12 @@
  * What was edited here on its way to the relay: sealed into records and sent in the order of the log, as far as there is
  * room; or, by a replica without durable storage, submitted for the relay to name.
  */
-import { type ErrorCode, isNoUpdate } from '../../shared/errors.ts'
+
+import type { ErrorCode } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import { FRAME_BYTES_TARGET, UPDATE_BYTES_MAX } from '../../shared/limits.ts'
 import { toEntries } from '../../shared/sync/runs.ts'
+import { isNoUpdate } from '../../shared/update/no-update.ts'
 import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
 import { mergeUpdates } from '../replica/merging.ts'
 import type { Row } from '../replica/store.ts'

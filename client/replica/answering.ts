@@ -4,7 +4,8 @@
  */
 
 import type { Chain } from '../../shared/causality/chain.ts'
-import { headOf, lacking, type VersionVector } from '../../shared/causality/version-vector.ts'
+import { lacking } from '../../shared/causality/comparing.ts'
+import { headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { DocumentId, OriginId } from '../../shared/ids.ts'
 import { baseOf } from '../../shared/sync/joint.ts'
 import { deflatePiece } from '../../shared/update/deflate-piece.ts'
@@ -16,10 +17,11 @@ import { inspectStateVector } from '../../shared/update/state-vector.ts'
 import type { Piece, Vector } from '../../shared/wire/messages.ts'
 import { causally } from './causally.ts'
 import { chainAt, countPieces, placeOfPiece } from './checkpoints.ts'
+import { isFit } from './fitness.ts'
 import type { Answer, Transfer } from './log-types.ts'
-import { coveredBy, readPieces } from './pieces.ts'
-import { inOrder, refOf, toRecord, vectorOf } from './rows.ts'
-import { type Bad, firstMissing, isFit } from './soundness.ts'
+import { readPieces } from './pieces.ts'
+import { coveredBy, inOrder, refOf, toRecord, vectorOf } from './rows.ts'
+import { type Bad, firstMissing } from './soundness.ts'
 import type { CheckpointRow, DocumentRow, ReadTransaction, ReplicaStore, Row } from './store.ts'
 
 export interface Answering {

@@ -1,9 +1,9 @@
 /** Branches: edits that were given up, as a relay refused them for good or what they rest on is lost, kept to be exported. */
 import type { Environment } from '../../shared/environment.ts'
 import type { ErrorCode } from '../../shared/errors.ts'
-import { isNoUpdate } from '../../shared/errors.ts'
 import { type DocumentId, randomId } from '../../shared/ids.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
+import { isNoUpdate } from '../../shared/update/no-update.ts'
 import { shrunk } from './checkpoints.ts'
 import { mergeUpdates } from './merging.ts'
 import { cutOrigin, firstWaiting, leaveOrigin, rowsOf } from './record-rows.ts'

@@ -5,7 +5,7 @@ import type { Hash64 } from '../../shared/hash.ts'
 import type { DocumentId, OriginId } from '../../shared/ids.ts'
 import { type PieceBytes, pieceChecksum } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
-import { coveredBy } from './pieces.ts'
+import { coveredBy } from './rows.ts'
 import type {
   CheckpointRow,
   DocumentRow,

@@ -3,11 +3,12 @@
  * held of the older one. What only this replica had of it is kept as a branch, unless it was deleted here.
  */
 import type { Environment } from '../../shared/environment.ts'
-import { nextEpoch } from '../../shared/ids.ts'
+import { nextEpoch } from '../../shared/epochs.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { givenUp, putBranch, type Reason } from './branches.ts'
 import { dropCheckpoint, dropPartial } from './checkpoints.ts'
-import { inflateAll, readPieces } from './pieces.ts'
+import { inflateAll } from './inflating.ts'
+import { readPieces } from './pieces.ts'
 import { deleteLogged } from './record-rows.ts'
 import { dotOf, inOrder, newDocument, toRecord } from './rows.ts'
 import { isSoundEdit, isSoundRow } from './soundness.ts'

@@ -1,14 +1,15 @@
 /**
  * The update log as open documents need it: what is typed goes in, what is here comes out, and receipts are read. It is all that
  * is loaded when a workspace is opened; what talks to relays, folds and mends comes with `completeLog` of `update-log.ts`, when it
- * is needed. Only damage, and edits of a document that was deleted, wait for that: no other edit does (P6).
+ * is needed. Only damage, and edits of a document that was deleted, wait for that: no other edit does (P6). To read a checkpoint takes
+ * what inflates.
  */
 import type { Environment } from '../../shared/environment.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, randomId } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { createFence, type Fence } from './fence.ts'
-import { load, NOTHING_SEEN } from './loading.ts'
+import { type Checkpoints, load, NOTHING_SEEN } from './loading.ts'
 import type { Appended, DeviceLog, Edit, LoadedDocument, Seen } from './log-types.ts'
 import { isAcknowledged, readOutstanding } from './outstanding.ts'
 import { newDocument, readDocuments, readHeld, readSelf, refOf, wanted } from './rows.ts'
@@ -34,16 +35,18 @@ export interface Rest {
   appendOutdated(edits: readonly Edit[]): Promise<Appended>
 }
 
-/** Opens the log of a store. Where `rest` rejects, so does what waits for it. */
+/** Opens the log of a store. Where `rest` or `inflating` rejects, so does what waits for it. */
 export async function openDeviceLog(
   store: ReplicaStore,
   environment: Environment,
   rest: () => Promise<Rest>,
+  inflating: () => Promise<Checkpoints>,
 ): Promise<OpenedLog> {
   const tab = randomId(environment)
   const self = (await store.read(['meta'], readSelf)) ?? (await store.write(['meta'], begin))
   const fence = createFence(store, tab)
   const loose = new Set<DocumentId>()
+  let checkpoints: Checkpoints | undefined
   /** The newest numbers of this tab's edits. */
   const numbers = new Map<DocumentId, number>()
   const pause = (): Promise<void> => new Promise((resolve) => void environment.setTimer(resolve, 0))
@@ -75,7 +78,12 @@ export async function openDeviceLog(
   }
 
   async function loadSound(document: DocumentId, seen: Seen): Promise<LoadedDocument> {
-    const { loaded, bad, lost } = await load(store, document, seen, pause)
+    const found = await load(store, document, seen, pause, checkpoints)
+    if (found === undefined) {
+      checkpoints = await inflating()
+      return loadSound(document, seen)
+    }
+    const { loaded, bad, lost } = found
     if (bad.length + lost === 0) return loaded
     await (await rest()).mend(document, bad)
     return loadSound(document, seen)

@@ -3,10 +3,16 @@ import { covers, headOf } from '../../shared/causality/version-vector.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import type { LoadedDocument, Seen } from './log-types.ts'
-import { coveredBy, type FoundPiece, inflateAll, readPieces } from './pieces.ts'
-import { inOrder, seqsOf, toHeld, vectorOf } from './rows.ts'
+import type { FoundPiece } from './pieces.ts'
+import { coveredBy, inOrder, seqsOf, toHeld, vectorOf } from './rows.ts'
 import { type Bad, firstMissing, isSoundEdit, isSoundRow } from './soundness.ts'
 import type { DocumentRow, ReadTransaction, ReplicaStore, Row } from './store.ts'
+
+/** What reads checkpoints: loaded when there is one. */
+export interface Checkpoints {
+  readPieces: typeof import('./pieces.ts').readPieces
+  inflateAll: typeof import('./inflating.ts').inflateAll
+}
 
 export const NOTHING_SEEN: Seen = { vector: new Map(), edits: new Map() }
 
@@ -23,17 +29,19 @@ interface Found {
   missing: Bad[]
 }
 
-/** Reads what is not `seen` yet; `bad` and `lost` are damaged records and pieces, and how many damaged edits there are. */
+/** Reads what is not `seen` yet, `undefined` where it takes `checkpoints` and there are none; `bad` and `lost` are damaged records and pieces, and how many damaged edits there are. */
 export async function load(
   store: ReplicaStore,
   document: DocumentId,
   seen: Seen,
   pause: () => Promise<void>,
-): Promise<{ loaded: LoadedDocument; bad: Bad[]; lost: number }> {
-  const { row, pieces, records, edits, missing } = await store.read(
-    ['documents', 'records', 'edits', 'checkpoints', 'pieces'],
-    (transaction) => find(transaction, document, seen),
+  checkpoints: Checkpoints | undefined,
+): Promise<{ loaded: LoadedDocument; bad: Bad[]; lost: number } | undefined> {
+  const found = await store.read(['documents', 'records', 'edits', 'checkpoints', 'pieces'], (transaction) =>
+    find(transaction, document, seen, checkpoints),
   )
+  if (found === undefined) return undefined
+  const { row, pieces, records, edits, missing } = found
   const bad: Bad[] = [...missing]
   await inSteps(pieces, pause, ({ id, index, isSound }) => {
     if (!isSound) bad.push({ document, origin: '', seq: 0, piece: { id, index } })
@@ -42,7 +50,8 @@ export async function load(
     if (!isSoundRow(row, each)) bad.push({ document, origin: String(each.key[1]), seq: Number(each.key[2]) })
   }
   const updates: Uint8Array[] = []
-  if (bad.length === 0) await inSteps(pieces, pause, (piece) => updates.push(...inflateAll([piece])))
+  if (bad.length === 0)
+    await inSteps(pieces, pause, (piece) => updates.push(...(checkpoints?.inflateAll([piece]) ?? [])))
   for (const { value } of inOrder(records)) updates.push(value.bytes)
   const seenEdits = new Map(seen.edits)
   let lost = 0
@@ -63,14 +72,20 @@ export async function load(
   return { loaded: { ...held, updates, seen: { vector, edits: seenEdits } }, bad, lost }
 }
 
-async function find(transaction: ReadTransaction, document: DocumentId, seen: Seen): Promise<Found> {
+async function find(
+  transaction: ReadTransaction,
+  document: DocumentId,
+  seen: Seen,
+  checkpoints: Checkpoints | undefined,
+): Promise<Found | undefined> {
   const row = await transaction.get('documents', [document])
   if (row === undefined) throw new RejoinError('closed', `there is no document ${JSON.stringify(document)} here`)
   const checkpoint = await transaction.get('checkpoints', [document])
   const covered = coveredBy(checkpoint)
   const seenHeads = new Map([...seen.vector].map(([origin, seq]) => [origin, { seq, chain: '' }]))
   const isNews = !covers(seenHeads, covered)
-  const pieces = isNews ? await readPieces(transaction, row, checkpoint?.pieces ?? []) : []
+  if (isNews && checkpoints === undefined) return undefined
+  const pieces = (isNews && (await checkpoints?.readPieces(transaction, row, checkpoint?.pieces ?? []))) || []
   const records: Row<'records'>[] = []
   const missing: Bad[] = []
   for (const [origin, { seq: to }] of vectorOf(row)) {

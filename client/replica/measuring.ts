@@ -4,9 +4,8 @@ import type { Hash64 } from '../../shared/hash.ts'
 import type { DocumentId, OriginId } from '../../shared/ids.ts'
 import type { LogSize } from '../../shared/update/fold.ts'
 import { countPieces } from './checkpoints.ts'
-import { coveredBy } from './pieces.ts'
 import { firstWaiting } from './record-rows.ts'
-import { vectorOf } from './rows.ts'
+import { coveredBy, vectorOf } from './rows.ts'
 import type { ReadTransaction, ReplicaStore } from './store.ts'
 
 /** What was counted of a document, and for how long that holds. */

@@ -2,7 +2,7 @@
 import { type Head, headOf } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import type { OriginId } from '../../shared/ids.ts'
-import { seal } from '../../shared/update/record.ts'
+import { seal } from '../../shared/update/seal.ts'
 import { leaveOrigin, putRecord } from './record-rows.ts'
 import { dotOf, inOrder, toRecord } from './rows.ts'
 import type { DocumentRow, Row, Waiting, WriteTransaction } from './store.ts'

@@ -1,12 +1,13 @@
 /** What is offered to a relay: the tail of the log, and what a version vector lacks. */
-import { headOf, lacking, type VersionVector } from '../../shared/causality/version-vector.ts'
+import { lacking } from '../../shared/causality/comparing.ts'
+import { headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { DocumentId, ReplicaId } from '../../shared/ids.ts'
 import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
+import { isFit } from './fitness.ts'
 import type { Outbox } from './log-types.ts'
-import { coveredBy } from './pieces.ts'
 import { readRecord } from './record-rows.ts'
-import { inOrder, readSelf, refOf, toRecord, vectorOf } from './rows.ts'
-import { type Bad, isFit } from './soundness.ts'
+import { coveredBy, inOrder, readSelf, refOf, toRecord, vectorOf } from './rows.ts'
+import type { Bad } from './soundness.ts'
 import type { LogRow, ReadTransaction, Row } from './store.ts'
 
 /** `tab`: the one that asks, where others have connections of their own; `undefined` where it is the only one. */

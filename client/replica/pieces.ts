@@ -1,14 +1,8 @@
 /** The checkpoint of a document and its pieces, as they are read. */
-import type { VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Hash64 } from '../../shared/hash.ts'
-import { inflatePiece, type PieceBytes, pieceChecksum } from '../../shared/update/piece-bytes.ts'
+import { type PieceBytes, pieceChecksum } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
-import { vectorOf } from './rows.ts'
-import type { CheckpointRow, PieceRange, PieceRow, ReadTransaction } from './store.ts'
-
-/** The vector of a checkpoint, of nothing where there is none. */
-export const coveredBy = (checkpoint: CheckpointRow | undefined): VersionVector =>
-  checkpoint === undefined ? new Map() : vectorOf(checkpoint)
+import type { PieceRange, PieceRow, ReadTransaction } from './store.ts'
 
 /** A piece as it was found: `undefined` where its row is gone. */
 export interface FoundPiece {
@@ -56,7 +50,3 @@ function toFound(where: DocumentRef, id: Hash64, index: number, row: PieceRow | 
     },
   }
 }
-
-/** Inflates pieces that are sound. */
-export const inflateAll = (pieces: readonly FoundPiece[]): Uint8Array[] =>
-  pieces.flatMap(({ row, isSound }) => (row !== undefined && isSound ? [inflatePiece(row)] : []))

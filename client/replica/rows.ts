@@ -2,7 +2,7 @@ import type { Dot, Head, VersionVector } from '../../shared/causality/version-ve
 import type { DocumentId, OriginId } from '../../shared/ids.ts'
 import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
 import type { HeldDocument } from './log-types.ts'
-import type { DocumentRow, Key, ReadTransaction, RecordRow, ReplicaRow, Row } from './store.ts'
+import type { CheckpointRow, DocumentRow, Key, ReadTransaction, RecordRow, ReplicaRow, Row } from './store.ts'
 
 export const refOf = (from: DocumentRef): DocumentRef => ({ document: from.document, epoch: from.epoch, gc: from.gc })
 
@@ -10,6 +10,10 @@ export const newDocument = (where: DocumentRef): DocumentRow => ({ ...refOf(wher
 
 export const vectorOf = (row: Pick<DocumentRow, 'vector'>): Map<OriginId, Head> =>
   new Map(row.vector.map(({ origin, seq, chain }) => [origin, { seq, chain }]))
+
+/** The vector of a checkpoint, of nothing where there is none. */
+export const coveredBy = (checkpoint: CheckpointRow | undefined): VersionVector =>
+  checkpoint === undefined ? new Map() : vectorOf(checkpoint)
 
 export const seqsOf = (vector: VersionVector): Map<OriginId, number> =>
   new Map([...vector].map(([origin, { seq }]) => [origin, seq]))

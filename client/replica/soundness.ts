@@ -52,13 +52,3 @@ export function firstMissing(
   const at = rows.findIndex(({ key }, index) => Number(key[2]) !== from + index)
   return { document, origin, seq: from + (at < 0 ? rows.length : at) }
 }
-
-/** Whether a record may be sent: it is sound, and does not follow one of its origin that is not. Notes those that are not. */
-export function isFit(where: DocumentRef, record: UpdateRecord, bad: Bad[]): boolean {
-  const { document } = where
-  const { origin, seq } = record
-  if (bad.some((each) => each.document === document && each.origin === origin && each.seq < seq)) return false
-  if (isSound(where, record)) return true
-  bad.push({ document, origin, seq })
-  return false
-}

@@ -8,10 +8,11 @@
  * names the record.
  */
 import type { Environment } from '../../shared/environment.ts'
-import { isNoUpdate, RejoinError } from '../../shared/errors.ts'
+import { RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
 import { wantsFolding } from '../../shared/update/fold.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
+import { isNoUpdate } from '../../shared/update/no-update.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { answer } from './answering.ts'
 import { type Reason, toBranch } from './branches.ts'
@@ -22,6 +23,7 @@ import { branchEdits, deleteHere } from './deletion.ts'
 import { type OpenedLog, openDeviceLog, putEdit, type Rest } from './device-log.ts'
 import { cutEdits, nextUnsent, sealEdits, tightenEdits } from './edits.ts'
 import { unseal } from './forks.ts'
+import { inflateAll, readPieces } from './inflating.ts'
 import { takeAll } from './intake.ts'
 import type { Incoming, PeerNote, Taken, Unsent, UpdateLog } from './log-types.ts'
 import { createMeasuring } from './measuring.ts'
@@ -52,7 +54,12 @@ export async function openUpdateLog(
   damaged?: (document: DocumentId, rows: number, branch?: BranchRow) => void,
   lost?: (document: DocumentId) => void,
 ): Promise<UpdateLog> {
-  const device = await openDeviceLog(store, environment, async () => whole)
+  const device = await openDeviceLog(
+    store,
+    environment,
+    async () => whole,
+    async () => ({ inflateAll, readPieces }),
+  )
   const whole: WholeLog = completeLog(device, damaged, lost)
   await dropStale(device)
   return whole

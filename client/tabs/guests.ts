@@ -5,7 +5,8 @@
 import type { DocumentId } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Locks } from './locks.ts'
-import { encodeGone, type People, readPeople } from './people.ts'
+import { encodeGone, type People } from './people.ts'
+import { readPeople } from './read-people.ts'
 
 export interface GuestsOptions {
   /** The lock of a tab. */

@@ -4,7 +4,8 @@
  * documents by version vector, both ways, whatever made them differ. A lane that fails tries again later, and the log keeps what
  * it owes. It does not know how a peer is reached, nor whose turn it is to compare.
  */
-import { conflicts, covers, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
+import { conflicts } from '../../shared/causality/comparing.ts'
+import { covers, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { type ErrorCode, isFinal, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { DocumentId, RelayId, ReplicaId } from '../../shared/ids.ts'

@@ -4,9 +4,10 @@
  * takes anew shows which addresses are this relay itself, or another name of one that is known.
  */
 import type { Environment } from '../../shared/environment.ts'
+import { RELAYS_MAX } from '../../shared/first-limits.ts'
 import { hash64 } from '../../shared/hash.ts'
 import type { RelayId } from '../../shared/ids.ts'
-import { ADDRESS_BYTES_MAX, RELAYS_MAX } from '../../shared/limits.ts'
+import { ADDRESS_BYTES_MAX } from '../../shared/limits.ts'
 import { MEMBER_MS_MAX } from './bounds.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 

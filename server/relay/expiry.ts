@@ -3,8 +3,9 @@
  * have had the time to hear of leave catalogs and digests.
  */
 import type { Environment } from '../../shared/environment.ts'
+import { nextEpoch } from '../../shared/epochs.ts'
 import { RejoinError } from '../../shared/errors.ts'
-import { type DocumentId, nextEpoch } from '../../shared/ids.ts'
+import type { DocumentId } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Steps } from '../../shared/update/steps.ts'
 import { type RelayStore, type StoredDocument, TOMBSTONE_EXPIRED } from '../storage/store.ts'

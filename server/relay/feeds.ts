@@ -3,14 +3,8 @@
  * vectors. A feed is read as fast as the socket takes it, in turn with the log and other feeds (P7).
  */
 import { CHAIN_UNKNOWN } from '../../shared/causality/chain.ts'
-import {
-  covers,
-  type Dot,
-  type DotRange,
-  headOf,
-  lacking,
-  type VersionVector,
-} from '../../shared/causality/version-vector.ts'
+import { lacking } from '../../shared/causality/comparing.ts'
+import { covers, type Dot, type DotRange, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import { FRAME_BYTES_TARGET, PIECE_BYTES_TARGET } from '../../shared/limits.ts'
 import { baseOf } from '../../shared/sync/joint.ts'

@@ -2,14 +2,17 @@
  * What comes into a workspace, by whom and from where it may: document and epoch -> gap and chain -> bounded validation and
  * dependencies (`judge`) -> the queue of the next commit. Whatever is refused is told to its sender, with a code (P5, P8).
  */
-import { CHAIN_START, CHAIN_UNKNOWN, type Chain } from '../../shared/causality/chain.ts'
-import { type Dot, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
+
+import { CHAIN_UNKNOWN, type Chain } from '../../shared/causality/chain.ts'
+import { CHAIN_START, type Dot, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
+import { epochCounter } from '../../shared/epochs.ts'
 import { type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
-import { epochCounter, FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
+import { FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
 import { jointsOf } from '../../shared/sync/joint.ts'
 import { connect, fromRun } from '../../shared/sync/runs.ts'
-import { type DocumentRef, seal } from '../../shared/update/record.ts'
+import type { DocumentRef } from '../../shared/update/record.ts'
+import { seal } from '../../shared/update/seal.ts'
 import type { Piece, Run } from '../../shared/wire/messages.ts'
 import type { RelayStore } from '../storage/store.ts'
 import type { Accepted, Commits, Subscriber } from './commits.ts'

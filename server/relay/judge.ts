@@ -4,9 +4,10 @@
  */
 import { RejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
+import { inflatePiece } from '../../shared/update/inflate-piece.ts'
 import { inspectUpdate, type UpdateSummary } from '../../shared/update/inspect.ts'
 import type { ClientClock, IntervalIndex } from '../../shared/update/intervals.ts'
-import { inflatePiece, type PieceBytes } from '../../shared/update/piece-bytes.ts'
+import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef, UpdateKind, UpdateRecord } from '../../shared/update/record.ts'
 import type { RelayStore } from '../storage/store.ts'
 import type { LiveDocument, LiveDocuments, LiveTransfer } from './documents.ts'

@@ -4,7 +4,8 @@
  * to that one, and harms no other (P9).
  */
 import type { Environment } from '../../shared/environment.ts'
-import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
+import { closeCode } from '../../shared/error-numbers.ts'
+import { type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { checkDocumentId, checkWorkspaceId, type LogEpoch } from '../../shared/ids.ts'
 import { SPREAD_MS_MAX } from '../../shared/limits.ts'
 import { encodeFrame, encodeMessage } from '../../shared/wire/codec.ts'

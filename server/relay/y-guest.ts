@@ -5,7 +5,8 @@
  * the error, as it has no other way to hear of it (P5).
  */
 import type { Environment } from '../../shared/environment.ts'
-import { closeCode, type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
+import { closeCode } from '../../shared/error-numbers.ts'
+import { type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
 import { SEND_BUFFER_BYTES_HIGH, SEND_BUFFER_BYTES_MAX } from '../../shared/limits.ts'
 import { splitUpdate } from '../../shared/update/split.ts'

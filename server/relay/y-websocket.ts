@@ -3,8 +3,8 @@
  * Rejoin clients do. This is who is in which room, and what they are handed of what others wrote.
  */
 import type { DocumentId } from '../../shared/ids.ts'
+import { inflatePiece } from '../../shared/update/inflate-piece.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
-import { inflatePiece } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Accepted, CommitGroup, Subscriber } from './commits.ts'
 import type { Connection, Conversation, KeptGuest } from './connection.ts'

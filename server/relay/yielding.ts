@@ -4,18 +4,20 @@
  * only then takes that branch, in one commit: nothing is lost, and nothing is held that no name stands for. Both contents become one
  * checkpoint, and no record of the document stays in the log: what was in their order there may rest on a name that is gone.
  */
-import { CHAIN_START, type Chain } from '../../shared/causality/chain.ts'
-import { type Head, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
+
+import type { Chain } from '../../shared/causality/chain.ts'
+import { CHAIN_START, type Head, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, type OriginId, randomId } from '../../shared/ids.ts'
 import { PIECE_BYTES_TARGET } from '../../shared/limits.ts'
 import { joinToPieces } from '../../shared/update/fold.ts'
+import { inflatePiece } from '../../shared/update/inflate-piece.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
 import { createIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
 import { STATE_VECTOR_ENTRIES_MAX } from '../../shared/update/limits.ts'
-import { inflatePiece, type PieceBytes } from '../../shared/update/piece-bytes.ts'
+import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { splitUpdate } from '../../shared/update/split.ts'
 import { cutUpdate } from '../../shared/update/state-vector.ts'

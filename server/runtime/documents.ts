@@ -4,8 +4,9 @@
  */
 import type * as Y from 'yjs'
 import { type Environment, systemEnvironment } from '../../shared/environment.ts'
+import { nextEpoch } from '../../shared/epochs.ts'
 import { type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
-import { checkDocumentId, type DocumentId, FIRST_EPOCH, nextEpoch } from '../../shared/ids.ts'
+import { checkDocumentId, type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
 import { CONTENT_CHECK_BYTES_MAX } from '../../shared/limits.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'

@@ -6,9 +6,6 @@ import { type Hash64, hash64 } from '../hash.ts'
 
 export type Chain = Hash64
 
-/** The chain before an origin's first record in a document. */
-export const CHAIN_START: Chain = '0'.repeat(16)
-
 /** Stands for a chain that is not known any more, where one has to be told. No record has it. */
 export const CHAIN_UNKNOWN: Chain = 'f'.repeat(16)
 

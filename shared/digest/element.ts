@@ -4,8 +4,8 @@
  * Whoever does not know the key can neither foresee nor choose any of it.
  */
 import { RejoinError } from '../errors.ts'
+import { DOCUMENT_ID_BYTES_MAX } from '../first-limits.ts'
 import { type Hash64, type HashKey, lastHash, siphash } from '../hash.ts'
-import { DOCUMENT_ID_BYTES_MAX } from '../limits.ts'
 
 /** A document and the fingerprint of its version vector. A digest holds every id once. */
 export interface DigestElement {

@@ -4,9 +4,9 @@
  */
 import * as encoding from 'lib0/encoding'
 import { RejoinError } from '../errors.ts'
+import { DOCUMENT_ID_BYTES_MAX } from '../first-limits.ts'
 import type { HashKey } from '../hash.ts'
 import { checkDocumentId } from '../ids.ts'
-import { DOCUMENT_ID_BYTES_MAX } from '../limits.ts'
 import {
   bytesLeft,
   createReader,

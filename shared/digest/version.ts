@@ -1,5 +1,6 @@
 /** The version of a document as digests and catalogs compare it: what is held of it, and in which epoch. */
-import { fingerprint, type VersionVector } from '../causality/version-vector.ts'
+import { fingerprint } from '../causality/comparing.ts'
+import type { VersionVector } from '../causality/version-vector.ts'
 import { fromHex, type Hash64, hash64 } from '../hash.ts'
 import { type DocumentEpoch, FIRST_EPOCH } from '../ids.ts'
 

@@ -1,10 +1,7 @@
 /** Pieces of a checkpoint, as they are stored and sent: a Yjs update, deflated, with its size. */
 
 import { createEncoder, toUint8Array, writeUint8Array, writeVarUint } from 'lib0/encoding'
-import { RejoinError, toRejoinError } from '../errors.ts'
 import { fromHex, type Hash64, hash64 } from '../hash.ts'
-import { inflate } from '../inflate.ts'
-import { UPDATE_BYTES_MAX } from '../limits.ts'
 import type { DocumentRef } from './record.ts'
 
 export interface PieceBytes {
@@ -12,18 +9,6 @@ export interface PieceBytes {
   size: number
   /** Raw deflate. */
   bytes: Uint8Array
-}
-
-/** Raises `invalid-update` for bytes that do not inflate to their size and `too-big` for a size beyond `UPDATE_BYTES_MAX`. */
-export function inflatePiece({ size, bytes }: PieceBytes): Uint8Array {
-  if (size > UPDATE_BYTES_MAX)
-    throw new RejoinError('too-big', `a piece of ${size} bytes; the most is ${UPDATE_BYTES_MAX}`)
-  try {
-    return inflate(bytes, size)
-  } catch (error) {
-    const { message } = toRejoinError(error, 'invalid-update', 'a piece')
-    throw new RejoinError('invalid-update', message)
-  }
 }
 
 const texts = new TextEncoder()

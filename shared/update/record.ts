@@ -3,7 +3,7 @@
  * that was flipped, cut or moved is seen when it is read.
  */
 
-import { type Chain, nextChain } from '../causality/chain.ts'
+import type { Chain } from '../causality/chain.ts'
 import type { Dot } from '../causality/version-vector.ts'
 import { RejoinError } from '../errors.ts'
 import { fromHex, type Hash64, hash64 } from '../hash.ts'
@@ -33,12 +33,6 @@ export interface UpdateRecord extends Dot {
 export interface Unsealed extends Dot {
   kind: UpdateKind
   bytes: Uint8Array
-}
-
-/** Gives an update its checksum and its chain after `previous`. */
-export function seal(where: DocumentRef, update: Unsealed, previous: Chain): UpdateRecord {
-  const checksum = recordChecksum(where, update)
-  return { ...update, checksum, chain: nextChain(previous, checksum) }
 }
 
 /** Raises `corrupt` where a stored record is not what was sealed. */

@@ -1,7 +1,7 @@
 /** The fields that messages are made of, as bytes: writing and reading stand side by side. Everything read is bounded. */
 import * as encoding from 'lib0/encoding'
 import type { Head, VersionVector } from '../causality/version-vector.ts'
-import { errorCode } from '../errors.ts'
+import { errorCode } from '../error-numbers.ts'
 import { byteAt } from '../hash.ts'
 import { checkDocumentId, FIRST_EPOCH } from '../ids.ts'
 import * as limits from '../limits.ts'

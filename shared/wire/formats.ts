@@ -3,7 +3,7 @@
  * writing and reading stand side by side.
  */
 import * as encoding from 'lib0/encoding'
-import { errorNumber } from '../errors.ts'
+import { errorNumber } from '../error-numbers.ts'
 import * as limits from '../limits.ts'
 import * as reading from '../reader.ts'
 import { malformed, type Reader } from '../reader.ts'

@@ -10,12 +10,12 @@ import {
   type RelayStore,
   type StoredDocument,
 } from '../../server/storage/store.ts'
-import { CHAIN_START } from '../../shared/causality/chain.ts'
-import { type DotRange, headOf } from '../../shared/causality/version-vector.ts'
+import { CHAIN_START, type DotRange, headOf } from '../../shared/causality/version-vector.ts'
 import { FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
 import { EPOCHS_KEPT_MAX } from '../../shared/sync/places.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
-import { type DocumentRef, seal, type UpdateRecord } from '../../shared/update/record.ts'
+import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
+import { seal } from '../../shared/update/seal.ts'
 
 export interface StoreUnderTest {
   store: RelayStore

@@ -1,5 +1,5 @@
 /** How often clients have to move among relays that do not talk to one another until all of these hold the same. */
-import { fingerprint } from '../../shared/causality/version-vector.ts'
+import { fingerprint } from '../../shared/causality/comparing.ts'
 import { createChance, createWorld, type World } from '../sim/index.ts'
 
 export interface RoundsOptions {

@@ -22,12 +22,13 @@ import {
   type Taken,
   type UpdateLog,
 } from '../../client/replica/update-log.ts'
-import { CHAIN_START } from '../../shared/causality/chain.ts'
+import { CHAIN_START } from '../../shared/causality/version-vector.ts'
 import { type Environment, systemEnvironment } from '../../shared/environment.ts'
 import { FIRST_EPOCH } from '../../shared/ids.ts'
 import { toEntries } from '../../shared/sync/runs.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
-import { type DocumentRef, seal, type UpdateRecord } from '../../shared/update/record.ts'
+import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
+import { seal } from '../../shared/update/seal.ts'
 import type { Ack, Entries, Piece } from '../../shared/wire/messages.ts'
 
 /** All rows of all tables. */

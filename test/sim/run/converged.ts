@@ -3,7 +3,8 @@
  * lost. Every edit that somebody was told is safe is read by all, as in Jepsen's set test.
  */
 import * as Y from 'yjs'
-import { fingerprint, type Head } from '../../../shared/causality/version-vector.ts'
+import { fingerprint } from '../../../shared/causality/comparing.ts'
+import type { Head } from '../../../shared/causality/version-vector.ts'
 import { inspectUpdate } from '../../../shared/update/inspect.ts'
 import { createIntervalIndex } from '../../../shared/update/intervals.ts'
 import { hashJoinedLog } from '../../../shared/update/joined-log.ts'

@@ -1,5 +1,6 @@
 /** Pieces of checkpoints, each inflated once: they are looked at after many faults, and never change. */
-import { inflatePiece, type PieceBytes } from '../../../shared/update/piece-bytes.ts'
+import { inflatePiece } from '../../../shared/update/inflate-piece.ts'
+import type { PieceBytes } from '../../../shared/update/piece-bytes.ts'
 
 const known = new WeakMap<Uint8Array, Uint8Array>()
 

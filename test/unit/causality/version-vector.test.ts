@@ -1,15 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CHAIN_START, nextChain } from '../../../shared/causality/chain.ts'
-import {
-  conflicts,
-  covers,
-  fingerprint,
-  type Head,
-  headOf,
-  lacking,
-  type VersionVector,
-} from '../../../shared/causality/version-vector.ts'
+import { nextChain } from '../../../shared/causality/chain.ts'
+import { conflicts, fingerprint, lacking } from '../../../shared/causality/comparing.ts'
+import { CHAIN_START, covers, type Head, headOf, type VersionVector } from '../../../shared/causality/version-vector.ts'
 
 /** The naive model: a replica is the set of all dots that it holds, each origin without gaps. */
 type Dots = Map<string, string[]>

@@ -2,10 +2,11 @@ import { expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { causally } from '../../../client/replica/causally.ts'
 import { needsOf } from '../../../client/replica/content.ts'
-import { CHAIN_START } from '../../../shared/causality/chain.ts'
+import { CHAIN_START } from '../../../shared/causality/version-vector.ts'
 import { FIRST_EPOCH } from '../../../shared/ids.ts'
 import { inspectUpdate } from '../../../shared/update/inspect.ts'
-import { seal, type UpdateRecord } from '../../../shared/update/record.ts'
+import type { UpdateRecord } from '../../../shared/update/record.ts'
+import { seal } from '../../../shared/update/seal.ts'
 import { seeded } from '../../support/random.ts'
 
 const NOTE = { document: 'note', epoch: FIRST_EPOCH, gc: true }

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { importedParts, type Parts } from '../../../client/parts.ts'
 import type { WorkspaceStatus } from '../../../client/status.ts'
-import { createOwnStore, damage } from '../../support/stores.ts'
+import { acknowledge, createOwnStore, damage, foldAll, NOTE, openLog, typist } from '../../support/stores.ts'
 import { startRelay, until } from '../server/support.ts'
 import { coded, isSynced, readAtRelay, startClient } from './support.ts'
 
@@ -17,6 +17,8 @@ function createParts() {
   const parts: Parts = {
     log: () => unlessGone(importedParts.log),
     relaying: () => unlessGone(importedParts.relaying),
+    inflating: () => unlessGone(importedParts.inflating),
+    memory: () => unlessGone(importedParts.memory),
     recovering: importedParts.recovering,
   }
   return { gate, parts }
@@ -93,6 +95,40 @@ test('[P5] a damaged document opens as soon as the code is there that mends it',
   await note.whenSynced
   await until('both are there', () => note.read().includes('sound') && note.read().includes('typed meanwhile'))
   await until('it is well', () => note.status.get().storage === 'ok')
+})
+
+test('[P5] [P6] a folded document is typed in before, and shown as soon as the code is there that inflates it', async () => {
+  const storage = createOwnStore()
+  const before = await openLog(storage)
+  await before.ensure(NOTE)
+  const { type } = typist(before)
+  for (const word of ['folded ', 'twice ']) await type(word)
+  await before.seal('note')
+  await acknowledge(before)
+  await foldAll(before)
+  expect((await storage.read(['pieces'], (transaction) => transaction.range('pieces', ['note']))).length).toBe(1)
+
+  const { gate, parts } = createParts()
+  const alice = await startClient(undefined, { storage, user: 'folded', parts })
+  const note = alice.open()
+  await until('it is said', () => note.status.get().trouble?.code === 'not-loaded')
+  note.type('typed meanwhile ')
+  expect(note.read()).toBe('typed meanwhile ')
+  gate.isThere = true
+  await note.whenLoaded
+  expect(note.read()).toContain('folded')
+  expect(note.read()).toContain('typed meanwhile')
+  await note.saved('device')
+  await until('it is well', () => note.status.get().storage === 'ok')
+})
+
+test('[P5] a workspace in memory does not open without the code for it, and says so', async () => {
+  const { gate, parts } = createParts()
+  const open = () => startClient(undefined, { storage: 'memory', parts })
+  await expect(open()).rejects.toThrow(coded('not-loaded'))
+  gate.isThere = true
+  const alice = await open()
+  alice.open().type('here')
 })
 
 test('[P5] what cannot be deleted for want of the code is refused, and stays open', async () => {

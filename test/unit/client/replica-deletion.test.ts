@@ -1,12 +1,12 @@
 /** Deletion in a replica's log: a greater epoch begins, here or elsewhere, and nothing of the older one comes back. */
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
-import { CHAIN_START } from '../../../shared/causality/chain.ts'
+import { CHAIN_START } from '../../../shared/causality/version-vector.ts'
 import { hash64 } from '../../../shared/hash.ts'
 import { FIRST_EPOCH } from '../../../shared/ids.ts'
 import { toEntries } from '../../../shared/sync/runs.ts'
 import { deflatePiece } from '../../../shared/update/deflate-piece.ts'
-import { seal } from '../../../shared/update/record.ts'
+import { seal } from '../../../shared/update/seal.ts'
 import {
   acknowledge,
   dump,

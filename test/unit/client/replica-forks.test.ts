@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryReplicaStore } from '../../../client/replica/memory.ts'
 import type { UpdateLog } from '../../../client/replica/update-log.ts'
-import { CHAIN_START } from '../../../shared/causality/chain.ts'
+import { CHAIN_START } from '../../../shared/causality/version-vector.ts'
 import { inspectUpdate } from '../../../shared/update/inspect.ts'
 import { createIntervalIndex } from '../../../shared/update/intervals.ts'
-import { seal, type UpdateRecord, verify } from '../../../shared/update/record.ts'
+import { type UpdateRecord, verify } from '../../../shared/update/record.ts'
+import { seal } from '../../../shared/update/seal.ts'
 import {
   ackOf,
   copyOf,

@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryReplicaStore } from '../../../client/replica/memory.ts'
 import type { PeerNote, UpdateLog } from '../../../client/replica/update-log.ts'
-import { CHAIN_START } from '../../../shared/causality/chain.ts'
-import { headOf } from '../../../shared/causality/version-vector.ts'
+import { CHAIN_START, headOf } from '../../../shared/causality/version-vector.ts'
 import { joinUpdates } from '../../../shared/update/join.ts'
-import { seal, type UpdateRecord } from '../../../shared/update/record.ts'
+import type { UpdateRecord } from '../../../shared/update/record.ts'
+import { seal } from '../../../shared/update/seal.ts'
 import {
   ackOf,
   damage,

@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
-import { CHAIN_START } from '../../../shared/causality/chain.ts'
+import { CHAIN_START } from '../../../shared/causality/version-vector.ts'
 import { FIRST_EPOCH } from '../../../shared/ids.ts'
 import { toEntries } from '../../../shared/sync/runs.ts'
-import { seal, type UpdateRecord } from '../../../shared/update/record.ts'
+import type { UpdateRecord } from '../../../shared/update/record.ts'
+import { seal } from '../../../shared/update/seal.ts'
 import { areEqual, createRing, type MeshNode, type Ring, textAt } from './support.ts'
 
 const rings: Ring[] = []

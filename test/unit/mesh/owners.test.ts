@@ -3,10 +3,10 @@ import { afterEach, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import type { Refusal, Subscriber } from '../../../server/relay/commits.ts'
 import type { Author } from '../../../server/relay/ownership.ts'
-import { CHAIN_START } from '../../../shared/causality/chain.ts'
+import { CHAIN_START } from '../../../shared/causality/version-vector.ts'
 import { FIRST_EPOCH } from '../../../shared/ids.ts'
 import { toEntries } from '../../../shared/sync/runs.ts'
-import { seal } from '../../../shared/update/record.ts'
+import { seal } from '../../../shared/update/seal.ts'
 import { createRing, type MeshNode, type Ring } from './support.ts'
 
 const rings: Ring[] = []

@@ -1,9 +1,10 @@
 /** Relays that know who somebody is, without sockets, and what tests say to them. */
 import * as Y from 'yjs'
-import { CHAIN_START } from '../../../shared/causality/chain.ts'
+import { CHAIN_START } from '../../../shared/causality/version-vector.ts'
 import { FIRST_EPOCH } from '../../../shared/ids.ts'
 import { deflatePiece } from '../../../shared/update/deflate-piece.ts'
-import { type DocumentRef, seal, type UpdateRecord } from '../../../shared/update/record.ts'
+import type { DocumentRef, UpdateRecord } from '../../../shared/update/record.ts'
+import { seal } from '../../../shared/update/seal.ts'
 import type { Message } from '../../../shared/wire/messages.ts'
 import { createBench } from './bench.ts'
 import { type RejoinClient, rejoinClient } from './rejoin-client.ts'

@@ -3,7 +3,7 @@ import * as Y from 'yjs'
 import { createJoinedLogCache } from '../../../server/relay/joined-logs.ts'
 import type { LogEntry } from '../../../server/storage/store.ts'
 import { STATE_VECTOR_ENTRIES_MAX } from '../../../shared/update/limits.ts'
-import { seal } from '../../../shared/update/record.ts'
+import { seal } from '../../../shared/update/seal.ts'
 import { refTo } from '../../contract/relay-store.ts'
 
 const NOTHING = new Uint8Array([0])

@@ -5,7 +5,7 @@ import { createMemoryStore } from '../../../server/storage/memory.ts'
 import { PART_BYTES_MAX } from '../../../server/storage/parts.ts'
 import { openSqliteStore } from '../../../server/storage/sqlite-file.ts'
 import type { RelayStore } from '../../../server/storage/store.ts'
-import { CHAIN_START } from '../../../shared/causality/chain.ts'
+import { CHAIN_START } from '../../../shared/causality/version-vector.ts'
 import { bytesOf, createScribe, refTo, testRelayStore } from '../../contract/relay-store.ts'
 import { cleanUp, temporaryFolder } from './support.ts'
 

@@ -16,9 +16,10 @@ import {
   transferId,
   wantsFolding,
 } from '../../../shared/update/fold.ts'
+import { inflatePiece } from '../../../shared/update/inflate-piece.ts'
 import { inspectUpdate } from '../../../shared/update/inspect.ts'
 import { hashJoinedLog } from '../../../shared/update/joined-log.ts'
-import { inflatePiece, type PieceBytes, pieceChecksum } from '../../../shared/update/piece-bytes.ts'
+import { type PieceBytes, pieceChecksum } from '../../../shared/update/piece-bytes.ts'
 import { finish } from '../../../shared/update/steps.ts'
 import { deletionsOfMany, lettersOfMany } from '../../support/many-deletions.ts'
 import { contentOf, createDoc, docOf, forSeeds, randomHistory } from './histories.ts'

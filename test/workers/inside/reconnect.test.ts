@@ -1,7 +1,7 @@
 import { evictDurableObject } from 'cloudflare:test'
 import { describe, expect, test } from 'vitest'
-import { CHAIN_START } from '../../../shared/causality/chain.ts'
-import { seal } from '../../../shared/update/record.ts'
+import { CHAIN_START } from '../../../shared/causality/version-vector.ts'
+import { seal } from '../../../shared/update/seal.ts'
 import { connect, NOTE, objectOf, typist } from './support.ts'
 
 const ALICE = 'a'.repeat(16)

@@ -1,10 +1,11 @@
 /** A bare Rejoin client inside of workerd: it says what the test says, and keeps what it was told. */
 import { env, exports } from 'cloudflare:workers'
 import * as Y from 'yjs'
-import { CHAIN_START } from '../../../shared/causality/chain.ts'
+import { CHAIN_START } from '../../../shared/causality/version-vector.ts'
 import { FIRST_EPOCH } from '../../../shared/ids.ts'
 import { toEntries } from '../../../shared/sync/runs.ts'
-import { type DocumentRef, seal, type UpdateRecord } from '../../../shared/update/record.ts'
+import type { DocumentRef, UpdateRecord } from '../../../shared/update/record.ts'
+import { seal } from '../../../shared/update/seal.ts'
 import { decodeFrame, encodeFrame, encodeMessage } from '../../../shared/wire/codec.ts'
 import type { Message, Place } from '../../../shared/wire/messages.ts'
 import { PROTOCOL_VERSION } from '../../../shared/wire/version.ts'
