@@ -134,6 +134,39 @@ describe('a page without network', () => {
   })
 })
 
+describe('a page whose code for connections cannot be fetched', () => {
+  test.each(['relaying', 'update-log'])(
+    '[P5][P6] as after a deploy: %s is missed and said so, edits are stored, and sent when the page is loaded anew',
+    async (chunk) => {
+      const relay = await startRelayProcess({ pages })
+      const profile = await newProfile()
+      let refused = 0
+      await profile.route(`**/assets/${chunk}-*.js`, (route) => {
+        refused++
+        return route.fulfill({ status: 404 })
+      })
+      const page = await openPage(profile, relay.url, { relay: relay.socketUrl })
+      const count = await editPage(page, seedOfTest(), 100)
+      await page.evaluate(() => window.me.saved('device'))
+      const status = () => page.evaluate(() => window.me.workspaceStatus())
+      await until('it is said', async () => (await status()).error?.code === 'not-loaded')
+      expect(refused).toBeGreaterThan(0)
+      expect(await statusOf(page)).toMatchObject({ receipt: 'device', unacknowledged: count, storage: 'ok' })
+      const told = await page.evaluate(() => window.errors)
+      expect(told.filter((error) => !error.includes('not-loaded'))).toEqual([])
+
+      await profile.unroute(`**/assets/${chunk}-*.js`)
+      const before = await jsonOf(page)
+      await page.reload()
+      await begin(page, { relay: relay.socketUrl })
+      expect(await jsonOf(page)).toBe(before)
+      await page.evaluate(() => window.me.saved('relay'))
+      expect((await freshPerson(relay)).json()).toBe(before)
+      expect(await page.evaluate(() => window.errors)).toEqual([])
+    },
+  )
+})
+
 async function newProfile(): Promise<BrowserContext> {
   const context = await browser.newContext()
   cleanUp(() => context.close())
