@@ -22,6 +22,7 @@ export function makeRoom(workspace: Workspace): HTMLElement {
   let wish = own
   const apply = makeButton({
     label: 'Reload to use it',
+    class: 'wide',
     testid: 'use-room',
     act() {
       if (!keepRoom(wish)) return void toast({ key: 'room', text: 'This browser keeps no settings for this page.' })
@@ -52,14 +53,10 @@ export function makeRoom(workspace: Workspace): HTMLElement {
     { 'data-testid': 'room' },
     make('fieldset', { class: 'choices-row' }, make('legend', { class: 'label' }, 'Kept on this device'), ...choices),
     make(
-      'div',
-      { class: 'line' },
-      make(
-        'p',
-        { class: 'aside' },
-        'Beyond that, notes you have not used for longest stay at the relay only, and come back when you open them.',
-      ),
-      apply,
+      'p',
+      { class: 'aside' },
+      'Beyond that, notes you have not used for longest stay at the relay only, and come back when you open them.',
     ),
+    apply,
   )
 }

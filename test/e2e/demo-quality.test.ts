@@ -50,6 +50,10 @@ describe('accessibility', () => {
         const page = await openNotebookPage(profile, relay.url)
         await page.getByText('Start here').first().waitFor()
         await check(page, 'the list')
+        await page.getByTestId('search').fill('zeppelin')
+        await page.getByText('Nothing says “zeppelin”.').waitFor()
+        await check(page, 'a search that finds nothing')
+        await page.getByTestId('search').fill('')
         await openByTitle(page, 'Start here')
         await check(page, 'a note')
         await page.getByTestId('note-menu').click()
@@ -69,6 +73,9 @@ describe('accessibility', () => {
         await page.getByRole('button', { name: 'Network lab' }).click()
         await page.locator('.node').first().waitFor()
         await check(page, 'the lab')
+        const empty = await openNotebookPage(profile, `${relay.url}/?workspace=empty`)
+        await empty.getByTestId('fill').waitFor()
+        await check(empty, 'an empty list')
       })
     }
   }
