@@ -122,8 +122,13 @@ export function toHex(bytes: Uint8Array): string {
 /** The bytes of hexadecimal text; the text must have an even number of digits. */
 export function fromHex(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length / 2)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = byteAt(text, 2 * i)
+  writeHex(text, bytes, 0)
   return bytes
+}
+
+/** Writes the bytes of hexadecimal text into others, which have room for them from `at` on. */
+export function writeHex(text: string, bytes: Uint8Array, at: number): void {
+  for (let i = 0; i < text.length; i += 2) bytes[at + i / 2] = byteAt(text, i)
 }
 
 /** The byte whose two hexadecimal digits begin at `at`. */

@@ -2,7 +2,7 @@
  * The chain: what a dot rests on (P8). chain(n) = hash64(chain(n-1), checksum of record n), so two logs of one origin
  * that agree at n agree on everything before it, and a fork shows at the first record after it.
  */
-import { type Hash64, hash64 } from '../hash.ts'
+import { type Hash64, hash64, writeHex } from '../hash.ts'
 
 export type Chain = Hash64
 
@@ -10,16 +10,10 @@ export type Chain = Hash64
 export const CHAIN_UNKNOWN: Chain = 'f'.repeat(16)
 
 const scratch = new Uint8Array(16)
-const view = new DataView(scratch.buffer)
 
 /** The chain after a record with this checksum. */
 export function nextChain(previous: Chain, checksum: Hash64): Chain {
-  writeHash(previous, 0)
-  writeHash(checksum, 8)
+  writeHex(previous, scratch, 0)
+  writeHex(checksum, scratch, 8)
   return hash64(scratch)
-}
-
-function writeHash(hash: Hash64, at: number): void {
-  view.setUint32(at, Number.parseInt(hash.slice(0, 8), 16))
-  view.setUint32(at + 4, Number.parseInt(hash.slice(8), 16))
 }

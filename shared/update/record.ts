@@ -6,7 +6,7 @@
 import type { Chain } from '../causality/chain.ts'
 import type { Dot } from '../causality/version-vector.ts'
 import { RejoinError } from '../errors.ts'
-import { fromHex, type Hash64, hash64 } from '../hash.ts'
+import { fromHex, type Hash64, hash64, writeHex } from '../hash.ts'
 import type { DocumentEpoch, DocumentId } from '../ids.ts'
 
 /** What the bytes of an update are. `yjs-v1` is one Yjs update in version 1 of its encoding; sealed content may follow. */
@@ -52,9 +52,8 @@ export function recordChecksum(where: DocumentRef, update: Unsealed): Hash64 {
   const input = scratchOf(length + place.length + 17)
   input.set(update.bytes, 0)
   input.set(place, length)
-  input.set(fromHex(update.origin), length + place.length)
-  const view = new DataView(input.buffer, input.byteOffset)
-  view.setBigUint64(length + place.length + 8, BigInt(update.seq))
+  writeHex(update.origin, input, length + place.length)
+  writeSeq(update.seq, input, length + place.length + 8)
   input[length + place.length + 16] = UPDATE_KINDS.indexOf(update.kind)
   return hash64(input)
 }
@@ -67,6 +66,19 @@ function placeOf(where: DocumentRef): Uint8Array {
   const bytes = fromHex(hash64(encoder.encode(`${where.epoch}/${where.document}`)))
   lastPlace = { document: where.document, epoch: where.epoch, bytes }
   return bytes
+}
+
+/** 64 bits, the highest first. */
+function writeSeq(seq: number, bytes: Uint8Array, at: number): void {
+  writeWord(Math.floor(seq / 2 ** 32), bytes, at)
+  writeWord(seq >>> 0, bytes, at + 4)
+}
+
+function writeWord(word: number, bytes: Uint8Array, at: number): void {
+  bytes[at] = word >>> 24
+  bytes[at + 1] = word >>> 16
+  bytes[at + 2] = word >>> 8
+  bytes[at + 3] = word
 }
 
 let scratch = new Uint8Array(4096)
