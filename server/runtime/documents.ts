@@ -36,6 +36,9 @@ export interface DocumentsOptions {
   report: (error: unknown) => void
 }
 
+/** A Y.Doc of the worst of them takes some 280 MB. */
+const JSON_BYTES_MAX = 4 * 1024 * 1024
+
 /** Documents in one answer: some 100 bytes each. */
 const LIST_MAX = 1_000
 
@@ -58,7 +61,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
 }
 
 export function createDocuments(options: DocumentsOptions): Documents {
-  const { core, gate, environment = systemEnvironment, jsonBytesMax = CONTENT_CHECK_BYTES_MAX, report } = options
+  const { core, gate, environment = systemEnvironment, jsonBytesMax = JSON_BYTES_MAX, report } = options
 
   async function admit(workspace: string, document: string | undefined, request: Request): Promise<Access> {
     if (gate === undefined) return OPEN_ACCESS
