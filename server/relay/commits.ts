@@ -6,7 +6,7 @@ import type { Chain } from '../../shared/causality/chain.ts'
 import type { Dot } from '../../shared/causality/version-vector.ts'
 import { documentVersion } from '../../shared/digest/version.ts'
 import type { Environment } from '../../shared/environment.ts'
-import type { ErrorCode } from '../../shared/errors.ts'
+import type { ErrorCode, RejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import type { EpochStart } from '../../shared/sync/places.ts'
 import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
@@ -64,6 +64,8 @@ export interface Subscriber {
   readonly source?: Source
   committed(group: CommitGroup): void
   refused(refusal: Refusal): void
+  /** What it was told of this document does not hold any more: it is to come again. */
+  ended?(error: RejoinError, where: DocumentRef): void
 }
 
 /** What goes into the log: a record, a checkpoint from outside, folded when its offset is known, or a tombstone. */
@@ -73,6 +75,8 @@ export interface Commits {
   /** Offset of the newest durable entry. */
   readonly head: number
   subscribe(subscriber: Subscriber): () => void
+  /** All are to come again; see `Subscriber.ended`. */
+  endAll(error: RejoinError, where: DocumentRef): void
   /** Acknowledges with the next commit, after it has appended the news, if there is any. */
   queue(accepted: Omit<Accepted, 'entries' | 'fold'>, news?: News): void
   /** Something is queued. */
@@ -198,6 +202,9 @@ export function createCommits(options: CommitsOptions): Commits {
     subscribe(subscriber) {
       subscribers.add(subscriber)
       return () => subscribers.delete(subscriber)
+    },
+    endAll(error, where) {
+      for (const subscriber of [...subscribers]) subscriber.ended?.(error, where)
     },
     queue(accepted, news) {
       // Only here is nobody in the middle of something, so that documents may be forgotten.

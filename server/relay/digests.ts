@@ -37,6 +37,8 @@ export interface WorkspaceDigest {
   watch(watcher: VersionWatcher): () => void
   /** Begins a session with somebody about what is durable now, or the part of it in `scope`; `over` it is to be told. */
   respond(scope?: Scoped): DigestConversation & { over(): void }
+  /** Makes the summary anew when it is asked for next. */
+  renew(): void
   /** Stores the summary, where it has changed and the log has grown by so many entries since. Call it when nothing waits. */
   keep(every: number): void
 }
@@ -109,6 +111,9 @@ export function createWorkspaceDigest(
       sessions.add(session)
       const responder = createResponder({ summary: frozen.summary, elements: () => frozen.elements(), randomBytes })
       return { ...createDigestConversation(responder), over: () => sessions.delete(session) }
+    },
+    renew() {
+      summary = undefined
     },
     keep(every) {
       const head = store.head()

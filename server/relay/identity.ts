@@ -20,6 +20,8 @@ export interface WorkspaceIdentity {
   isPlaceValid(place: Place, head: number): boolean
   /** The epoch that the next commit has to open, behind this offset; `undefined` where this start has opened one. */
   nextEpoch(start: number): EpochStart | undefined
+  /** The store knows no places any more: the next commit opens another epoch. */
+  forgetPlaces(): void
   /** The epoch of a commit is durable. */
   epochOpened(): void
   /** The epoch that this start has opened. */
@@ -54,6 +56,10 @@ export function createIdentity(store: RelayStore, environment: Environment, cont
     },
     isPlaceValid: (place, head) => isPlaceValid(place, epochs, head),
     nextEpoch: (start) => (opened ? undefined : { epoch: randomId(environment), start }),
+    forgetPlaces() {
+      epochs = store.epochs()
+      opened = false
+    },
     epochOpened() {
       opened = true
       epochs = store.epochs()

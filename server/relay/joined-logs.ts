@@ -23,6 +23,8 @@ export interface JoinedLogs {
   lacking(where: DocumentRef, vector: Uint8Array): Uint8Array
   /** Takes an entry that was committed. */
   add(entry: AnyEntry): void
+  /** Reads the document again when it is asked for next. */
+  drop(where: DocumentRef): void
 }
 
 /** What is read of a workspace. */
@@ -105,6 +107,7 @@ export function createJoinedLogCache(memoryBytesMax: number): JoinedLogCache {
           joined.tailBytes += record.bytes.length
           if (joined.tail.length <= TAIL_LENGTH_MAX && joined.tailBytes <= TAIL_BYTES_MAX) put(key, joined)
         },
+        drop: ({ document }) => void take(prefix + document),
       }
     },
   }

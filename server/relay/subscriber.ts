@@ -97,6 +97,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     },
     committed,
     refused,
+    ended: fail,
   }
   const member: Member = {
     subject: subjectOf(permission),

@@ -30,6 +30,7 @@ import { createOwnership } from './ownership.ts'
 import { createPace } from './pace.ts'
 import { createQuarantine } from './quarantine.ts'
 import { createRetention } from './retention.ts'
+import { createSalvaging } from './salvaging.ts'
 import { createShapes } from './shape.ts'
 import { createYielding, type Yielding } from './yielding.ts'
 
@@ -213,6 +214,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     commitFirst: intake.commitFirst,
     report,
   })
+  const salvaging = createSalvaging({ store, live, judge, commits, identity, digest, ownership, intake, report })
   const pace = createPace(limits, environment.now)
   const contents = createContentChecks({ store, background, environment, report })
   let closed = false
@@ -237,7 +239,11 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     ownEpoch: () => identity.own(),
     // What was trimmed after it would be missing.
     isPlaceValid: (place) => place.offset >= store.low() && identity.isPlaceValid(place, commits.head),
-    subscribe: (subscriber) => commits.subscribe(subscriber),
+    subscribe(subscriber) {
+      // Somebody who was cut off by what is damaged comes again at once: then that is over.
+      soon(salvaging.tick)
+      return commits.subscribe(subscriber)
+    },
     accept: intake.accept,
     submit: intake.submit,
     adds(where, update) {
@@ -269,7 +275,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     entry: (offset) => store.entry(offset),
     history: (where, after) => store.history(where, after),
     read: (offset) => store.read(offset),
-    trims: () => maintenance.trims + intake.burials + yielding.count,
+    trims: () => maintenance.trims + intake.burials + yielding.count + salvaging.count,
     bury: intake.bury,
     digest: (scope) => digest.respond(scope),
     isFew(scope) {
@@ -300,6 +306,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     tick() {
       pace.tick()
       tellTroubles()
+      salvaging.tick()
       maintenance.tick()
       ownership.tick()
       digest.keep(SUMMARY_EVERY)

@@ -2,6 +2,7 @@
  * The y-websocket endpoint: an unmodified `WebsocketProvider` syncs a document of a workspace, and sees the same people as
  * Rejoin clients do. This is who is in which room, and what they are handed of what others wrote.
  */
+import type { RejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import { inflatePiece } from '../../shared/update/inflate-piece.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
@@ -67,7 +68,12 @@ export function createYRooms(options: YGuestOptions): YRooms {
     return room
   }
 
-  workspace.subscribe({ committed, refused() {} })
+  function ended({ code, detail }: RejoinError, where: DocumentRef): void {
+    logs.drop(where)
+    for (const { session } of [...roomOf(where.document)]) session.end(code, detail)
+  }
+
+  workspace.subscribe({ committed, refused() {}, ended })
   return {
     enter(document, connection, permission, kept, number) {
       const leave = (): void => {

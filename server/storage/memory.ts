@@ -224,6 +224,9 @@ export function createMemoryStore(environment: Environment = systemEnvironment):
       return { count: gone.size, bytes }
     },
     troubles: () => [],
+    // Memory that lies is nobody's to mend.
+    damaged: () => [],
+    giveUp: () => undefined,
     shrink: () => false,
     close() {},
   }

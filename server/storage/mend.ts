@@ -7,13 +7,14 @@ import { headOf } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { toHex } from '../../shared/hash.ts'
 import { FIRST_EPOCH, randomId } from '../../shared/ids.ts'
+import { inflatePiece } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { encodeVector } from '../../shared/wire/codec.ts'
 import { rowChecksum } from './checksums.ts'
 import type { Database } from './database.ts'
 import * as rows from './rows.ts'
 import { STATEMENTS } from './schema.ts'
-import type { Checkpoint, StoredDocument } from './store.ts'
+import type { Checkpoint, Salvage, StoredDocument } from './store.ts'
 
 /** Whether a row is as it was written: a flipped bit can also make another type of a value. */
 function isSound(read: () => unknown): boolean {
@@ -84,6 +85,8 @@ function mendMeta(database: Database, environment: Environment, found: string[])
  */
 export function rebuildDocument(database: Database, id: string, row: rows.Row): StoredDocument | undefined {
   const number = Number(row.number)
+  const found = nearlySound(id, row)
+  if (found !== undefined) return found
   const epoch = [...epochsLike(String(row.epoch))].find((each) =>
     holds(database, number, { document: id, epoch: each, gc: true }),
   )
@@ -113,12 +116,56 @@ export function rebuildDocument(database: Database, id: string, row: rows.Row): 
   }
 }
 
+/** Of a tombstone nothing else may be there: a row of which one bit of the epoch, or of the checksum, has flipped. */
+function nearlySound(id: string, row: rows.Row): StoredDocument | undefined {
+  for (const epoch of epochsLike(String(row.epoch))) {
+    const made = { ...row, id, epoch }
+    if (isSound(() => rows.toDocument(made))) return rows.toDocument(made)
+  }
+  const made = { ...row, id, checksum: rows.documentChecksum({ ...row, id }) }
+  const isOneBit = bitsApart(made.checksum, row.checksum) === 1
+  return isOneBit && isSound(() => rows.toDocument(made)) ? rows.toDocument(made) : undefined
+}
+
+function bitsApart(one: Uint8Array, other: unknown): number {
+  if (!(other instanceof Uint8Array) || one.length !== other.length) return Number.POSITIVE_INFINITY
+  let apart = 0
+  for (const [i, byte] of one.entries()) {
+    for (let differing = byte ^ (other[i] ?? 0); differing > 0; differing &= differing - 1) apart++
+  }
+  return apart
+}
+
+/** Entries that are looked at for one that is sound, for each epoch that may be meant. */
+const ENTRIES_TRIED = 8
+
 /** Whether something sound of the document is in this epoch. */
 function holds(database: Database, number: number, where: DocumentRef): boolean {
-  const entry = database.prepare('SELECT * FROM log WHERE document = ? LIMIT 1').get(number)
+  const entries = database.prepare('SELECT * FROM log WHERE document = ? LIMIT ?').all(number, ENTRIES_TRIED)
   const named = { id: where.document, epoch: where.epoch, gc: 1 }
-  if (entry !== undefined && isSound(() => rows.toEntry({ ...entry, ...named }))) return true
+  if (entries.some((entry) => isSound(() => rows.toEntry({ ...entry, ...named })))) return true
   return checkpointOf(database, number, where) !== undefined
+}
+
+/** What of a document is sound, and how much is not; `stored`: its row, where that is sound or could be made anew. */
+export function salvage(database: Database, number: number, id: string, stored: StoredDocument | undefined): Salvage {
+  // Everything names the epoch: where that is not known, nothing can be told to be sound.
+  const where: DocumentRef = stored ?? { document: id, epoch: FIRST_EPOCH, gc: true }
+  const updates: Uint8Array[] = []
+  let damaged = stored === undefined ? 1 : 0
+  const row = database.prepare(STATEMENTS.checkpoint).get(number)
+  const checkpoint = row && checkpointOf(database, number, where)
+  if (row !== undefined && checkpoint === undefined) damaged++
+  let count = 0
+  for (const piece of database.prepare('SELECT * FROM pieces WHERE document = ? ORDER BY number').iterate(number)) {
+    count++
+    if (!isSound(() => updates.push(inflatePiece(rows.toPiece(where, piece))))) damaged++
+  }
+  damaged += Math.max(0, (checkpoint?.pieces ?? 0) - count)
+  for (const record of database.prepare(STATEMENTS.history).iterate(number, -1)) {
+    if (!isSound(() => updates.push(rows.toRecord(where, record).bytes))) damaged++
+  }
+  return { where, updates, damaged }
 }
 
 /** `undefined` where there is none that is sound. */

@@ -101,6 +101,9 @@ export const STATEMENTS = {
   ids: 'SELECT id, number FROM documents ORDER BY id',
   repairDocument: `UPDATE documents SET id = ?, epoch = ?, gc = ?, vector = ?, bytes = ?, touched = ?, deleted = ?, checksum = ?
     WHERE number = ?`,
+  dropDocument: 'DELETE FROM documents WHERE number = ?',
+  dropEpochs: 'DELETE FROM epochs',
+  originsOf: 'SELECT DISTINCT origin FROM log WHERE document = ? AND kind >= 0',
   documentOf: 'SELECT * FROM documents WHERE number = ?',
   putDocument: `INSERT INTO documents (id, epoch, gc, vector, bytes, touched, deleted, checksum)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)

@@ -11,7 +11,7 @@ import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { rowChecksum } from './checksums.ts'
 import type { Database, Statement } from './database.ts'
-import { mendNotes, rebuildDocument } from './mend.ts'
+import { mendNotes, rebuildDocument, salvage } from './mend.ts'
 import * as rows from './rows.ts'
 import { STATEMENTS, type StatementName } from './schema.ts'
 import {
@@ -20,6 +20,7 @@ import {
   type Fold,
   QUARANTINED_MAX,
   type RelayStore,
+  type Salvage,
   type StoredDocument,
   type TransferPiece,
   type Trimmed,
@@ -27,6 +28,8 @@ import {
 
 /** Troubles that wait to be told. */
 const TROUBLES_MAX = 100
+/** Documents that are known to be damaged and wait to be given up; others are found again. */
+const DAMAGED_MAX = 100
 /** Document numbers kept in memory; about 100 bytes each, so 1 MB. */
 const NUMBERS_KEPT_MAX = 10_000
 
@@ -34,6 +37,7 @@ const NUMBERS_KEPT_MAX = 10_000
 export function createSqliteStore(database: Database, environment: Environment): RelayStore {
   const sql = statements(database)
   const numbers = new Map<DocumentId, number>()
+  const damagedIds = new Set<DocumentId>()
   let troubles: string[] = []
   let closed = false
 
@@ -172,7 +176,10 @@ export function createSqliteStore(database: Database, environment: Environment):
       return rows.toDocument(row)
     } catch (error) {
       const rebuilt = rebuildDocument(database, id, row)
-      if (rebuilt === undefined) throw error
+      if (rebuilt === undefined) {
+        noteDamage(id)
+        throw error
+      }
       sql.repairDocument.run(...rows.fromDocument(rebuilt), Number(row.number))
       trouble(`the row of ${JSON.stringify(id)} was damaged, and is made anew from its records`)
       return rebuilt
@@ -202,8 +209,43 @@ export function createSqliteStore(database: Database, environment: Environment):
       const damaged = sql.documentOf.get(Number(row.document))
       if (damaged === undefined) throw error
       const { document: id, epoch, gc } = documentOf(idOf(damaged), damaged)
-      return rows.toEntry({ ...row, id, epoch, gc: gc ? 1 : 0 })
+      return watched(id, () => rows.toEntry({ ...row, id, epoch, gc: gc ? 1 : 0 }))
     }
+  }
+
+  function noteDamage(id: DocumentId): void {
+    if (damagedIds.size < DAMAGED_MAX) damagedIds.add(id)
+  }
+
+  /** What is read of a document, and does not read as it was written. */
+  function watched<Read>(id: DocumentId, read: () => Read): Read {
+    try {
+      return read()
+    } catch (error) {
+      noteDamage(id)
+      throw error
+    }
+  }
+
+  function giveUp(id: DocumentId): Salvage | undefined {
+    const number = numberOf(id)
+    const row = number === undefined ? undefined : sql.documentOf.get(number)
+    if (number === undefined || row === undefined) return undefined
+    const stored = listed(row)
+    const found = salvage(database, number, id, stored)
+    if (found.damaged === 0) return undefined
+    // Others are to bring it back, so whose its names are is unknown.
+    const origins = sql.originsOf.all(number).map(({ origin }) => origin as Uint8Array)
+    for (const origin of stored?.vector.keys() ?? []) origins.push(fromHex(origin))
+    for (const origin of origins) sql.forgetOwner.run(origin)
+    clear(found.where)
+    sql.dropDocument.run(number)
+    numbers.delete(id)
+    // Who knows a place believes that all before it is here; and the summary counts this document.
+    sql.dropEpochs.run()
+    sql.dropSummary.run()
+    setMeta('low', String(Math.min(lowest(), head())))
+    return found
   }
 
   /** Whose a name is may be unknown. */
@@ -252,7 +294,7 @@ export function createSqliteStore(database: Database, environment: Environment):
     for (let number = from; ; number++) {
       const row = statement.get(of, number)
       if (row === undefined) return
-      yield rows.toPiece(where, row)
+      yield watched(where.document, () => rows.toPiece(where, row))
     }
   }
 
@@ -314,7 +356,7 @@ export function createSqliteStore(database: Database, environment: Environment):
       const number = numberOf(where.document)
       if (number === undefined) return
       for (const row of sql.history.iterate(number, after)) {
-        yield { offset: Number(row.offset), where, record: rows.toRecord(where, row) }
+        yield { offset: Number(row.offset), where, record: watched(where.document, () => rows.toRecord(where, row)) }
       }
     },
     *read(offset) {
@@ -324,7 +366,7 @@ export function createSqliteStore(database: Database, environment: Environment):
       const number = numberOf(where.document)
       if (number === undefined) return undefined
       const row = sql.checkpoint.get(number)
-      return row && rows.toCheckpoint(where, row, () => sql.parts.all(number))
+      return row && watched(where.document, () => rows.toCheckpoint(where, row, () => sql.parts.all(number)))
     },
     *pieces(where, from) {
       const number = numberOf(where.document)
@@ -385,6 +427,12 @@ export function createSqliteStore(database: Database, environment: Environment):
       troubles = []
       return told
     },
+    damaged() {
+      const ids = [...damagedIds]
+      damagedIds.clear()
+      return ids
+    },
+    giveUp: (id) => transact(() => giveUp(id)),
     shrink: (pages) => database.shrink(pages),
     close() {
       if (closed) return

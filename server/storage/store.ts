@@ -201,6 +201,15 @@ export interface Trimmed {
   bytes: ReadonlyMap<DocumentId, number>
 }
 
+/** What is left of a document that was given up. */
+export interface Salvage {
+  where: DocumentRef
+  /** What is sound, in its order; the later ones may rest on what is not there any more. */
+  updates: readonly Uint8Array[]
+  /** Rows that did not match their checksums. */
+  damaged: number
+}
+
 export interface RelayStore {
   identity(): Identity
   /** Oldest first, at most `EPOCHS_KEPT_MAX`. */
@@ -262,6 +271,13 @@ export interface RelayStore {
   trim(through: number, count: number): Trimmed
   /** What was found damaged since the last call, and what became of it. */
   troubles(): readonly string[]
+  /** Documents of which something that was read since the last call is damaged, and cannot be made anew here. */
+  damaged(): readonly DocumentId[]
+  /**
+   * Takes out a document of which something is damaged, with the names and the places that rest on it: it is as if it had never come.
+   * `undefined` where nothing is damaged. Raises as `commit` does.
+   */
+  giveUp(id: DocumentId): Salvage | undefined
   /** Gives space that nothing uses back to the system, some `pages` of it; whether there is more. */
   shrink(pages: number): boolean
   close(): void

@@ -100,9 +100,9 @@ function isKnown(database: DatabaseSync, find: Find): boolean {
 
 const schemaOf = (database: DatabaseSync): string[] =>
   database
-    .prepare('SELECT name, tbl_name, sql FROM sqlite_schema')
+    .prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema')
     .all()
-    .map(({ name, tbl_name: table, sql }) => `${name} of ${table}: ${sql}`)
+    .map(({ type, name, tbl_name: table, sql }) => `${type} ${name} of ${table}: ${sql}`)
 
 let expected: readonly string[] | undefined
 
@@ -360,8 +360,10 @@ function verifyMeta(database: DatabaseSync, find: Find): void {
   const low = Number(meta.get('low'))
   if (!Number.isSafeInteger(low) || low < 0 || low > head)
     find(`the log is trimmed up to ${meta.get('low')}, and ends at ${head}`)
-  let start = 0
+  let [start, number] = [0, 0]
   for (const row of database.prepare('SELECT * FROM epochs ORDER BY number').all()) {
+    if (number > 0 && row.number !== number + 1) find(`the epochs of the log go on after ${number} with ${row.number}`)
+    number = Number(row.number)
     read(() => rows.toEpoch(row), find)
     if (!/^[0-9a-f]{16}$/.test(String(row.epoch))) find(`the epoch ${row.epoch} of the log is none`)
     if (!(Number(row.start) >= start && Number(row.start) <= head)) find(`an epoch of the log starts at ${row.start}`)

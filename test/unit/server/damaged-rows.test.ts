@@ -6,12 +6,15 @@ import { mintToken } from '../../../server/auth/tokens.ts'
 import { compactFolder } from '../../../server/runtime/compact.ts'
 import { openSqliteStore } from '../../../server/storage/sqlite-file.ts'
 import { verifySteps } from '../../../server/storage/verify.ts'
+import { deflatePiece } from '../../../shared/update/deflate-piece.ts'
 import { seeded } from '../../support/random.ts'
 import { seedOfTest } from '../../support/seed.ts'
 import { startClient } from '../client/support.ts'
 import { startRelay, temporaryFolder } from './support.ts'
 
 const SECRET = 'a secret of thirty-two bytes, or of more'
+
+const { bytes: EMPTY } = deflatePiece(new Uint8Array([0, 0]))
 
 interface Written {
   data: string
@@ -112,7 +115,7 @@ describe('a damaged row of', () => {
 
   test('[P9] a document of which nothing is sound is told of, and keeps nobody from the others', async () => {
     const made = await written()
-    tamper(made.file, "UPDATE documents SET epoch = 'nonsense' WHERE id = 'plain'")
+    tamper(made.file, "UPDATE documents SET epoch = 'nonsense', checksum = x'0011223344556677' WHERE id = 'plain'")
     const log = "UPDATE log SET checksum = x'0011223344556677' WHERE document ="
     tamper(made.file, `${log} (SELECT number FROM documents WHERE id = 'plain')`)
     const store = openSqliteStore(made.file)
@@ -120,6 +123,25 @@ describe('a damaged row of', () => {
     expect(store.troubles()).toHaveLength(1)
     expect(() => store.document('plain')).toThrow(expect.objectContaining({ code: 'corrupt' }))
     store.close()
+  })
+
+  test('[P5][P9] transfers: what had come is dropped, told, and may come again', () => {
+    const file = join(temporaryFolder(), 'acme.sqlite')
+    const where = { document: 'note', epoch: '0'.repeat(24), gc: true }
+    const begin = (id: string) => ({ where, id: id.repeat(16), index: 0, piece: { size: 2, bytes: EMPTY }, at: 1 })
+    const other = { ...begin('b'), where: { ...where, document: 'other' } }
+    const store = openSqliteStore(file)
+    store.commit({ documents: [], entries: [], transfers: [begin('a'), other] })
+    tamper(file, "UPDATE transfers SET size = size + 1 WHERE document = 'note'")
+    expect(findings(file)).toContainEqual(expect.stringContaining('checksum'))
+    expect([...store.transfers()]).toMatchObject([{ where: { document: 'other' } }])
+    expect(store.troubles()).toEqual(['a row of transfers was damaged, and is dropped'])
+    expect(store.transfer('note')).toBeUndefined()
+    store.commit({ documents: [], entries: [], transfers: [begin('c')] })
+    expect(store.transfer('note')).toMatchObject({ id: 'c'.repeat(16), pieces: 1 })
+    expect([...store.transferPieces('note')]).toHaveLength(1)
+    store.close()
+    expect(findings(file)).toEqual([])
   })
 
   test('[P5][P9] owners and writers: whose those names are is unknown then, and nobody is refused', async () => {

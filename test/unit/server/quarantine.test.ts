@@ -4,6 +4,7 @@ import * as Y from 'yjs'
 import { createMemoryStore } from '../../../server/storage/memory.ts'
 import { FIRST_EPOCH } from '../../../shared/ids.ts'
 import type { IntervalIndex } from '../../../shared/update/intervals.ts'
+import { createRing, textAt } from '../mesh/support.ts'
 import { createBench } from './bench.ts'
 import { enter, guarded, NOTE, writer } from './guarded.ts'
 import { rejoin } from './process.ts'
@@ -205,4 +206,39 @@ test('[P5][P9] a document that cannot be folded is told of, is not tried with ev
   write(1_500)
   expect(store.checkpoint(NOTE)?.through).toBeGreaterThan(1_500)
   expect(store.quarantined()).toEqual([])
+})
+
+test('[P5][P9] what another relay brings is set aside with that relay as its source, and the mesh goes on', async () => {
+  const ring = createRing(2)
+  try {
+    const [one, two] = [ring.node(0), ring.node(1)]
+    for (const way of ['relay0 relay1', 'relay1 relay0']) ring.cut.add(way)
+    const mallory = new Y.Doc()
+    mallory.clientID = MALLORY
+    ring.write(one, 'note', 'poison', mallory)
+    ring.write(one, 'other', 'honest')
+    await ring.run(1_000)
+    planted.validation = MALLORY
+    ring.cut.clear()
+    void two.mesh.compare()
+    await ring.until('it is set aside, and the other document came', () => {
+      return two.store.quarantined().length === 1 && textAt(two, 'other') === 'honest'
+    })
+    expect(two.store.quarantined()).toMatchObject([
+      { document: 'note', what: 'an update', source: { relay: expect.stringMatching(/^[0-9a-f]{16}$/) } },
+    ])
+    const { failures } = planted
+    for (let n = 0; n < 3; n++) {
+      void two.mesh.compare()
+      await ring.run(10_000)
+    }
+    expect([planted.failures, two.store.quarantined().length]).toEqual([failures, 1])
+    planted.validation = 0
+    const [{ id } = { id: '' }] = two.store.quarantined()
+    two.store.letGo(id)
+    void two.mesh.compare()
+    await ring.until('let go, it comes', () => textAt(two, 'note') === 'poison')
+  } finally {
+    ring.close()
+  }
 })

@@ -44,7 +44,7 @@ export interface RunningRelay {
 }
 
 /** A relay with SQLite in a folder of its own, unless told otherwise. */
-export async function startRelay(options: RelayOptions = {}): Promise<RunningRelay> {
+export async function startRelay(options: RelayOptions = {}, port = 0): Promise<RunningRelay> {
   const errors: unknown[] = []
   const told: unknown[] = []
   const log: RelayOptions['log'] = (level, event, fields) => {
@@ -56,7 +56,7 @@ export async function startRelay(options: RelayOptions = {}): Promise<RunningRel
   const limits = { loopDelayMsMax: LATE_MS_MAX, ...options.limits }
   const relay = createRelay({ log, ...options, data, limits })
   cleanUp(() => relay.close())
-  const { url } = await relay.listen(0)
+  const { url } = await relay.listen(port)
   return { relay, url, socketUrl: url.replace('http', 'ws'), data, errors, told }
 }
 
