@@ -1,6 +1,5 @@
 /** The HTTP routes of a relay, the same on every runtime. WebSockets are the runtime's: they come here only by mistake. */
 import { type Context, Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { type ErrorCode, toRejoinError } from '../shared/errors.ts'
 import { refusal } from './access.ts'
 import { type Gate, toDenial } from './auth/gate.ts'
@@ -66,7 +65,7 @@ const CONTENT_SECURITY_POLICY = [
 ].join('; ')
 
 /** Largest body of a request, but of what has a bound of its own. */
-const BODY_BYTES_MAX = 64 * 1024
+export const BODY_BYTES_MAX = 64 * 1024
 
 /** Codes of errors that only HTTP has, beside the closed set of the protocol. */
 export type HttpCode = ErrorCode | 'not-found' | 'upgrade-required' | 'unsupported'
@@ -125,9 +124,13 @@ export function createApp(options: AppOptions): Hono<Told> {
   app.get('/readyz', (context) =>
     ready() ? context.json({ status: 'ready', version }) : context.json(errorBody('stopping', 'the relay stops'), 503),
   )
-  const tooBig = (context: Context) => context.json(errorBody('too-big', `the most is ${BODY_BYTES_MAX} bytes`), 413)
-  // The only method of which a body is read.
-  app.post('/v1/*', bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooBig }))
+  // Whoever reads a body counts what comes without a length.
+  app.post('/v1/*', async (context, next) => {
+    if (Number(context.req.header('content-length') ?? 0) > BODY_BYTES_MAX) {
+      return context.json(errorBody('too-big', `the most is ${BODY_BYTES_MAX} bytes`), 413)
+    }
+    await next()
+  })
   if (gate !== undefined) addTickets(app, gate)
   if (documents !== undefined) {
     app.all('/v1/workspaces/:workspace/documents', ({ req }) => documents(req.param('workspace'), undefined, req.raw))

@@ -92,9 +92,14 @@ export function createExchangeHandler({ answer, auth, refused }: ExchangeHandler
   }
 }
 
-/** A body as bytes. Raises `too-big` beyond `EXCHANGE_BYTES_MAX`, `timeout` where it breaks off. */
-export async function readBounded(body: ReadableStream<Uint8Array> | null, length: string | null): Promise<Uint8Array> {
-  if (Number(length ?? 0) > EXCHANGE_BYTES_MAX) throw tooBig()
+/** A body as bytes. Raises `too-big` beyond `bytesMax`, `timeout` where it breaks off. */
+export async function readBounded(
+  body: ReadableStream<Uint8Array> | null,
+  length: string | null,
+  bytesMax = EXCHANGE_BYTES_MAX,
+): Promise<Uint8Array> {
+  const tooBig = () => new RejoinError('too-big', `a body of more than ${bytesMax} bytes`)
+  if (Number(length ?? 0) > bytesMax) throw tooBig()
   const chunks: Uint8Array[] = []
   let size = 0
   try {
@@ -102,7 +107,7 @@ export async function readBounded(body: ReadableStream<Uint8Array> | null, lengt
       const { done, value } = await reader.read()
       if (done) break
       size += value.length
-      if (size > EXCHANGE_BYTES_MAX) {
+      if (size > bytesMax) {
         await reader.cancel()
         throw tooBig()
       }
@@ -119,5 +124,3 @@ export async function readBounded(body: ReadableStream<Uint8Array> | null, lengt
   }
   return whole
 }
-
-const tooBig = (): RejoinError => new RejoinError('too-big', `an exchange of more than ${EXCHANGE_BYTES_MAX} bytes`)

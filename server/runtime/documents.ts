@@ -10,9 +10,10 @@ import { checkDocumentId, type DocumentId, FIRST_EPOCH } from '../../shared/ids.
 import { CONTENT_CHECK_BYTES_MAX } from '../../shared/limits.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
-import { errorBody } from '../app.ts'
+import { BODY_BYTES_MAX, errorBody } from '../app.ts'
 import type { Gate } from '../auth/gate.ts'
 import { type Access, OPEN_ACCESS } from '../auth/principal.ts'
+import { readBounded } from '../mesh/http.ts'
 import type { Refusal, Subscriber } from '../relay/commits.ts'
 import { refOf } from '../relay/documents.ts'
 import type { Author } from '../relay/ownership.ts'
@@ -60,6 +61,9 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   'storage-full': 507,
 }
 
+const bodyOf = ({ body, headers }: Request): Promise<Uint8Array> =>
+  readBounded(body, headers.get('Content-Length'), BODY_BYTES_MAX)
+
 export function createDocuments(options: DocumentsOptions): Documents {
   const { core, gate, environment = systemEnvironment, jsonBytesMax = JSON_BYTES_MAX, report } = options
 
@@ -81,7 +85,7 @@ export function createDocuments(options: DocumentsOptions): Documents {
           return await read(visit, document, request)
         case 'POST':
           access.demand('write', document)
-          write(visit.workspace, document, new Uint8Array(await request.arrayBuffer()), authorOf(access))
+          write(visit.workspace, document, await bodyOf(request), authorOf(access))
           return new Response(null, { status: 204 })
         case 'DELETE':
           access.demand('write', document)

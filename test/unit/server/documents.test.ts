@@ -65,6 +65,12 @@ describe('documents over plain requests', () => {
     expect(ids).toEqual(['note 0', 'note 1', 'note 2', 'note 3', 'note 4'])
     expect((await ask(relay, '/note', { method: 'POST', body: new Uint8Array(70_000) })).status).toBe(413)
     expect((await ask(relay, '/note', { method: 'POST', body: new Uint8Array([9, 9, 9]) })).status).toBe(422)
+    // A stream is sent in chunks, without a length.
+    const inChunks = (bytes: Uint8Array<ArrayBuffer>) =>
+      ask(relay, '/chunks', { method: 'POST', body: new Blob([bytes]).stream(), duplex: 'half' })
+    expect((await inChunks(new Uint8Array(70_000))).status).toBe(413)
+    expect((await inChunks(update('in chunks'))).status).toBe(204)
+    expect(await (await ask(relay, '/chunks')).json()).toEqual({ text: 'in chunks' })
     expect((await ask(relay, `/${'x'.repeat(600)}`)).status).toBe(404)
     const metrics = await (await fetch(`${relay.url}/metrics`)).text()
     expect(metrics).toContain('rejoin_refusals_total{code="invalid-update"} 1')
