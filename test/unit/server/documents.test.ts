@@ -66,8 +66,10 @@ describe('documents over plain requests', () => {
     expect((await ask(relay, '/note', { method: 'POST', body: new Uint8Array(70_000) })).status).toBe(413)
     expect((await ask(relay, '/note', { method: 'POST', body: new Uint8Array([9, 9, 9]) })).status).toBe(422)
     // A stream is sent in chunks, without a length.
-    const inChunks = (bytes: Uint8Array<ArrayBuffer>) =>
-      ask(relay, '/chunks', { method: 'POST', body: new Blob([bytes]).stream(), duplex: 'half' })
+    const inChunks = (bytes: Uint8Array<ArrayBuffer>) => {
+      const request = { method: 'POST', body: new Blob([bytes]).stream(), duplex: 'half' }
+      return ask(relay, '/chunks', request)
+    }
     expect((await inChunks(new Uint8Array(70_000))).status).toBe(413)
     expect((await inChunks(update('in chunks'))).status).toBe(204)
     expect(await (await ask(relay, '/chunks')).json()).toEqual({ text: 'in chunks' })
