@@ -8,7 +8,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 export default defineConfig(({ command }) => ({
   define: { BUILT: JSON.stringify(command === 'build') },
   base: './',
-  resolve: { alias: { linkifyjs: here('note/linkify.ts') } },
+  resolve: { alias: { linkifyjs: here('note/linkify.ts'), '@tiptap/pm/history': here('note/no-history.ts') } },
   plugins: [precache(here('public'))],
   build: {
     outDir: '../dist/demo',
