@@ -312,12 +312,14 @@ export function createSqliteStore(database: Database, environment: Environment):
       // Pages by id, so that no statement stays open while the caller does other things.
       for (let after = ''; ; ) {
         const page = sql.documents.all(after)
+        const before = after
         for (const row of page) {
           const document = listed(row)
           if (document !== undefined) yield document
-          after = document?.document ?? idOf(row)
+          after = later(after, document?.document ?? idOf(row))
         }
-        if (page.length === 0) return
+        // Also where an id is damaged and would lead back, for ever.
+        if (after === before) return
       }
     },
     totals() {
@@ -445,4 +447,12 @@ export function createSqliteStore(database: Database, environment: Environment):
 function statements(database: Database): Record<StatementName, Statement> {
   const prepared = Object.entries(STATEMENTS).map(([name, text]) => [name, database.prepare(text)])
   return Object.fromEntries(prepared) as Record<StatementName, Statement>
+}
+
+/** The later of two texts, in the order in which SQLite has them: that of their bytes. */
+function later(a: string, b: string): string {
+  const [left, right] = [new TextEncoder().encode(a), new TextEncoder().encode(b)]
+  const at = left.findIndex((byte, index) => byte !== right[index])
+  const isLeft = at >= 0 && (left[at] ?? 0) > (right[at] ?? -1)
+  return isLeft ? a : b
 }

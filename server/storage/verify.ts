@@ -120,18 +120,22 @@ function* verifyAll(database: DatabaseSync, verified: Verified, find: Find): Gen
   const all: StoredDocument[] = []
   for (let after = -1; ; ) {
     const found = page.all(after)
+    const before = after
     for (const row of found) {
-      after = Number(row.number)
+      const number = Number(row.number)
+      // A number that is damaged could lead back, for ever.
+      if (number <= after) find('the documents are out of order')
+      after = Math.max(after, number)
       const document = read(
         () => checkedDocument(row),
         (what) => find(what, String(row.id)),
       )
       if (document === undefined) continue
       all.push(document)
-      yield* counted(verifyDocument(database, after, document, verified, find), verified)
+      yield* counted(verifyDocument(database, number, document, verified, find), verified)
       yield verified.documents.length
     }
-    if (found.length === 0) break
+    if (after === before) break
   }
   verifyStrays(database, find)
   verifyTransfers(database, find)
@@ -263,14 +267,16 @@ function* readRecords(
   const page = database.prepare('SELECT * FROM log WHERE document = ? AND "offset" > ? ORDER BY "offset" LIMIT 1000')
   for (let after = -1; ; ) {
     const found = page.all(number, after)
+    const before = after
     for (const row of found) {
-      after = Number(row.offset)
+      const at = Number(row.offset)
+      if (at <= after) find('the log is out of order')
+      after = Math.max(after, at)
       const entry = read(() => rows.toEntry({ ...row, id: document.document, epoch: document.epoch }), find)
       if (entry !== undefined && 'record' in entry) records.push(entry.record)
-      else if (entry !== undefined && Number(row.seq) !== after)
-        find(`the entry at ${after} is not where it was written`)
+      else if (entry !== undefined && Number(row.seq) !== at) find(`the entry at ${at} is not where it was written`)
     }
-    if (found.length === 0) return records
+    if (after === before) return records
     yield
   }
 }

@@ -1,4 +1,5 @@
 /** Rows of a relay's file that are damaged, of every table but those of records and pieces: what they said is made anew, or done without. */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
@@ -221,3 +222,28 @@ function originsOf(file: string): { origins: string[] } {
 
 const tokenOf = (subject: string) =>
   mintToken(SECRET, { subject, workspaces: ['acme'], role: 'write', lifetimeMs: 60_000 })
+
+describe('an id that is another in its row than in the index', () => {
+  test('[P7] leads nobody back for ever: documents are listed, and verified, with an end', async () => {
+    const { file } = await written()
+    const sound = readFileSync(file)
+    const copy = join(temporaryFolder(), 'damaged.sqlite')
+    let places = 0
+    for (let at = sound.indexOf('renewed'); at >= 0; at = sound.indexOf('renewed', at + 1)) {
+      places++
+      const damaged = Buffer.from(sound)
+      damaged.write('a', at)
+      writeFileSync(copy, damaged)
+      const store = openSqliteStore(copy)
+      let listed = 0
+      for (const _document of store.documents()) if (++listed > 100) break
+      store.close()
+      expect(listed, `the place ${at}`).toBeLessThan(10)
+      let [steps, isOver] = [0, false]
+      for (const verifying = verifySteps(copy); !isOver && steps < 1_000; steps++)
+        isOver = verifying.next().done === true
+      expect(isOver).toBe(true)
+    }
+    expect(places).toBeGreaterThan(1)
+  })
+})
