@@ -17,6 +17,8 @@ import type { Ownership } from './ownership.ts'
 export interface Salvaging {
   /** How often documents were given up. */
   readonly count: number
+  /** Something was found damaged. */
+  readonly needed: boolean
   /** Gives up what was found damaged since the last call. */
   tick(): void
 }
@@ -35,7 +37,13 @@ export interface SalvagingOptions {
 
 export function createSalvaging(options: SalvagingOptions): Salvaging {
   const { store, live, judge, commits, identity, digest, ownership, intake, report } = options
+  const found: DocumentId[] = []
   let count = 0
+
+  function isNeeded(): boolean {
+    found.push(...store.damaged())
+    return found.length > 0
+  }
 
   /** The version that digests know, where that is known here. */
   function versionBefore(id: DocumentId) {
@@ -84,10 +92,12 @@ export function createSalvaging(options: SalvagingOptions): Salvaging {
     get count() {
       return count
     },
+    get needed() {
+      return isNeeded()
+    },
     tick() {
-      const ids = store.damaged()
-      if (ids.length === 0 || !commits.commit()) return
-      for (const id of ids) {
+      if (!isNeeded() || !commits.commit()) return
+      for (const id of found.splice(0)) {
         try {
           giveUp(id)
         } catch (error) {

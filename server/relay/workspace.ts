@@ -241,7 +241,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     isPlaceValid: (place) => place.offset >= store.low() && identity.isPlaceValid(place, commits.head),
     subscribe(subscriber) {
       // Somebody who was cut off by what is damaged comes again at once: then that is over.
-      soon(salvaging.tick)
+      if (salvaging.needed) soon(salvaging.tick)
       return commits.subscribe(subscriber)
     },
     accept: intake.accept,
