@@ -30,11 +30,19 @@ export function createQuestions(replicas: Replicas, answered: (question: Confirm
   const waiting = new Map<string, Waiting>()
   let asked = 0
   let heads = 0
+  let going = false
 
   function goOn(): void {
-    for (const [key, each] of waiting) {
-      if (asked >= ASKED_AT_A_TIME) return
-      if (each.takeBack === undefined && !begin(key, each)) return
+    // One that is answered at once makes room for the next in the same loop.
+    if (going) return
+    going = true
+    try {
+      for (const [key, each] of waiting) {
+        if (asked >= ASKED_AT_A_TIME) return
+        if (each.takeBack === undefined && !begin(key, each)) return
+      }
+    } finally {
+      going = false
     }
   }
 
@@ -48,6 +56,7 @@ export function createQuestions(replicas: Replicas, answered: (question: Confirm
         if (waiting.get(key) !== each) return
         remove(key, each)
         answered(question)
+        goOn()
       })
       each.takeBack = takeBack
       return true
