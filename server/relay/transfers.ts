@@ -179,7 +179,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
   ): void {
     commitFirst()
     const { ref } = document
-    const held = heldFold(store, ref, environment)
+    const held = readHeld(document)
     for (const [origin, head] of vector) {
       if (head.seq > headOf(document.vector, origin).seq) document.vector.set(origin, head)
     }
@@ -205,6 +205,16 @@ export function createTransfers(options: TransfersOptions): Transfers {
     )
     // At once: the next transfer of this document begins in a commit after this one.
     commits.commit()
+  }
+
+  /** Where it cannot be read, what memory has of a transfer counts its last piece already, which was not kept: the store knows. */
+  function readHeld(document: LiveDocument): Fold {
+    try {
+      return heldFold(store, document.ref, environment)
+    } catch (error) {
+      document.transfer = undefined
+      throw error
+    }
   }
 
   return {

@@ -238,6 +238,11 @@ const FAILED: readonly Failed[] = [
     ],
   },
   {
+    title: '[P10] a relay takes the last piece again where it could not read what that is joined with',
+    seed: 7813,
+    options: { relays: 2, replicas: 2, documents: 1, editsPerMinute: 90, ...ANY_EDITS },
+  },
+  {
     title: '[P11] the simulator: a page that thaws runs no timer that it cancels then',
     seed: 2393,
     options: { relays: 1, ...ANY_EDITS },

@@ -733,6 +733,41 @@ describe('a relay that has lost a document', () => {
     expect(hashJoinedLog(contentOf(second))).toBe(hashJoinedLog(alice.records.map(({ bytes }) => bytes)))
   })
 
+  test('[P10] takes its last piece again where what it is joined with could not be read for a moment', () => {
+    const { alice, pieces } = typed()
+    const store = createMemoryStore()
+    const { history } = store
+    let damaged = false
+    store.history = (where, after) => {
+      if (damaged) throw new RejoinError('corrupt', 'a record does not match its checksum')
+      return history(where, after)
+    }
+    const relay = createRelay(store)
+    const bob = createWriter(BOB)
+    const client = relay.greeted(ALICE)
+    bring(relay.bench, client, bob.type(20))
+    client.send(...pieces.slice(0, -1))
+    relay.bench.commit()
+    damaged = true
+    client.send(...pieces.slice(-1))
+    // What comes in one piece is joined with the same.
+    const carol = createWriter('c'.repeat(16))
+    carol.type(3)
+    relay.greeted('c'.repeat(16)).send(...checkpointOf(carol, 1_000_000, 'c'.repeat(16)))
+    relay.bench.commit()
+    expect(client.received('refused')).toMatchObject([{ code: 'corrupt' }])
+    damaged = false
+    const again = relay.greeted(ALICE)
+    again.send({ type: 'vector', ...NOTE, reply: true, vector: alice.vector })
+    expect(again.received('vector')).toMatchObject([{ partial: { pieces: pieces.length - 1 } }])
+    again.send(...pieces.slice(-1))
+    relay.bench.commit()
+    expect(again.received('ack')).toMatchObject([{ seq: 1_000 }])
+    expect(hashJoinedLog(contentOf(relay))).toBe(
+      hashJoinedLog([...bob.records, ...alice.records].map(({ bytes }) => bytes)),
+    )
+  })
+
   test('says what of it need not be sent', () => {
     const { alice } = typed()
     const relay = createRelay()
