@@ -77,7 +77,7 @@ const exceptions: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Where a module is imported that somebody names on the command line. */
-const computed: readonly string[] = ['test/sim/command.ts']
+const computed: readonly string[] = ['test/sim/command.ts', 'test/sim/job.ts']
 
 /** Names of one platform, and the only places that may say them. */
 const platforms: readonly Platform[] = [
@@ -91,6 +91,7 @@ const platforms: readonly Platform[] = [
       'server/cli.ts',
       'server/index.ts',
       'test/sim/command.ts',
+      'test/sim/jobs.ts',
     ],
   },
   { modules: ['cloudflare:*'], identifiers: [], places: ['server/runtime/durable-object.ts'] },

@@ -1,12 +1,14 @@
 /** `rejoin simulate`: worlds from the command line, with progress, figures, and for every failure how to see it again. */
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { EDIT_KINDS, type EditKind } from './edits/editor.ts'
 import { FAULT_GROUPS, FAULT_KINDS, type FaultKind } from './faults/index.ts'
+import { simulateInJobs, type WorldModule } from './jobs.ts'
 import { createReport } from './report.ts'
 import type { SimulateOptions } from './run/options.ts'
-import { simulate } from './simulate.ts'
+import { listSeeds, simulate } from './simulate.ts'
 
 const HELP = `Usage: rejoin simulate [options]     run simulated worlds of clients and relays, each from a seed
 
@@ -24,6 +26,7 @@ const HELP = `Usage: rejoin simulate [options]     run simulated worlds of clien
   --edits <kind,kind>           ${EDIT_KINDS.join(', ')}${' '.repeat(30)}some by seed
   --app <module>                your own { actions, invariant, content }; see docs/testing.md
   --shrink <number>             runs in search of fewer steps of a failure          100
+  --jobs <number>               seeds at once, each in a process of its own         as the machine can, 1 with --trace
   --trace                       tell everything that happens (best with --seed)
   --help
 
@@ -48,6 +51,7 @@ const OPTIONS = {
   edits: { type: 'string' },
   app: { type: 'string' },
   shrink: { type: 'string' },
+  jobs: { type: 'string' },
   trace: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
@@ -86,7 +90,7 @@ export async function runSimulate(
       say(HELP)
       return 0
     }
-    return await run(values, say)
+    return await run(argv, values, say)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     say(`rejoin simulate: ${error.message}\nTry: rejoin simulate --help`)
@@ -104,18 +108,33 @@ function parse(argv: readonly string[]) {
 
 type Values = ReturnType<typeof parse>
 
-async function run(values: Values, say: (line: string) => void): Promise<number> {
+async function run(argv: readonly string[], values: Values, say: (line: string) => void): Promise<number> {
   const options = await toOptions(values)
-  const report = createReport({ total: typeof options.seeds === 'number' ? options.seeds : 1, say })
-  const result = await simulate({
-    ...options,
-    ...(values.trace ? { trace: say } : {}),
+  const seeds = listSeeds(options)
+  const jobs = Math.min(toJobs(values), seeds.length)
+  const report = createReport({ total: seeds.length, say })
+  const listeners: Pick<SimulateOptions, 'progress' | 'failed'> = {
     progress: (each) => report.ran(each),
     failed: (failure) => report.failed(failure, repeatCommand(values, failure.seed)),
-  })
+  }
+  const result =
+    jobs > 1
+      ? await simulateInJobs({ ...listeners, jobs, seeds, world: import.meta.url, argv })
+      : await simulate({ ...options, ...listeners, ...(values.trace ? { trace: say } : {}) })
   report.end(result)
   return result.failures.length === 0 ? 0 : 1
 }
+
+function toJobs({ jobs, trace }: Values): number {
+  if (jobs === undefined) return trace ? 1 : availableParallelism()
+  const count = toNumber('jobs', jobs)
+  if (count === 0) throw new UsageError('--jobs 0 runs nothing')
+  if (trace && count > 1) throw new UsageError('--trace tells of one seed after the other: leave out --jobs')
+  return count
+}
+
+/** The world of a command line, for each of its processes (see `jobs.ts`). */
+export const worldOf: WorldModule['worldOf'] = (_seed, argv) => toOptions(parse(argv))
 
 async function toOptions(values: Values): Promise<SimulateOptions> {
   const one = values.seed === undefined ? undefined : toNumber('seed', values.seed)
@@ -185,7 +204,7 @@ async function loadApp(path: string): Promise<Partial<SimulateOptions>> {
 
 function repeatCommand(values: Values, seed: number): string {
   const flags = WORLD_FLAGS.flatMap((name) => flagOf(name, values[name]))
-  return ['rejoin simulate', `--seed ${seed}`, ...flags].join(' ')
+  return ['npx rejoin simulate', `--seed ${seed}`, ...flags].join(' ')
 }
 
 function flagOf(name: string, value: string | boolean | undefined): string[] {

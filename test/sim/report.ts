@@ -8,25 +8,30 @@ export interface Report {
   end(result: SimulateResult): void
 }
 
-/** Real time between two lines of progress. */
-const SAY_EVERY_MS = 2000
+export interface ReportOptions {
+  /** How many seeds there are. */
+  total: number
+  say(line: string): void
+  /** Real time between two lines of progress; 2,000 by default. */
+  everyMs?: number
+}
 
-export function createReport({ total, say }: { total: number; say: (line: string) => void }): Report {
-  let saidAt = performance.now()
+export function createReport({ total, say, everyMs = 2000 }: ReportOptions): Report {
+  const startedAt = performance.now()
+  let saidAt = startedAt
   let runs = 0
   let failures = 0
   let virtualMs = 0
-  let realMs = 0
   let cpuMs = 0
   return {
     ran(result) {
       runs++
       virtualMs += result.virtualMs
-      realMs += result.realMs
       cpuMs += result.cpuMs
-      if (performance.now() - saidAt < SAY_EVERY_MS || runs === total) return
-      saidAt = performance.now()
-      say(`${runs} of ${total} seeds, ${rate(virtualMs, realMs, cpuMs)}, ${failures} failures`)
+      const now = performance.now()
+      if (now - saidAt < everyMs || runs === total) return
+      saidAt = now
+      say(`${runs} of ${total} seeds, ${rate(virtualMs, now - startedAt, cpuMs)}, ${failures} failures`)
     },
     failed(failure, repeat) {
       failures++
@@ -34,7 +39,7 @@ export function createReport({ total, say }: { total: number; say: (line: string
     },
     end(result) {
       for (const line of faultTable(result.injected)) say(line)
-      const { edits } = result
+      const { edits, realMs } = result
       say(`${runs} seeds, ${minutes(virtualMs)} virtual minutes, ${edits} edits, ${rate(virtualMs, realMs, cpuMs)}`)
       say(`${result.failures.length} failures`)
     },
@@ -54,7 +59,7 @@ function describeFailure({ seed, failure, steps, shrunk }: Failure, repeat: stri
 
 /** Kinds and how often they happened, in columns. */
 function faultTable(injected: Readonly<Record<string, number>>): string[] {
-  const kinds = Object.entries(injected).sort(([, a], [, b]) => b - a)
+  const kinds = Object.entries(injected).sort(([a, times], [b, others]) => others - times || (a < b ? -1 : 1))
   if (kinds.length === 0) return ['no faults']
   const width = Math.max(...kinds.map(([kind]) => kind.length))
   return ['faults injected:', ...kinds.map(([kind, times]) => `  ${kind.padEnd(width)}  ${String(times).padStart(7)}`)]

@@ -38,13 +38,24 @@ describe('rejoin simulate', () => {
     expect(code).toBe(1)
     expect(said).toContain('seed 2 fails: Error: a count was lost')
     expect(said).toMatch(/\n0 of its \d+ steps are enough:/)
-    const [, repeat] = /\nrepeat: rejoin simulate (.*)/.exec(said) ?? []
+    expect(said).toMatch(/\n2 failures$/)
+    const [, repeat, seed] = /\nrepeat: npx rejoin simulate (--seed (\d) .*)/.exec(said) ?? []
     const again = await run(...(repeat ?? '').split(' '))
-    expect(again.said).toContain('seed 1 fails: Error: a count was lost')
+    expect(again.said).toContain(`seed ${seed} fails: Error: a count was lost`)
     expect(again.said).toContain('1 seeds,')
   })
 
+  test('the same seeds are told of, however many processes run them', async () => {
+    const flags = ['--seeds', '4', '--seconds', '5', '--faults', 'crash']
+    const ran = ({ said }: { said: string }) => said.replace(/\d+ times real time.*/, '')
+    const one = ran(await run('--jobs', '1', ...flags))
+    expect(one).toContain('\n4 seeds, ')
+    expect(ran(await run('--jobs', '3', ...flags))).toBe(one)
+  })
+
   test.each([
+    [['--jobs', '0'], '--jobs 0 runs nothing'],
+    [['--jobs', '2', '--trace'], '--trace tells of one seed after the other'],
     [['--seeds', 'many'], '--seeds many is no whole number'],
     [['--faults', 'rain'], 'there is no fault "rain"'],
     [['--edits', 'paint'], 'there are no edits "paint"'],

@@ -1,0 +1,35 @@
+/**
+ * The worlds of the soak. Which one a seed has follows from the seed alone, so that a seed which failed meets its world again,
+ * alone and in any process. One seed in a hundred has a mesh of 50 relays, which takes as long as fifty others.
+ */
+import type { WorldModule } from '../sim/jobs.ts'
+import type { SimulateOptions } from '../sim/run/options.ts'
+import { openTrace } from './traces.ts'
+
+type World = Omit<SimulateOptions, 'seeds'>
+
+const recording = openTrace('rustcode', 1, 20_000).txns.slice(0, 20_000)
+
+const WORLDS: readonly World[] = [
+  { relays: 1 },
+  { relays: 2 },
+  { relays: 3 },
+  { relays: 1, replicas: 8, editsPerMinute: 15 },
+  { relays: 2, replicas: 2, documents: 1, recording, editsPerMinute: 90 },
+  { relays: 3, mesh: true },
+  { relays: 7, mesh: true, replicas: 6, editsPerMinute: 15 },
+  { relays: 1, faults: ['clone', 'profile restore', 'evict', 'relay restore', 'break', 'abort', 'tab open'] },
+]
+
+/** A failure of it is told with nearly all of its steps: each run in search of fewer takes many seconds. */
+const LARGE: World = {
+  relays: 50,
+  mesh: true,
+  replicas: 6,
+  editsPerMinute: 10,
+  durationMs: 20_000,
+  shrinkRunsMax: 10,
+}
+
+export const worldOf: WorldModule['worldOf'] = (seed) =>
+  seed % 100 === 0 ? LARGE : (WORLDS[seed % WORLDS.length] ?? LARGE)
