@@ -339,7 +339,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     move(to) {
       where = to
       // From here on it is known again: somebody has it open.
-      log.ensure(to).catch(report)
+      log.open(to).catch(report)
     },
     flush: writing.flush,
     get unsaved() {

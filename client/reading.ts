@@ -109,8 +109,7 @@ export function createReading(options: ReadingOptions): Reading {
   async function loadHeld(): Promise<LoadedDocument> {
     for (let failed = 0; ; failed++) {
       try {
-        await log.ensure(where)
-        const held = await log.load(where.document)
+        const held = await log.open(where)
         options.storage(undefined)
         return held
       } catch (error) {

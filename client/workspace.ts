@@ -147,7 +147,7 @@ export async function beginWorkspace(
   let closed = false
   let closing: Promise<void> | undefined
 
-  for (const held of await log.documents()) {
+  for (const held of log.opened) {
     const { ref, unacknowledged, deleted, untold } = held
     if (deleted) standing.forget(ref.document, untold)
     else standing.count(ref.document, unacknowledged)

@@ -29,9 +29,9 @@ const use = (what: string, file = 'client/index.ts'): string => {
 }
 
 export const ENTRIES: readonly Entry[] = [
-  { name: 'openWorkspace', code: use('openWorkspace'), firstBytesMax: 20_000, allBytesMax: 77_000 },
+  { name: 'openWorkspace', code: use('openWorkspace'), firstBytesMax: 20_000, allBytesMax: 77_100 },
   { name: 'everything', code: use('* as all'), firstBytesMax: 22_000, allBytesMax: 78_600 },
-  { name: 'RejoinProvider', code: use('RejoinProvider'), firstBytesMax: 3_600, allBytesMax: 79_500 },
+  { name: 'RejoinProvider', code: use('RejoinProvider'), firstBytesMax: 3_600, allBytesMax: 79_700 },
   { name: 'rejoin/react', code: use('* as all', 'client/react/index.ts'), firstBytesMax: 21_400, allBytesMax: 78_400 },
 ]
 

@@ -5,14 +5,13 @@
  * what inflates.
  */
 import type { Environment } from '../../shared/environment.ts'
-import { RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, randomId } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { createFence, type Fence } from './fence.ts'
 import { type Checkpoints, load, NOTHING_SEEN } from './loading.ts'
-import type { Appended, DeviceLog, Edit, LoadedDocument, Seen } from './log-types.ts'
+import type { Appended, DeviceLog, Edit, HeldDocument, LoadedDocument } from './log-types.ts'
 import { isAcknowledged, readOutstanding } from './outstanding.ts'
-import { newDocument, readDocuments, readHeld, readSelf, refOf, wanted } from './rows.ts'
+import { newDocument, readDocuments, readHeld, readSelf, wanted } from './rows.ts'
 import { type Bad, toEdit } from './soundness.ts'
 import type { DocumentRow, ReplicaRow, ReplicaStore, WriteTransaction } from './store.ts'
 
@@ -21,6 +20,8 @@ export interface OpenedLog extends DeviceLog {
   readonly store: ReplicaStore
   readonly environment: Environment
   readonly fence: Fence
+  /** What was here when it was opened. */
+  readonly opened: readonly HeldDocument[]
   /** Documents in whose edits, stored by this tab, is more than it takes to say the same. */
   readonly loose: Set<DocumentId>
   /** Lets others run. */
@@ -43,7 +44,11 @@ export async function openDeviceLog(
   inflating: () => Promise<Checkpoints>,
 ): Promise<OpenedLog> {
   const tab = randomId(environment)
-  const self = (await store.read(['meta'], readSelf)) ?? (await store.write(['meta'], begin))
+  // At once: an app waits for them before it shows anything.
+  const opened = await store.read(['meta', 'documents', 'edits'], (transaction) =>
+    Promise.all([readSelf(transaction), readDocuments(transaction)]),
+  )
+  const self = opened[0] ?? (await store.write(['meta'], begin))
   const fence = createFence(store, tab)
   const loose = new Set<DocumentId>()
   let checkpoints: Checkpoints | undefined
@@ -61,15 +66,10 @@ export async function openDeviceLog(
     return fresh
   }
 
-  async function ensure(where: DocumentRef): Promise<DocumentRef> {
-    const ref = await store.write(['documents'], async (transaction) => {
-      const row = await transaction.get('documents', [where.document])
-      known(transaction, where, row)
-      return refOf(row ?? where)
-    })
-    if (ref.epoch < where.epoch) throw new RejoinError('wrong-epoch', `${where.document} is in epoch ${ref.epoch}`)
-    return ref
-  }
+  const ensure = (where: DocumentRef): Promise<void> =>
+    store.write(['documents'], async (transaction) =>
+      known(transaction, where, await transaction.get('documents', [where.document])),
+    )
 
   function nextEdit(document: DocumentId): number {
     const next = 1 + (numbers.get(document) ?? 0)
@@ -77,16 +77,15 @@ export async function openDeviceLog(
     return next
   }
 
-  async function loadSound(document: DocumentId, seen: Seen): Promise<LoadedDocument> {
-    const found = await load(store, document, seen, pause, checkpoints)
-    if (found === undefined) {
-      checkpoints = await inflating()
-      return loadSound(document, seen)
-    }
-    const { loaded, bad, lost } = found
-    if (bad.length + lost === 0) return loaded
-    await (await rest()).mend(document, bad)
-    return loadSound(document, seen)
+  async function loadSound(document: DocumentId, seen = NOTHING_SEEN, opening?: DocumentRef): Promise<LoadedDocument> {
+    const found = await load(store, document, seen, pause, checkpoints, opening !== undefined)
+    if (found === 'checkpoints') checkpoints = await inflating()
+    else if (found !== 'ensure') {
+      const { loaded, bad, lost } = found
+      if (bad.length + lost === 0) return loaded
+      await (await rest()).mend(document, bad)
+    } else if (opening !== undefined) await ensure(opening)
+    return loadSound(document, seen, opening)
   }
 
   let moments = 0
@@ -114,9 +113,10 @@ export async function openDeviceLog(
     fence,
     loose,
     pause,
-    ensure,
+    opened: opened[1],
+    open: (where) => loadSound(where.document, undefined, where),
     documents: () => store.read(['documents', 'edits'], readDocuments),
-    load: (document, seen) => loadSound(document, seen ?? NOTHING_SEEN),
+    load: (document, seen) => loadSound(document, seen),
     held: (document) => store.read(['documents', 'edits'], (transaction) => readHeld(transaction, document, moment())),
     nextEdit,
     moment,

@@ -51,7 +51,7 @@ export async function openIndexedDbStore(name: string): Promise<ReplicaStore> {
     body: (transaction: WriteTransaction) => Promise<R>,
   ): Promise<R> {
     try {
-      return await runIn(await begin(mode, tables), body)
+      return await runIn(await begin(mode, tables), mode, body)
     } catch (error) {
       throw toRejoinError(error, isQuota(error) ? 'storage-full' : 'storage-failed', 'IndexedDB failed')
     }
@@ -120,7 +120,11 @@ interface IdbStore {
   delete(key: IDBValidKey): Promise<void>
 }
 
-async function runIn<R>(transaction: Transaction, body: (transaction: WriteTransaction) => Promise<R>): Promise<R> {
+async function runIn<R>(
+  transaction: Transaction,
+  mode: 'readonly' | 'readwrite',
+  body: (transaction: WriteTransaction) => Promise<R>,
+): Promise<R> {
   // Its failure is raised below; a rejection that nobody waits for yet must not reach the page.
   transaction.done.catch(() => {})
   let result: R
@@ -132,7 +136,8 @@ async function runIn<R>(transaction: Transaction, body: (transaction: WriteTrans
     abort(transaction)
     throw cause
   }
-  await transaction.done
+  // What was read is read.
+  if (mode === 'readwrite') await transaction.done
   return result
 }
 

@@ -4,7 +4,7 @@ import { RejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import type { LoadedDocument, Seen } from './log-types.ts'
 import type { FoundPiece } from './pieces.ts'
-import { coveredBy, inOrder, seqsOf, toHeld, vectorOf } from './rows.ts'
+import { coveredBy, inOrder, seqsOf, toHeld, vectorOf, wanted } from './rows.ts'
 import { type Bad, firstMissing, isSoundEdit, isSoundRow } from './soundness.ts'
 import type { DocumentRow, ReadTransaction, ReplicaStore, Row } from './store.ts'
 
@@ -29,18 +29,25 @@ interface Found {
   missing: Bad[]
 }
 
-/** Reads what is not `seen` yet, `undefined` where it takes `checkpoints` and there are none; `bad` and `lost` are damaged records and pieces, and how many damaged edits there are. */
+/** What is to be done first: it takes `Checkpoints`, or the document is to be made known. */
+export type Before = 'checkpoints' | 'ensure'
+
+/**
+ * Reads what is not `seen` yet; `bad` and `lost` are damaged records and pieces, and how many damaged edits there are. `isOpening`: it is
+ * to be known then, and wanted.
+ */
 export async function load(
   store: ReplicaStore,
   document: DocumentId,
   seen: Seen,
   pause: () => Promise<void>,
   checkpoints: Checkpoints | undefined,
-): Promise<{ loaded: LoadedDocument; bad: Bad[]; lost: number } | undefined> {
+  isOpening: boolean,
+): Promise<{ loaded: LoadedDocument; bad: Bad[]; lost: number } | Before> {
   const found = await store.read(['documents', 'records', 'edits', 'checkpoints', 'pieces'], (transaction) =>
-    find(transaction, document, seen, checkpoints),
+    find(transaction, document, seen, checkpoints, isOpening),
   )
-  if (found === undefined) return undefined
+  if (typeof found === 'string') return found
   const { row, pieces, records, edits, missing } = found
   const bad: Bad[] = [...missing]
   await inSteps(pieces, pause, ({ id, index, isSound }) => {
@@ -77,14 +84,20 @@ async function find(
   document: DocumentId,
   seen: Seen,
   checkpoints: Checkpoints | undefined,
-): Promise<Found | undefined> {
-  const row = await transaction.get('documents', [document])
+  isOpening: boolean,
+): Promise<Found | Before> {
+  // All at once: a reader waits for each answer of the browser.
+  const [row, checkpoint, edits] = await Promise.all([
+    transaction.get('documents', [document]),
+    transaction.get('checkpoints', [document]),
+    transaction.range('edits', [document]),
+  ])
+  if (isOpening && (row === undefined || wanted(row) !== row)) return 'ensure'
   if (row === undefined) throw new RejoinError('closed', `there is no document ${JSON.stringify(document)} here`)
-  const checkpoint = await transaction.get('checkpoints', [document])
   const covered = coveredBy(checkpoint)
   const seenHeads = new Map([...seen.vector].map(([origin, seq]) => [origin, { seq, chain: '' }]))
   const isNews = !covers(seenHeads, covered)
-  if (isNews && checkpoints === undefined) return undefined
+  if (isNews && checkpoints === undefined) return 'checkpoints'
   const pieces = (isNews && (await checkpoints?.readPieces(transaction, row, checkpoint?.pieces ?? []))) || []
   const records: Row<'records'>[] = []
   const missing: Bad[] = []
@@ -96,7 +109,7 @@ async function find(
     const gone = firstMissing(document, { origin, from, to }, found)
     if (gone !== undefined) missing.push(gone)
   }
-  return { row, pieces, records, edits: await transaction.range('edits', [document]), missing }
+  return { row, pieces, records, edits, missing }
 }
 
 async function inSteps(

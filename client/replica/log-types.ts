@@ -196,10 +196,10 @@ export interface DeviceLog {
   readonly tab: string
   documents(): Promise<HeldDocument[]>
   /**
-   * Makes the document known here; returns it as it is here. One that was deleted goes on in its epoch, which the caller did not
-   * know. Raises `wrong-epoch` for an epoch that is greater than the one here.
+   * The document, which is known here from now on. One that was deleted goes on in its epoch, which the caller did not know. Damaged
+   * records are taken out, so that they are fetched again.
    */
-  ensure(where: DocumentRef): Promise<DocumentRef>
+  open(where: DocumentRef): Promise<LoadedDocument>
   /** The document, or what of it is not `seen` yet. Damaged records are taken out, so that they are fetched again. */
   load(document: DocumentId, seen?: Seen): Promise<LoadedDocument>
   held(document: DocumentId): Promise<HeldDocument | undefined>

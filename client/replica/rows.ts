@@ -24,12 +24,12 @@ export const toHeld = (row: DocumentRow, edits: number): HeldDocument => ({
   ref: refOf(row),
   vector: vectorOf(row),
   unacknowledged: countOf(row) + edits,
-  ...(row.waiting.length > 0 ? { waits: true } : undefined),
-  ...(row.deleted && edits === 0 ? { deleted: true } : undefined),
-  ...(row.untold ? { untold: true } : undefined),
-  ...(row.pinned ? { pinned: true } : undefined),
-  ...(row.away ? { away: row.away.wanted ? ('wanted' as const) : ('left' as const) } : undefined),
-  ...(row.usedAt === undefined ? undefined : { usedAt: row.usedAt }),
+  waits: row.waiting.length > 0 || undefined,
+  deleted: (row.deleted && edits === 0) || undefined,
+  untold: row.untold,
+  pinned: row.pinned,
+  away: row.away && (row.away.wanted ? 'wanted' : 'left'),
+  usedAt: row.usedAt,
 })
 
 /** `at`: the moment at which the transaction began. */

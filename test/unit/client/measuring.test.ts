@@ -8,7 +8,7 @@ test.each([1, 2, 3, 4])('[P7] what is counted on is what is there (seed %i)', as
   const chance = createChance(seed)
   const store = durable()
   const log = await openLog(store)
-  await log.ensure(NOTE)
+  await log.open(NOTE)
   const { type } = typist(log)
   const measure = createMeasuring(store)
   const sizes: number[] = []

@@ -100,7 +100,7 @@ test('[P5] a damaged document opens as soon as the code is there that mends it',
 test('[P5] [P6] a folded document is typed in before, and shown as soon as the code is there that inflates it', async () => {
   const storage = createOwnStore()
   const before = await openLog(storage)
-  await before.ensure(NOTE)
+  await before.open(NOTE)
   const { type } = typist(before)
   for (const word of ['folded ', 'twice ']) await type(word)
   await before.seal('note')

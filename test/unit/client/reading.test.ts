@@ -11,7 +11,7 @@ import { durable, entriesOf, NOTE, openLog, PEER } from '../../support/stores.ts
 
 async function start() {
   const log = await openLog(durable())
-  await log.ensure(NOTE)
+  await log.open(NOTE)
   const clock = createClock(createChance(1))
   const doc = new Y.Doc()
   let asked = 0
@@ -50,7 +50,7 @@ describe('edits of tabs that built on one another', () => {
   test('[P3] are read in whatever order the store gives them, in time that grows with their number', async () => {
     const store = durable()
     const tabs = [await openLog(store), await openLog(store)] as const
-    await tabs[0].ensure(NOTE)
+    await tabs[0].open(NOTE)
     const author = new Y.Doc()
     const updates: Uint8Array[] = []
     author.on('update', (update) => updates.push(update))

@@ -51,7 +51,7 @@ describe('compaction', () => {
       const gc = chance.below(2) === 0
       const { updates } = randomHistory(chance, { clients: 1 + chance.below(4), edits: 60, gc, plain: true })
       const log = await openLog(durable())
-      await log.ensure({ ...NOTE, gc })
+      await log.open({ ...NOTE, gc })
       await keep(log, updates, chance)
       const before = (await log.load('note')).updates
       const ref = await held(log)
@@ -70,7 +70,7 @@ describe('compaction', () => {
     for (const gc of [true, false]) {
       const store = durable()
       const log = await openLog(store)
-      await log.ensure({ ...NOTE, gc })
+      await log.open({ ...NOTE, gc })
       const { updates } = typed(
         gc,
         (text) => text.insert(0, 'secret '.repeat(1000)),

@@ -43,7 +43,7 @@ const originsOf = (those: readonly { origin: string }[]): Set<string> => new Set
 /** The replica takes a new origin, as after a fork elsewhere. */
 async function leaveOrigin(log: UpdateLog): Promise<void> {
   const { origin } = await selfOf(log)
-  await log.ensure(OTHER)
+  await log.open(OTHER)
   await log.unseal('other', origin)
 }
 

@@ -79,7 +79,7 @@ test('edits of several tabs that build on one another are sealed in the order in
   const store = durable()
   const logs = [await openLog(store), await openLog(store), await openLog(store)]
   const typists = logs.map((log) => typist(log))
-  await logs[0]?.ensure(NOTE)
+  await logs[0]?.open(NOTE)
   for (let i = 0; i < 12; i++) {
     const { type, look } = typists[i % 3] ?? expect.fail()
     await look()

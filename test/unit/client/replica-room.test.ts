@@ -40,7 +40,7 @@ async function acknowledged() {
   await log.seal('note')
   await acknowledge(log)
   const relay = await openLog(durable())
-  await relay.ensure(NOTE)
+  await relay.open(NOTE)
   await takeAnswer(relay, log, await answerOf(log, relay))
   return { ...opened, relay, text: await read(log) }
 }
@@ -90,7 +90,7 @@ describe('a document that leaves the device', () => {
     expect([unfit, [...arrived], documents]).toEqual([[], [], []])
     await takeAnswer(log, relay, await answerOf(relay, log))
     expect(await held(log)).toMatchObject({ away: 'left', vector: new Map() })
-    await log.ensure(NOTE)
+    await log.open(NOTE)
     expect(await held(log)).toMatchObject({ away: 'wanted' })
     expect(await log.home('note', PEER.replica)).toBeUndefined()
     await takeAnswer(log, relay, await answerOf(relay, log))
@@ -135,7 +135,7 @@ describe('a document that leaves the device', () => {
   test('[P3] is not whole where the relay has less than what left', async () => {
     const { log } = await acknowledged()
     await log.evict('note')
-    await log.ensure(NOTE)
+    await log.open(NOTE)
     await log.take([entriesOf(...otherRecords(3))], PEER)
     expect(await log.home('note', PEER.replica)).toBeUndefined()
     expect(await held(log)).toMatchObject({ away: 'wanted' })
@@ -153,7 +153,7 @@ describe('a document that leaves the device', () => {
     const one = await log.peer('ws://one')
     await log.note({ ...peer('one', one?.round), ...at(9) })
     await log.note({ ...peer('three'), ...at(1), begin: true })
-    await log.ensure(NOTE)
+    await log.open(NOTE)
     await takeAnswer(log, relay, await answerOf(relay, log))
     expect((await log.home('note', 'three'))?.away).toBeUndefined()
     expect(await read(log)).toBe(text)
@@ -165,7 +165,7 @@ describe('a document that leaves the device', () => {
   test('[P3] what this replica sealed itself, and has left, is no fork when only some of it is back', async () => {
     const { log, relay } = await acknowledged()
     await log.evict('note')
-    await log.ensure(NOTE)
+    await log.open(NOTE)
     const [first] = (await records(relay)).filter(({ origin }) => origin === log.replica)
     await foldAll(relay)
     if (first !== undefined) await log.take([entriesOf(first)], PEER)
@@ -189,7 +189,7 @@ describe('a document that leaves the device', () => {
     await log.evict('note')
     const ack = { type: 'ack' as const, ...NOTE, origin: log.replica, ...own, through: 9 }
     expect((await log.take([{ type: 'ack', ack }], PEER)).unfit).toEqual([])
-    await log.ensure(NOTE)
+    await log.open(NOTE)
     expect((await log.take([{ type: 'ack', ack }], PEER)).unfit).toEqual([])
   })
 
@@ -226,7 +226,7 @@ describe('use', () => {
     const store = createOwnStore()
     let now = 1_000_000_000_000
     const log = await openLog(store, undefined, { ...systemEnvironment, now: () => now })
-    await log.ensure(NOTE)
+    await log.open(NOTE)
     const before = store.transactions
     for (let seconds = 0; seconds < 120; seconds++) {
       await log.used([NOTE.document])

@@ -47,7 +47,8 @@ describe('rejoin simulate', () => {
 
   test('the same seeds are told of, however many processes run them', async () => {
     const flags = ['--seeds', '4', '--seconds', '5', '--faults', 'crash']
-    const ran = ({ said }: { said: string }) => said.replace(/\d+ times real time.*/, '')
+    const ran = ({ said }: { said: string }) =>
+      said.replace(/^\d+ of \d+ seeds,.*\n/gm, '').replace(/\d+ times real time.*/, '')
     const one = ran(await run('--jobs', '1', ...flags))
     expect(one).toContain('\n4 seeds, ')
     expect(ran(await run('--jobs', '3', ...flags))).toBe(one)
