@@ -96,7 +96,7 @@ export const CLIENT_BUGS: Readonly<Record<string, PlantedBug>> = {
 type Change = (table: TableName, value: unknown, count: number) => unknown
 
 /** Changes what is put, or for `undefined` leaves it out. */
-function withPut(store: ReplicaStore, change: Change): ReplicaStore {
+export function withPut(store: ReplicaStore, change: Change): ReplicaStore {
   const counts = new Map<TableName, number>()
   return {
     ...store,

@@ -93,6 +93,10 @@ function afterDigest(dial: Dial): Dial {
   }
 }
 
+/** Now and then records get lost on their way to a relay, and nobody is told. */
+export const losingEntries = (dial: Dial, chance: Chance): Dial =>
+  filtering(dial, 'up', (message) => (message.type === 'entries' && chance.happens(0.1) ? undefined : message))
+
 /** Changes messages of one direction, or leaves them out, and seals the frame anew. */
 function filtering(dial: Dial, direction: 'up' | 'down', change: (message: Message) => Message | undefined): Dial {
   const filter = (data: Uint8Array | string): Uint8Array | string | undefined => {

@@ -1,0 +1,113 @@
+/**
+ * Bugs within the code: functions of its modules are replaced while the suite loads the real client and relay anew. Nothing but a
+ * test runner can do that, so the code has no switch for them. What several lines of defence catch is taken from all of them.
+ */
+import type { createFence } from '../../../../client/replica/fence.ts'
+import type { writePeer } from '../../../../client/replica/peers.ts'
+import type { nextChain } from '../../../../shared/causality/chain.ts'
+import type { isPlaceValid } from '../../../../shared/sync/places.ts'
+import type { connect } from '../../../../shared/sync/runs.ts'
+import type { PlantedBug } from './bug.ts'
+import { losingEntries } from './wire.ts'
+
+type Exports = Readonly<Record<string, unknown>>
+
+export interface BugInside extends Omit<PlantedBug, 'bend'>, Partial<Pick<PlantedBug, 'bend'>> {
+  /** By the paths of modules from the root of the project: what they export in place of their own. */
+  plant: Readonly<Record<string, (original: Exports) => Exports>>
+  /** What the suite says of it: it is found for what it does, not for something else. */
+  found: RegExp
+}
+
+export const BUGS_INSIDE: Readonly<Record<string, BugInside>> = {
+  'gap accepted': {
+    what: 'records beyond the next one are taken, where those in between got lost on the way',
+    faults: [],
+    bend: { dial: losingEntries },
+    plant: {
+      'shared/sync/runs.ts': (original) => ({
+        connect: ((held, records, chainAt) => {
+          const [first] = records
+          if (first !== undefined && first.seq > held.seq + 1) return [...records]
+          return (original.connect as typeof connect)(held, records, chainAt)
+        }) satisfies typeof connect,
+      }),
+    },
+    found: /\[P4\] relay\d took .* after/,
+  },
+  'fork merged': {
+    what: 'no history is ever another one: two under one name are taken for the same',
+    faults: ['clone', 'profile restore'],
+    world: { relays: 1 },
+    plant: { 'shared/causality/chain.ts': () => ({ nextChain: (() => '1'.repeat(16)) satisfies typeof nextChain }) },
+    found: /\[P1\]|\[P2\]|\[P8\]/,
+  },
+  'dedup by filter': {
+    what: 'a filter without salt says of one record in sixteen that it is here already',
+    faults: [],
+    plant: {
+      'shared/sync/runs.ts': (original) => ({
+        connect: ((held, records, chainAt) =>
+          (original.connect as typeof connect)(held, records, chainAt).filter(
+            ({ checksum }) => !checksum.startsWith('7'),
+          )) satisfies typeof connect,
+      }),
+    },
+    found: /dependency|gap|\[P4\]|\[P10\]/,
+  },
+  'place kept over an epoch change': {
+    what: 'a place counts as long as the log is long enough, also after the store was put back',
+    faults: ['relay restore', 'break'],
+    world: { relays: 1 },
+    plant: {
+      'shared/sync/places.ts': () => ({
+        isPlaceValid: ((place, _epochs, head) => place.offset <= head) satisfies typeof isPlaceValid,
+      }),
+    },
+    found: /\[P1\]/,
+  },
+  'stale leader writes': {
+    what: 'a tab that was frozen while another one took over goes on writing as if it led',
+    faults: ['freeze', 'tab open', 'sleep'],
+    plant: {
+      'client/replica/fence.ts': (original) => ({
+        createFence: ((store, tab) => {
+          const fence = (original.createFence as typeof createFence)(store, tab)
+          let leads = false
+          return {
+            get leads() {
+              return leads
+            },
+            async lead() {
+              leads = true
+              await fence.lead()
+            },
+            resign() {
+              leads = false
+            },
+            check: async () => {},
+          }
+        }) satisfies typeof createFence,
+      }),
+      'client/replica/peers.ts': (original) => ({
+        writePeer: (async (transaction, note, environment) => {
+          const before = await transaction.get('peers', [note.replica])
+          if (before === undefined || note.begin) {
+            return (original.writePeer as typeof writePeer)(transaction, note, environment)
+          }
+          const { place = before.place, watermark = before.watermark } = note
+          transaction.put('peers', [note.replica], { ...before, place, watermark })
+          return undefined
+        }) satisfies typeof writePeer,
+      }),
+    },
+    found: /\[P4\] the (place|watermark) of .* back to/,
+  },
+  'checksum of rows not verified': {
+    what: 'a client takes a damaged row of its disk for a sound one',
+    faults: ['client rot', 'client torn write', 'client misdirected write'],
+    world: { relays: 1 },
+    plant: { 'client/replica/soundness.ts': () => ({ isSoundRow: () => true }) },
+    found: /\[P1\]|\[P8\]/,
+  },
+}
