@@ -50,7 +50,10 @@ export interface Reading {
   readonly isEmpty: boolean
   /** Tries again for as long as the store fails: what is typed meanwhile is kept and shown as degraded (P5, P6). */
   load(): Promise<LoadedDocument>
-  /** All that the log holds, for as long as it takes the store to give it. */
+  /**
+   * All that the log holds, for as long as it takes the store to give it. What waits in the Y.Doc for what it builds on waits for
+   * that no more, unless the log holds it.
+   */
   readAll(): Promise<LoadedDocument>
   /** Records that have just been stored. */
   arrived(records: readonly Arrived[]): void
@@ -232,7 +235,16 @@ export function createReading(options: ReadingOptions): Reading {
       return seenVector.size === 0
     },
     load,
-    readAll: loadHeld,
+    async readAll() {
+      if (isLacking()) {
+        doc.store.pendingStructs = null
+        doc.store.pendingDs = null
+        seenVector.clear()
+        seenEdits.clear()
+        await catchUp()
+      }
+      return loadHeld()
+    },
     catchUp,
     get whenCaughtUp() {
       return catching

@@ -265,7 +265,7 @@ export async function beginWorkspace(
   }
 
   function damaged(id: DocumentId, rows: number): void {
-    report(new RejoinError('corrupt', `${rows} rows of ${JSON.stringify(id)} were damaged on this device`))
+    report(new RejoinError('corrupt', `${rows} rows of ${JSON.stringify(id)} are damaged here, or rest on such`))
     askFor(id)
   }
 

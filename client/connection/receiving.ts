@@ -199,9 +199,7 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     switch (code) {
       case 'gap':
       case 'dependency':
-        if (isHopeless(message)) return
-        if (submit !== undefined) sending.want(document)
-        return mend([{ where: message, origin, code: 'gap' }])
+        return lacking(message, submit !== undefined)
       case 'fork':
         return mend([{ where: message, origin, code }])
       case 'foreign':
@@ -247,17 +245,26 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     )
   }
 
-  /** Refused again as it was, although all that is here has been offered: it waits until something new is known (P7). */
-  function isHopeless({ document, origin, seq, code, detail }: Refused): boolean {
+  /** Refused again as it was, although all that is here has been offered, it waits until something new is known (P7). */
+  async function lacking(message: Refused, wasSubmitted: boolean): Promise<void> {
+    const { document, origin, seq, code, detail } = message
     const key = `${origin}/${seq}/${code}`
     const known = refusals.get(document) ?? new Map<string, number>()
     refusals.set(document, known)
     const times = (known.get(key) ?? 0) + 1
     known.set(key, times)
+    if (times === 1) {
+      if (wasSubmitted) sending.want(document)
+      return talk.differAgain(message)
+    }
+    hopeless.add(document)
     // It is told once, whatever is still on its way.
-    if (times > 1) hopeless.add(document)
-    if (times === 2 && !left.has(document)) host.hopeless(document, code, detail)
-    return times > 1
+    if (times > 2 || left.has(document)) return
+    const held = await unlessBroken(log.giveUp(document))
+    if (held === undefined) return host.hopeless(document, code, detail)
+    offers.forget(document)
+    host.changed([held])
+    await talk.differAgain(message)
   }
 
   return { take, refused, tick }

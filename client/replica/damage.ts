@@ -1,8 +1,9 @@
 /**
  * Damaged rows are taken out (P5). What relays hold is fetched again. What was only here is lost; what rests on it becomes a
- * branch, as no relay would take it, and everything else goes on.
+ * branch, as no relay would take it, and everything else goes on. While something is still to be fetched it cannot be told what
+ * rests on the lost: it shows when a relay refuses that.
  */
-import { type Head, headOf } from '../../shared/causality/version-vector.ts'
+import { type Head, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { DocumentId, OriginId } from '../../shared/ids.ts'
 import { givenUp, putBranch, type Reason } from './branches.ts'
 import { dropCheckpoint, shrunk } from './checkpoints.ts'
@@ -52,32 +53,94 @@ export async function takeOutDamaged(
   cut.lostOthers += pieces
   const left = edits.filter((each) => !lost.includes(each))
   const isLost = lost.length > 0 || cut.lostOwn > 0
-  const given = isLost ? await groundless(transaction, row, cut, left) : new Set<Held>()
-  for (const each of left) if (given.has(each)) transaction.delete('edits', each.key)
+  const now = lacking(first.size > 0 ? await shrunk(transaction, row) : row, vector, first)
+  const given = isLost && now.lacks === undefined ? await groundless(transaction, row, cut.own, left) : NOTHING
+  const branch = await settle(transaction, isLost ? lostNow(now, mover) : now, { vector, cut, left, given }, mover)
+  return { rows: lost.length + cut.lostOwn + cut.lostOthers + spare, branch, isLost }
+}
 
+/**
+ * Gives up what rests on what was lost, and could not be told from what rests on the damaged that was to be fetched: that is here
+ * again, and a relay has refused it. Nothing where nothing was lost.
+ */
+export async function giveUpGroundless(
+  transaction: WriteTransaction,
+  document: DocumentId,
+  mover: Mover,
+): Promise<Damage> {
+  const row = await transaction.get('documents', [document])
+  if (row?.lostAt === undefined || row.away !== undefined) return NO_DAMAGE
+  const vector = vectorOf(row)
+  const { lacks, ...now } = lacking(row, vector, new Map())
+  if (lacks !== undefined) return NO_DAMAGE
+  const left = await transaction.range('edits', [document])
+  const waits = new Set(row.waiting.map(dotOf))
+  const own = (await transaction.range('records', [document])).filter((each) => waits.has(dotOfRow(each)))
+  if ((await groundless(transaction, row, own, left)).size === 0) return NO_DAMAGE
+  const cut = await cutAway(transaction, row, vector, firstWaiting(row.waiting))
+  const given = await groundless(transaction, row, cut.own, left)
+  const taken = lostNow(await shrunk(transaction, now), mover)
+  const branch = await settle(transaction, taken, { vector, cut, left, given }, mover)
+  return { rows: cut.lostOwn + given.size, branch, isLost: true }
+}
+
+/** Whoever waits for a receipt is told, and what open documents have of it comes soon. */
+const lostNow = (row: DocumentRow, { environment }: Mover): DocumentRow => ({
+  ...givenUp(row, LOST),
+  lostAt: environment.now(),
+})
+
+/** The document, with a note of what relays have of it and is not here: what was noted, and what was cut from `first` on. */
+function lacking(row: DocumentRow, vector: VersionVector, first: ReadonlyMap<OriginId, number>): DocumentRow {
+  const waits = firstWaiting(row.waiting)
+  const before = vectorOf(row)
+  const cut = [...first].map(([origin]) => ({
+    origin,
+    seq: (waits.get(origin) ?? headOf(before, origin).seq + 1) - 1,
+  }))
+  const { lacks = [], ...rest } = row
+  const left = [...lacks, ...cut].filter(({ origin, seq }) => seq > headOf(vector, origin).seq)
+  return left.length === 0 ? rest : { ...rest, lacks: left }
+}
+
+/** What was cut away, and what becomes of it. */
+interface Settling {
+  vector: Map<OriginId, Head>
+  cut: Cut
+  left: readonly Row<'edits'>[]
+  /** It becomes a branch. */
+  given: ReadonlySet<Held>
+}
+
+async function settle(
+  transaction: WriteTransaction,
+  row: DocumentRow,
+  { vector, cut, left, given }: Settling,
+  mover: Mover,
+): Promise<BranchRow | undefined> {
+  for (const each of left) if (given.has(each)) transaction.delete('edits', each.key)
   const kept = cut.own.filter((each) => !given.has(each))
   const waiting = cut.moves ? await sealAgain(transaction, row, vector, kept, mover) : row.waiting
   // Dots that waited may have reached a relay: they are never given to anything else.
   if (cut.moves && waiting.length === 0) await leaveOrigin(transaction, mover.environment)
-  const taken = first.size > 0 ? await shrunk(transaction, row) : row
-  const now = { ...taken, vector: rowsOf(vector), waiting }
-  transaction.put('documents', [document], isLost ? givenUp(now, LOST) : now)
-  const rows = lost.length + cut.lostOwn + cut.lostOthers + spare
-  if (given.size === 0) return { rows, isLost }
+  transaction.put('documents', [row.document], { ...row, vector: rowsOf(vector), waiting })
+  if (given.size === 0) return undefined
   const updates = [...inOrder(cut.own), ...left].filter((each) => given.has(each)).map(({ value }) => value.bytes)
-  const branch = await putBranch(transaction, row, updates, LOST, undefined, mover.environment)
-  return { rows, branch, isLost }
+  return putBranch(transaction, row, updates, LOST, undefined, mover.environment)
 }
 
 type Held = Row<'records'> | Row<'edits'>
+
+const NOTHING: ReadonlySet<Held> = new Set()
+
+const dotOfRow = ({ key, value }: Row<'records'>): string => dotOf(toRecord(key, value))
 
 /** Records that were cut away, from the first damaged one of each origin on. */
 interface Cut {
   /** Records that waited are among them; then all that wait are, as one may rest on the other. */
   moves: boolean
-  /** Sound ones that waited, and sound ones that a relay has. */
+  /** Sound ones that waited. */
   own: Row<'records'>[]
-  others: Row<'records'>[]
   /** How many damaged ones waited, and how many a relay has. */
   lostOwn: number
   lostOthers: number
@@ -90,7 +153,7 @@ async function cutAway(
   first: ReadonlyMap<OriginId, number>,
 ): Promise<Cut> {
   const waits = new Set(row.waiting.map(dotOf))
-  const isOwn = ({ key, value }: Row<'records'>): boolean => waits.has(dotOf(toRecord(key, value)))
+  const isOwn = (each: Row<'records'>): boolean => waits.has(dotOfRow(each))
   const gone: Row<'records'>[] = []
   const cutFrom = async (from: ReadonlyMap<OriginId, number>): Promise<void> => {
     for (const [origin, seq] of from) gone.push(...(await cutOrigin(transaction, row.document, vector, origin, seq)))
@@ -100,30 +163,29 @@ async function cutAway(
   if (moves) await cutFrom(firstWaiting(row.waiting))
   const own = gone.filter(isOwn)
   const others = gone.filter((each) => !isOwn(each))
-  const sound = (rows: readonly Row<'records'>[]) => rows.filter((each) => isSoundRow(row, each))
-  const [soundOwn, soundOthers] = [sound(own), sound(others)]
+  const isHere = (each: Row<'records'>): boolean => isSoundRow(row, each)
   return {
     moves,
-    own: soundOwn,
-    others: soundOthers,
-    lostOwn: own.length - soundOwn.length,
-    lostOthers: others.length - soundOthers.length,
+    own: own.filter(isHere),
+    lostOwn: own.filter((each) => !isHere(each)).length,
+    lostOthers: others.filter((each) => !isHere(each)).length,
   }
 }
 
-/** What rests on the lost. What a relay has comes again, and what rests on that cannot be told from it: then it is nothing. */
+/** What of records that wait, and of edits, rests on what is not here. */
 async function groundless(
   transaction: WriteTransaction,
   row: DocumentRow,
-  { own, others, lostOthers }: Cut,
+  own: readonly Row<'records'>[],
   edits: readonly Row<'edits'>[],
 ): Promise<ReadonlySet<Held>> {
-  if (lostOthers > 0) return new Set()
   const { document } = row
   const checkpoint = await transaction.get('checkpoints', [document])
+  const dots = new Set(own.map(dotOfRow))
+  const records = (await transaction.range('records', [document])).filter((each) => !dots.has(dotOfRow(each)))
   const ground = [
     ...inflateAll(await readPieces(transaction, row, checkpoint?.pieces ?? [])),
-    ...[...(await transaction.range('records', [document])), ...others].map(({ value }) => value.bytes),
+    ...records.map(({ value }) => value.bytes),
   ]
   return withoutGround<Held>(summariesOf(ground), [...own, ...edits])
 }

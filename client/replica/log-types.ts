@@ -293,4 +293,9 @@ export interface UpdateLog extends DeviceLog {
    * reason before anything more is sealed or submitted, what was typed meanwhile joins that branch.
    */
   refuse(document: DocumentId, code: RejoinError['code'], detail: string): Promise<BranchRow | undefined>
+  /**
+   * A relay lacks what edits of the document rest on. Where that was lost here, and nothing else is missing, they become a branch:
+   * returns the document then.
+   */
+  giveUp(document: DocumentId): Promise<HeldDocument | undefined>
 }

@@ -38,6 +38,10 @@ export interface DocumentRow extends DocumentRef {
   refused?: { times: number; code: ErrorCode; detail: string }
   /** How often something that it held was taken out: pieces that answer an older vector are not for this one. */
   shrunk?: number
+  /** When something was last found lost here that no relay is known to have, in milliseconds since 1970. */
+  lostAt?: number
+  /** Relays had these dots, which were taken out as damaged: until they are here again it cannot be told what rests on the lost. */
+  lacks?: readonly Dot[]
   /** It was deleted, and not opened or written since. */
   deleted?: true
   /** No relay is known to have heard of its epoch. */

@@ -18,7 +18,7 @@ import { answer } from './answering.ts'
 import { type Reason, toBranch } from './branches.ts'
 import { dropPartial } from './checkpoints.ts'
 import { compact } from './compaction.ts'
-import { type Damage, takeOutDamaged } from './damage.ts'
+import { type Damage, giveUpGroundless, takeOutDamaged } from './damage.ts'
 import { branchEdits, deleteHere } from './deletion.ts'
 import { type OpenedLog, openDeviceLog, putEdit, type Rest } from './device-log.ts'
 import { cutEdits, nextUnsent, sealEdits, tightenEdits } from './edits.ts'
@@ -83,8 +83,6 @@ export function completeLog(
   const measure = createMeasuring(store)
   /** Branches that are added to: until something more is sealed or submitted, what is refused is of the same refusal. */
   const refusals = new Map<DocumentId, string>()
-  /** When something of a document was found lost that a Y.Doc may hold. */
-  const losses = new Map<DocumentId, number>()
   /** What relays were last told of documents. */
   const told = new Map<DocumentId, Told>()
   let lastNoted: Noted | undefined
@@ -97,19 +95,17 @@ export function completeLog(
     const all: Damage[] = []
     const result = await store.write(ALL_WRITTEN, (transaction) => body(transaction, (damage) => all.push(damage)))
     for (const { rows, branch } of all) if (rows > 0) damaged(document, rows, branch)
-    if (lost !== undefined && all.some(({ isLost }) => isLost)) {
-      losses.set(document, environment.now())
-      lost(document)
-    }
+    if (all.some(({ isLost }) => isLost)) lost?.(document)
     return result
   }
 
-  /** What is typed may rest on what was lost: it is sealed with what open documents bring back of that, not before. */
-  function isRescuing(document: DocumentId): boolean {
-    const at = losses.get(document)
-    if (at === undefined) return false
-    if (Math.abs(environment.now() - at) < RESCUED_WITHIN_MS) return true
-    return !losses.delete(document)
+  /**
+   * What is typed may rest on what was lost, found by this tab or another: it is sealed with what open documents bring back of
+   * that, not before.
+   */
+  async function isRescuing(transaction: WriteTransaction, document: DocumentId): Promise<boolean> {
+    const at = (await transaction.get('documents', [document]))?.lostAt
+    return lost !== undefined && at !== undefined && Math.abs(environment.now() - at) < RESCUED_WITHIN_MS
   }
 
   const mend = (document: DocumentId, bad: readonly Bad[]): Promise<void> =>
@@ -241,7 +237,7 @@ export function completeLog(
       const sealed = await mending(document, async (transaction, found) => {
         await fence.check(transaction)
         found(await takeOutDamaged(transaction, document, [], mover))
-        return isRescuing(document) ? [] : sealEdits(transaction, document, mover)
+        return (await isRescuing(transaction, document)) ? [] : sealEdits(transaction, document, mover)
       })
       if (sealed.length > 0) refusals.delete(document)
       // There are no edits left to tighten.
@@ -315,6 +311,14 @@ export function completeLog(
         return readHeld(transaction, document, at)
       }),
     refuse: (document, code, detail) => refuse(document, { code, detail }),
+    giveUp: (document) =>
+      mending(document, async (transaction, found) => {
+        const at = moment()
+        await fence.check(transaction)
+        const damage = await giveUpGroundless(transaction, document, mover)
+        found(damage)
+        return damage.isLost ? readHeld(transaction, document, at) : undefined
+      }),
   }
 }
 

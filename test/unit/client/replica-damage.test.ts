@@ -178,6 +178,73 @@ describe('a damaged record', () => {
     for (const record of await records(log)) verify(NOTE, record)
   })
 
+  test('[P5][P10] beside one that a relay has: what rests on it is given up when that is here again', async () => {
+    const store = durable()
+    const { log, told } = await openTold(store)
+    const { type } = typist(log)
+    await type('acknowledged ')
+    await log.seal('note')
+    const [first] = await records(log)
+    await log.take([{ type: 'ack', ack: await ackOf(log, 1) }], PEER)
+    await type('lost ')
+    await log.seal('note')
+    await type('after ')
+    await log.seal('note')
+    await typist(await openLog(store)).type('elsewhere ')
+    await type('typed')
+    for (const seq of [1, 2]) await damage(store, 'records', ['note', log.replica, seq])
+    await read(log)
+    // What a relay has may be what all of it rests on.
+    expect(await log.giveUp('note')).toBeUndefined()
+    expect(await log.branches()).toEqual([])
+    expect(await held(log)).toMatchObject({ unacknowledged: 3 })
+    await log.take([entriesOf(...(first ? [first] : []))], PEER)
+    expect(await log.giveUp('note')).toMatchObject({ unacknowledged: 1 })
+    expect((await read(log)).split(/(?<= )/).sort()).toEqual(['acknowledged ', 'elsewhere '])
+    const [branch] = await log.branches()
+    expect(branch).toMatchObject({ document: 'note', code: 'corrupt' })
+    expect(Y.decodeUpdate(branch?.bytes ?? new Uint8Array()).structs.map(({ length }) => length)).toEqual([11])
+    expect(told).toEqual([
+      ['note', 2],
+      ['note', 2],
+    ])
+    expect(await log.giveUp('note')).toBeUndefined()
+    for (const record of await records(log)) verify(NOTE, record)
+  })
+
+  test('[P5] whose ground is only on its way costs nothing, however often a relay refuses it', async () => {
+    const { log } = await openTold(durable())
+    const [first, ...others] = otherRecords(3)
+    const { doc, type } = typist(log)
+    for (const { bytes } of [...(first ? [first] : []), ...others]) Y.applyUpdate(doc, bytes, log)
+    await type('typed')
+    await log.seal('note')
+    expect(await log.giveUp('note')).toBeUndefined()
+    expect(await held(log)).toMatchObject({ unacknowledged: 1 })
+  })
+
+  test('[P10] that one tab found lost: for a moment no other seals what was typed on it', async () => {
+    const store = durable()
+    let now = 1_000_000
+    const environment = { ...systemEnvironment, now: () => now }
+    const rescued: string[] = []
+    const open = () => openUpdateLog(store, environment, undefined, (document) => rescued.push(document))
+    const [finder, other] = [await open(), await open()]
+    const { type } = typist(finder)
+    const lost = await type('lost ')
+    await finder.seal('note')
+    await damage(store, 'records', ['note', finder.replica, 1])
+    await read(finder)
+    expect(rescued).toEqual(['note'])
+    await type('typed')
+    for (const tab of [other, await open()]) expect(await tab.seal('note')).toEqual([])
+    // What the open document has of it comes meanwhile.
+    await other.append([{ where: NOTE, n: 1, bytes: lost, count: 1, late: true }])
+    now += 2_000
+    expect(await other.seal('note')).toHaveLength(1)
+    expect(await read(other)).toBe('lost typed')
+  })
+
   test('[P5] that another tab took out, and a relay has given again, is not taken out again', async () => {
     const store = durable()
     const { log, told } = await openTold(store)

@@ -238,6 +238,20 @@ const FAILED: readonly Failed[] = [
     ],
   },
   {
+    title: '[P10] what rests on what is lost is given up, also where something else had to be fetched first',
+    seed: 300_022,
+    options: { relays: 1, ...ANY_EDITS },
+    steps: [
+      { at: 21_363, kind: 'type', seed: 897703339 },
+      { at: 23_118, kind: 'partition', seed: 1622640528 },
+      { at: 23_411, kind: 'type', seed: 1502886420 },
+      { at: 43_505, kind: 'client rot', seed: 1066128638 },
+      { at: 52_867, kind: 'type', seed: 1206624232 },
+      { at: 53_575, kind: 'client rot', seed: 1437434189 },
+      { at: 53_946, kind: 'freeze', seed: 1499449939 },
+    ],
+  },
+  {
     title: '[P10] a relay takes the last piece again where it could not read what that is joined with',
     seed: 7813,
     options: { relays: 2, replicas: 2, documents: 1, editsPerMinute: 90, ...ANY_EDITS },
