@@ -16,6 +16,7 @@ import { systemEnvironment } from '../../shared/environment.ts'
 import { decodeFrame } from '../../shared/wire/codec.ts'
 import type { Message } from '../../shared/wire/messages.ts'
 import { cleanUp, temporaryFolder, until } from '../support/lifetime.ts'
+import { plainEnvironment } from '../support/plain-environment.ts'
 import { orderOfWrites, STRACE_ARGS, straceMissing } from '../support/syscalls.ts'
 
 const EDITS = 40
@@ -155,7 +156,7 @@ function dialTo(core: RelayCore, sees: (message: Message) => void): Dial {
 async function startTraced(folder: string, trace: string): Promise<string> {
   const relay = [process.execPath, CLI, 'relay', '--port', '0', '--data', join(folder, 'data')]
   const child = spawn('strace', [...STRACE_ARGS, '-o', trace, ...relay], {
-    env: { PATH: process.env.PATH ?? '' },
+    env: plainEnvironment(),
     stdio: ['ignore', 'ignore', 'pipe'],
     detached: true,
   })

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { cleanUp, temporaryFolder } from './lifetime.ts'
+import { plainEnvironment } from './plain-environment.ts'
 
 const CLI = fileURLToPath(new URL('../../server/cli.ts', import.meta.url))
 
@@ -50,7 +51,7 @@ export async function startRelayProcess(options: RelayProcessOptions = {}): Prom
   async function start(): Promise<void> {
     const [command = process.execPath, ...rest] = [...via, process.execPath, CLI, ...args]
     const started = spawn(command, rest, {
-      env: { PATH: process.env.PATH ?? '' },
+      env: plainEnvironment(),
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     child = started

@@ -14,6 +14,7 @@ import { hashJoinedLog } from '../../../shared/update/joined-log.ts'
 import type { UpdateRecord } from '../../../shared/update/record.ts'
 import { seal } from '../../../shared/update/seal.ts'
 import type { Piece } from '../../../shared/wire/messages.ts'
+import { amount } from '../../support/amount.ts'
 import {
   acknowledge,
   answerOf,
@@ -699,8 +700,9 @@ async function live(chance: Chance, steps: number) {
 }
 
 test('[P1][P3] replicas that fold, cut and cross in any way hold the same in the end', async () => {
+  const seeds = amount(5, 25)
   let dots = 0
-  for (let seed = 1; seed <= 25; seed++) {
+  for (let seed = 1; seed <= seeds; seed++) {
     try {
       const { logs, oracle } = await live(createChance(seed), 40)
       dots += oracle.size
@@ -717,7 +719,7 @@ test('[P1][P3] replicas that fold, cut and cross in any way hold the same in the
       throw new Error(`seed ${seed}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
     }
   }
-  expect(dots).toBeGreaterThan(100)
+  expect(dots).toBeGreaterThan(4 * seeds)
 })
 
 const hashOf = async (log: UpdateLog): Promise<string> => hashJoinedLog((await log.load('note')).updates)

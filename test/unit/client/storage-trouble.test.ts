@@ -4,6 +4,7 @@ import type { ReplicaStore } from '../../../client/replica/store.ts'
 import { openWorkspace } from '../../../client/workspace.ts'
 import type { Environment } from '../../../shared/environment.ts'
 import { type ErrorCode, RejoinError } from '../../../shared/errors.ts'
+import { amount } from '../../support/amount.ts'
 import { createOwnStore } from '../../support/stores.ts'
 import { cleanUp, startRelay, until } from '../server/support.ts'
 import { allRead, impatient, impatientNetwork, isSynced, readAtRelay, readInStore, startClient } from './support.ts'
@@ -90,7 +91,8 @@ describe('a transaction that fails', () => {
       let next = 1
       const workers = Array.from({ length: 16 }, async () => {
         while (next <= transactions) {
-          const nth = next++
+          const nth = next
+          next += amount(3, 1)
           await session(code, nth).catch((error) => {
             throw new Error(
               `transaction ${nth} of ${transactions}: ${error instanceof Error ? error.message : error}`,

@@ -1,6 +1,7 @@
 /** Bugs put in on purpose: a suite that misses one would miss its like. */
 import { expect, test } from 'vitest'
 import { runSeed } from '../../sim/index.ts'
+import { inShare } from '../../support/amount.ts'
 import { PLANTED } from './planted/index.ts'
 
 const SEEDS_MAX = 200
@@ -9,7 +10,7 @@ test('there are 20 planted bugs and more', () => {
   expect(Object.keys(PLANTED).length).toBeGreaterThanOrEqual(20)
 })
 
-test.each(Object.entries(PLANTED))('finds: %s', async (_name, { bend, faults, world }) => {
+test.each(Object.entries(PLANTED).filter(inShare))('finds: %s', async (_name, { bend, faults, world }) => {
   const options = { faults, durationMs: 30_000, ...world }
   for (let seed = 1; seed <= SEEDS_MAX; seed++) {
     const { failure } = await runSeed(seed, { ...options, bend })

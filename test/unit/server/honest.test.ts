@@ -3,11 +3,12 @@ import { expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { joinUpdates } from '../../../shared/update/join.ts'
 import type { UpdateRecord } from '../../../shared/update/record.ts'
+import { amount } from '../../support/amount.ts'
 import { openTrace, replay } from '../../support/traces.ts'
 import { answers, enter, guarded, sealer } from './guarded.ts'
 
 const PEOPLE = 4
-const UPDATES = 100_000
+const UPDATES = amount(10_000, 100_000)
 /** Recorded sessions, where there are any. */
 const TRACES = ['sveltecomponent', 'rustcode', 'automerge-paper']
 /** Updates of one before the others read them. */

@@ -1,6 +1,7 @@
 /** A relay in a process of its own, to be killed. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { plainEnvironment } from '../../support/plain-environment.ts'
 import { cleanUp, temporaryFolder } from './support.ts'
 
 const CLI = fileURLToPath(new URL('../../../server/cli.ts', import.meta.url))
@@ -17,11 +18,11 @@ export interface Command {
   stderr(): string
 }
 
-/** Runs `rejoin`, with nothing of this process's environment that would change it. */
+/** Runs `rejoin`, with nothing of this process's environment that would change what it does. */
 export function rejoin(args: readonly string[], environment: Record<string, string> = {}): Command {
   const child = spawn(process.execPath, [CLI, ...args], {
     cwd: temporaryFolder(),
-    env: { PATH: process.env.PATH ?? '', ...environment },
+    env: { ...plainEnvironment(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   cleanUp(() => child.kill('SIGKILL'))

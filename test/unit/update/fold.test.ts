@@ -21,6 +21,7 @@ import { inspectUpdate } from '../../../shared/update/inspect.ts'
 import { hashJoinedLog } from '../../../shared/update/joined-log.ts'
 import { type PieceBytes, pieceChecksum } from '../../../shared/update/piece-bytes.ts'
 import { finish } from '../../../shared/update/steps.ts'
+import { amount } from '../../support/amount.ts'
 import { deletionsOfMany, lettersOfMany } from '../../support/many-deletions.ts'
 import { contentOf, createDoc, docOf, forSeeds, randomHistory } from './histories.ts'
 
@@ -70,7 +71,8 @@ describe('folding', () => {
 test.each([true, false])(
   '[P9] pieces are within the bounds of one update, however many deletions are folded; gc: %s',
   (gc) => {
-    for (const updates of [[...lettersOfMany(), ...deletionsOfMany()], [...deletionsOfMany()]]) {
+    const histories = [[...deletionsOfMany()], [...lettersOfMany(), ...deletionsOfMany()]]
+    for (const updates of histories.slice(0, amount(1, 2))) {
       const pieces = finish(compactToPieces(updates, { gc }))
       for (const piece of pieces) expect(inspectUpdate(inflatePiece(piece)).empty).toBe(false)
       expect(hashJoinedLog(pieces.map(inflatePiece))).toBe(hashJoinedLog(updates))

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
-import { FAULT_GROUPS, FAULT_KINDS } from '../../sim/index.ts'
+import { FAULT_GROUPS, FAULT_KINDS } from '../sim/index.ts'
 
-const root = resolve(import.meta.dirname, '../../..')
+const root = resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
 const page = readFileSync(join(root, 'docs/testing.md'), 'utf8')
 const examples = new Map(
