@@ -12,19 +12,27 @@ import {
   type WriteTransaction,
 } from './store.ts'
 
-interface Table {
-  rows: Map<string, { key: Key; value: unknown }>
-  /** Encoded keys in order. */
-  order: string[]
+type Part = Key[number]
+
+/** Rows whose keys begin alike: the one whose key ends here, and the others. */
+interface Shelf {
+  row: { key: Key; value: unknown } | undefined
+  longer: Shelves | undefined
+}
+
+/** By the next part of their keys, and those parts in order. */
+interface Shelves {
+  readonly by: Map<Part, Shelf>
+  readonly order: Part[]
 }
 
 /** `durable` is for tests of what only durable replicas do; what it holds still goes with the process. */
 export function createMemoryReplicaStore(options: { durable?: boolean } = {}): ReplicaStore {
-  const tables = new Map<TableName, Table>(TABLE_NAMES.map((name) => [name, { rows: new Map(), order: [] }]))
+  const tables = new Map<TableName, Shelf>(TABLE_NAMES.map((name) => [name, newShelf()]))
   let closed = false
   let last: Promise<unknown> = Promise.resolve()
 
-  const tableOf = (name: TableName): Table => tables.get(name) as Table
+  const tableOf = (name: TableName): Shelf => tables.get(name) as Shelf
 
   /** One transaction after the other: a transaction's body may await, and nobody may see half of it. */
   function alone<R>(body: () => Promise<R>): Promise<R> {
@@ -42,21 +50,15 @@ export function createMemoryReplicaStore(options: { durable?: boolean } = {}): R
 
   const reading: ReadTransaction = {
     get: async <T extends TableName>(table: T, key: Key) =>
-      tableOf(table).rows.get(encodeKey(key))?.value as Tables[T] | undefined,
+      shelfOf(tableOf(table), key)?.row?.value as Tables[T] | undefined,
     range: async <T extends TableName>(
       name: T,
       prefix: Key,
       { from, limit = Infinity }: { from?: number; limit?: number } = {},
     ) => {
-      const { rows, order } = tableOf(name)
-      const start = encodeKey(prefix)
       const found: Row<T>[] = []
-      let at = lowerBound(order, from === undefined ? start : start + encodePart(from))
-      for (; at < order.length && found.length < limit; at++) {
-        const encoded = order[at] as string
-        if (!encoded.startsWith(start)) break
-        found.push(rows.get(encoded) as Row<T>)
-      }
+      const shelf = shelfOf(tableOf(name), prefix)
+      if (shelf !== undefined) collect(shelf, from, limit, found as Row<TableName>[])
       return found
     },
   }
@@ -84,43 +86,86 @@ export function createMemoryReplicaStore(options: { durable?: boolean } = {}): R
     },
     async destroy() {
       closed = true
-      for (const table of tables.values()) {
-        table.rows.clear()
-        table.order = []
-      }
+      for (const name of TABLE_NAMES) tables.set(name, newShelf())
     },
   }
 }
 
-/** Sets or, for `undefined`, deletes; returns what takes it back. */
-function set(table: Table, key: Key, value: unknown): () => void {
-  const encoded = encodeKey(key)
-  const before = table.rows.get(encoded)
-  const at = lowerBound(table.order, encoded)
-  if (value === undefined) {
-    if (table.rows.delete(encoded)) table.order.splice(at, 1)
-  } else {
-    if (before === undefined) table.order.splice(at, 0, encoded)
-    table.rows.set(encoded, { key, value })
+const newShelf = (): Shelf => ({ row: undefined, longer: undefined })
+
+function shelfOf(table: Shelf, key: Key): Shelf | undefined {
+  let shelf: Shelf | undefined = table
+  for (let at = 0; at < key.length && shelf !== undefined; at++) shelf = shelf.longer?.by.get(key[at] as Part)
+  return shelf
+}
+
+/** Adds rows to `found` until there are `limit`; with `from`, those whose next part is at least that. */
+function collect({ row, longer }: Shelf, from: number | undefined, limit: number, found: Row<TableName>[]): void {
+  if (from === undefined && row !== undefined && found.length < limit) found.push(row as Row<TableName>)
+  if (longer === undefined) return
+  const { by, order } = longer
+  for (let at = from === undefined ? 0 : lowerBound(order, from); at < order.length && found.length < limit; at++) {
+    collect(by.get(order[at] as Part) as Shelf, undefined, limit, found)
   }
+}
+
+/** Sets or, for `undefined`, deletes; returns what takes it back. */
+function set(table: Shelf, key: Key, value: unknown): () => void {
+  const before = shelfOf(table, key)?.row
+  if (value === undefined) remove(table, key, 0)
+  else put(table, key, value)
   return () => {
     set(table, key, before?.value)
   }
 }
 
-/** Numbers before text, as IndexedDB has it; ids hold no control characters, so they may end a part. */
-const encodePart = (part: string | number): string =>
-  typeof part === 'number' ? `\u0001${String(part).padStart(16, '0')}\u0000` : `\u0002${part}\u0000`
+function put(table: Shelf, key: Key, value: unknown): void {
+  let shelf = table
+  for (const part of key) {
+    shelf.longer ??= { by: new Map(), order: [] }
+    const { by, order } = shelf.longer
+    let next = by.get(part)
+    if (next === undefined) {
+      next = newShelf()
+      by.set(part, next)
+      order.splice(lowerBound(order, part), 0, part)
+    }
+    shelf = next
+  }
+  shelf.row = { key, value }
+}
 
-const encodeKey = (key: Key): string => key.map(encodePart).join('')
+/** Removes the row, and the shelves that are empty then. */
+function remove(shelf: Shelf, key: Key, depth: number): void {
+  const part = key[depth]
+  if (part === undefined) {
+    shelf.row = undefined
+    return
+  }
+  const next = shelf.longer?.by.get(part)
+  if (shelf.longer === undefined || next === undefined) return
+  remove(next, key, depth + 1)
+  if (next.row !== undefined || next.longer !== undefined) return
+  const { by, order } = shelf.longer
+  by.delete(part)
+  order.splice(lowerBound(order, part), 1)
+  if (order.length === 0) shelf.longer = undefined
+}
 
-function lowerBound(order: readonly string[], key: string): number {
+/** Numbers before text, as IndexedDB has it. */
+function isBefore(one: Part, other: Part): boolean {
+  if (typeof one === typeof other) return one < other
+  return typeof one === 'number'
+}
+
+/** Where the first part is that is not before this one. Mostly what comes is the last. */
+function lowerBound(order: readonly Part[], part: Part): number {
   let low = 0
   let high = order.length
-  if (high === 0 || (order[high - 1] as string) < key) return high
+  if (high === 0 || isBefore(order[high - 1] as Part, part)) return high
   while (low < high) {
     const middle = (low + high) >>> 1
-    if ((order[middle] as string) < key) low = middle + 1
+    if (isBefore(order[middle] as Part, part)) low = middle + 1
     else high = middle
   }
   return low

@@ -3,9 +3,11 @@
  * all of its buffer), and whoever put them may change or transfer them.
  */
 export function withOwnBytes<V extends object>(value: V): V {
-  const fields = Object.entries(value)
-  if (!fields.some(([, field]) => field instanceof Uint8Array)) return value
-  return Object.fromEntries(
-    fields.map(([name, field]) => [name, field instanceof Uint8Array ? field.slice() : field]),
-  ) as V
+  let own: Record<string, unknown> | undefined
+  for (const [name, field] of Object.entries(value)) {
+    if (!(field instanceof Uint8Array)) continue
+    own ??= { ...(value as Record<string, unknown>) }
+    own[name] = field.slice()
+  }
+  return (own ?? value) as V
 }

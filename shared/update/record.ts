@@ -59,12 +59,24 @@ export function recordChecksum(where: DocumentRef, update: Unsealed): Hash64 {
 }
 
 const encoder = new TextEncoder()
-let lastPlace: { document: DocumentId; epoch: DocumentEpoch; bytes: Uint8Array } | undefined
 
-function placeOf(where: DocumentRef): Uint8Array {
-  if (lastPlace?.document === where.document && lastPlace.epoch === where.epoch) return lastPlace.bytes
-  const bytes = fromHex(hash64(encoder.encode(`${where.epoch}/${where.document}`)))
-  lastPlace = { document: where.document, epoch: where.epoch, bytes }
+/** A document, and the hash that stands for it in checksums of its records. */
+interface PlaceHash {
+  document: DocumentId
+  epoch: DocumentEpoch
+  bytes: Uint8Array
+}
+
+/** Documents whose hash is kept: those that come and go at a time, few enough to look through. */
+const PLACES_MAX = 16
+const places: PlaceHash[] = []
+let nextPlace = 0
+
+function placeOf({ document, epoch }: DocumentRef): Uint8Array {
+  for (const place of places) if (place.document === document && place.epoch === epoch) return place.bytes
+  const bytes = fromHex(hash64(encoder.encode(`${epoch}/${document}`)))
+  places[nextPlace] = { document, epoch, bytes }
+  nextPlace = (nextPlace + 1) % PLACES_MAX
   return bytes
 }
 

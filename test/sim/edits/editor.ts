@@ -77,7 +77,7 @@ export function createEditor(doc: Y.Doc, recording?: Recording): Editor {
 
 function patch(text: Y.Text, position: number, deleted: number, inserted: string): void {
   const at = between(text, Math.min(position, text.length))
-  const end = between(text, Math.min(at + deleted, text.length))
+  const end = deleted === 0 ? at : between(text, Math.min(at + deleted, text.length))
   if (end > at) text.delete(at, end - at)
   if (inserted !== '') text.insert(at, inserted)
 }
