@@ -72,6 +72,7 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     // What follows something that cannot be read does not fit either, and nothing mends that now.
     const unfit = taken.unfit.filter(({ where }) => !talk.isSetAside(where.document))
     if (unfit.length > 0) leavePlace()
+    passOver(taken)
     show(taken)
     for (const document of [...taken.arrived.keys(), ...taken.pieces.keys()]) refusals.delete(document)
     for (const each of incoming) if (each.type === 'entries') reviveLater(each.entries)
@@ -81,7 +82,12 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     // What was stamped beyond what is here is told again when that is fetched.
     for (const { where } of unfit) sending.want(where.document)
     comparing.reached()
-    if (progress.sending) await sending.send()
+    if (progress.sending) await sending.send(unfit.length > 0 ? undefined : taken.added?.head)
+  }
+
+  /** What the relay sent is not offered to it. */
+  function passOver({ added }: Taken): void {
+    if (progress.sending && progress.cursor === added?.before) progress.cursor = added.head
   }
 
   /** Until what is missing is fetched there is no place to go on from. */

@@ -11,7 +11,7 @@ import { isNoUpdate } from '../../shared/update/no-update.ts'
 import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
 import { mergeUpdates } from '../replica/merging.ts'
 import type { Row } from '../replica/store.ts'
-import type { Transfer } from '../replica/update-log.ts'
+import type { Offered, Sealed, Transfer } from '../replica/update-log.ts'
 import { refOf, type Talk } from './host.ts'
 import { unlessBroken } from './progress.ts'
 
@@ -38,8 +38,8 @@ export interface Sending {
   edited(document: DocumentId, atOnce?: boolean): void
   /** From now on what is here is sent. */
   begin(): Promise<void>
-  /** Seals what was edited and sends what the relay lacks, as far as there is room. */
-  send(): Promise<void>
+  /** Seals what was edited and sends what the relay lacks, as far as there is room; `head`: where the log ends, as far as is known. */
+  send(head?: number): Promise<void>
   /** Sends what other tabs left behind. */
   sweep(): Promise<void>
   sendRecords(where: DocumentRef, records: readonly UpdateRecord[]): void
@@ -71,16 +71,18 @@ export function createSending(talk: Talk): Sending {
     for (const { ref, untold } of await log.documents()) {
       if (untold) put({ type: 'tombstone', ...refOf(ref), through: 0 })
     }
-    for (const document of await log.unsealed()) edited.add(document)
+    for (const document of (await log.waiting()).unsealed) edited.add(document)
     for (const { document } of host.opened()) {
       if (host.unstored(document, progress.relay) !== undefined) edited.add(document)
     }
-    await send()
+    await send(undefined)
   }
 
   /** `isOverdue`: also where the relay is slow to answer. */
-  async function send(isOverdue = false): Promise<void> {
+  async function send(head: number | undefined, isOverdue = false): Promise<void> {
     const stuck = new Map<DocumentId, boolean>()
+    const fresh: Offered[] = []
+    let end = head
     // What is edited while this is sealed is sealed the next time: otherwise nothing would be sent for as long as people type.
     for (const document of [...edited]) {
       // While a document is being compared its records are sent as the answer; more would only cross it.
@@ -95,13 +97,26 @@ export function createSending(talk: Talk): Sending {
       const sealed = await unlessRefused(document, unlessBroken(log.seal(document)))
       if (sealed === undefined || host.unstored(document, progress.relay) !== undefined)
         stuck.set(document, sealed === undefined)
-      if (sealed !== undefined && sealed.length > 0) host.sealed(document, sealed)
-      const held = await log.held(document)
+      end = sealed?.added.head
+      if (sealed !== undefined) fresh.push(...offer(sealed))
+      if (sealed !== undefined && sealed.records.length > 0) host.sealed(document, sealed.records)
+      const held = sealed === undefined ? await log.held(document) : sealed.held
       if (held !== undefined) host.changed([held])
     }
-    await sendOutbox()
+    sendOffered(fresh)
+    // What the log ends with has been offered: there is nothing to read there.
+    if (end === progress.cursor) await progress.save()
+    else await sendOutbox()
     // After the records that they may rest on.
     for (const [document, unsealed] of stuck) await submitUnstored(document, unsealed)
+  }
+
+  /** What was sealed is what comes next in the log, mostly: then it need not be read there. Returns what is to be sent. */
+  function offer({ offered, added }: Sealed): readonly Offered[] {
+    if (added.before !== progress.cursor || !offers.hasRoom()) return []
+    for (const each of offered) offers.add(each, true)
+    progress.cursor = added.head
+    return offered
   }
 
   /**
@@ -168,8 +183,9 @@ export function createSending(talk: Talk): Sending {
   async function sweep(): Promise<void> {
     sendOffered(offers.overdue())
     // What a tab did not seal before it was closed, or cannot send, is sealed by whoever has a connection.
-    if (log.durable) for (const document of await log.unsealed()) edited.add(document)
-    await send(true)
+    const { unsealed, head } = await log.waiting()
+    if (log.durable) for (const document of unsealed) edited.add(document)
+    await send(head, true)
     if (offers.isEmpty()) await host.recount()
   }
 
@@ -251,15 +267,15 @@ export function createSending(talk: Talk): Sending {
     edited(document, atOnce = false) {
       edited.add(document)
       if (!progress.sending) return
-      if (atOnce) return later(() => send())
+      if (atOnce) return later(() => send(undefined))
       if (cancelSeal !== undefined) return
       cancelSeal = talk.environment.setTimer(() => {
         cancelSeal = undefined
-        later(() => send())
+        later(() => send(undefined))
       }, SEAL_AFTER_MS)
     },
     begin,
-    send: () => send(),
+    send: (head) => send(head),
     sweep,
     sendRecords,
     sendPieces,

@@ -7,7 +7,7 @@ import type { DocumentRef } from '../../shared/update/record.ts'
 import { seal } from '../../shared/update/seal.ts'
 import { splitUpdate } from '../../shared/update/split.ts'
 import { cutAtGround } from './ground.ts'
-import type { Unsent } from './log-types.ts'
+import type { Offered, Sealed, Unsent } from './log-types.ts'
 import type { Mover } from './moving.ts'
 import { leaveOrigin, putRecord, rowsOf } from './record-rows.ts'
 import { sealedSeq } from './room.ts'
@@ -26,10 +26,11 @@ export async function sealEdits(
   transaction: WriteTransaction,
   document: DocumentId,
   { tab, environment }: Mover,
-): Promise<Waiting[]> {
+): Promise<Omit<Sealed, 'held'>> {
   const row = await transaction.get('documents', [document])
   const edits = await transaction.range('edits', [document])
-  if (row === undefined || edits.length === 0) return []
+  if (row === undefined || edits.length === 0) return nothingSealed((await readSelf(transaction)).head)
+  const where = refOf(row)
   const vector = vectorOf(row)
   const self = await namer(transaction, row, environment)
   const { origin } = self
@@ -37,19 +38,29 @@ export async function sealEdits(
   const joined = joinEdits(edits)
   const isLate = edits.some(({ value }) => value.late)
   const parts = (isLate ? await cutAtGround(transaction, row, joined) : [joined]).flatMap(cut)
-  const sealed = parts.map((bytes, index): Waiting => {
+  const offered: Offered[] = []
+  const records = parts.map((bytes, index): Waiting => {
     const previous = headOf(vector, origin)
     const record = seal(row, { origin, seq: previous.seq + 1, kind: 'yjs-v1', bytes }, previous.chain)
-    putRecord(transaction, document, record, self.head + 1 + index, { tab })
+    const offset = self.head + 1 + index
+    putRecord(transaction, document, record, offset, { tab })
+    offered.push({ offset, where, record, foreign: false })
     vector.set(origin, { seq: record.seq, chain: record.chain })
     return { origin, seq: record.seq, count: countOfPart(edits, index, parts.length), edits: ranges }
   })
   for (const { key } of edits) transaction.delete('edits', key)
-  const waiting = [...row.waiting, ...sealed]
+  const waiting = [...row.waiting, ...records]
+  const head = self.head + records.length
   transaction.put('documents', [document], { ...wanted(row), vector: rowsOf(vector), waiting })
-  transaction.put('meta', ['replica'], { ...self, head: self.head + sealed.length })
-  return sealed
+  transaction.put('meta', ['replica'], { ...self, head })
+  return { records, offered, added: { before: self.head, head } }
 }
+
+export const nothingSealed = (head: number): Omit<Sealed, 'held'> => ({
+  records: [],
+  offered: [],
+  added: { before: head, head },
+})
 
 /** Edits as one update. Raises `invalid-update` or `too-big` for what no relay would take, although Yjs made it. */
 function joinEdits(edits: readonly Row<'edits'>[]): Uint8Array {

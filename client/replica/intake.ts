@@ -37,7 +37,7 @@ export interface Intake {
 export async function takeAll(
   transaction: WriteTransaction,
   { incoming, opened, peer, told, environment, at }: Intake,
-): Promise<{ taken: Taken; round: number | undefined; bad: Bad[] }> {
+): Promise<{ taken: Taken; round: number | undefined; bad: Bad[]; noted: PeerNote }> {
   const self = await readSelf(transaction)
   const taken: Taken = {
     arrived: new Map(),
@@ -77,9 +77,22 @@ export async function takeAll(
   }
   const { head, origin } = work.self
   if (head !== self.head || origin !== self.origin) transaction.put('meta', ['replica'], work.self)
+  if (isRelays(work, incoming)) taken.added = { before: self.head, head }
+  const noted = noteOf(peer, taken)
+  return { taken, round: await writePeer(transaction, noted, environment), bad: work.bad, noted }
+}
+
+/** Whether all that was added to the log is what this relay sent: what of pieces is another's too, it may lack. */
+const isRelays = ({ taken, bad }: Work, incoming: readonly Incoming[]): boolean =>
+  bad.length === 0 && taken.deleted.length === 0 && !incoming.some(({ type }) => type === 'piece')
+
+/** What is to be noted of the relay beside what was taken from it. */
+function noteOf(peer: PeerNote, { unfit, unreadable, added }: Taken): PeerNote {
   // The place must not pass what did not fit: if mending is cut short, the next conversation starts before it.
-  const held = taken.unfit.length + taken.unreadable.length > 0 ? { ...peer, place: undefined } : peer
-  return { taken, round: await writePeer(transaction, held, environment), bad: work.bad }
+  const place = unfit.length + unreadable.length > 0 ? undefined : peer.place
+  // Where it holds all that was here, it also holds what it sent.
+  const watermark = added !== undefined && peer.watermark === added.before ? added.head : peer.watermark
+  return { ...peer, place, watermark }
 }
 
 async function takeRun(work: Work, where: DocumentRef, run: Run): Promise<void> {

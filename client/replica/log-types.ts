@@ -72,6 +72,22 @@ export interface Offered {
   foreign: boolean
 }
 
+/** What a transaction added to the log: the rows behind `before`, up to `head`. */
+export interface Added {
+  before: number
+  head: number
+}
+
+/** What was sealed of a document. */
+export interface Sealed {
+  records: Waiting[]
+  /** They, as they lie in the log: nothing else was added there. */
+  offered: Offered[]
+  added: Added
+  /** The document as it is then; `undefined`: it is not known. */
+  held: HeldDocument | undefined
+}
+
 /** What came from a relay, to be taken in one transaction. */
 export type Incoming =
   /** The relay has this document in this epoch: greater than here it is adopted, equal it is the receipt of a tombstone. */
@@ -125,6 +141,8 @@ export interface Taken {
   unfit: { where: DocumentRef; origin: OriginId; code: 'gap' | 'fork' }[]
   /** Documents of which something came that cannot be read: nothing of that is here. */
   unreadable: { where: DocumentRef; error: RejoinError }[]
+  /** What was added to the log, where there is nothing to offer to this relay among that. */
+  added?: Added
 }
 
 /** What is told of a document when it is compared; see `Vector` of the wire. */
@@ -233,10 +251,10 @@ export interface DeviceLog {
 
 /** And what relays are told and tell, folding, deletion, and what mends. */
 export interface UpdateLog extends DeviceLog {
-  /** Documents with edits that are not sealed, or submitted, yet. */
-  unsealed(): Promise<DocumentId[]>
+  /** Documents with edits that are not sealed, or submitted, yet; and the offset of the newest row of the log. */
+  waiting(): Promise<{ unsealed: DocumentId[]; head: number }>
   /** Joins a document's edits into records and seals them: damaged edits are left out and told. Only for durable stores. */
-  seal(document: DocumentId): Promise<Waiting[]>
+  seal(document: DocumentId): Promise<Sealed>
   /** A document's edits joined, for `submit`, or a first part of them that a relay takes. Only for stores that are not durable. */
   unsent(document: DocumentId): Promise<Unsent | undefined>
   take(incoming: readonly Incoming[], peer: PeerNote): Promise<Taken>

@@ -21,7 +21,7 @@ import { compact } from './compaction.ts'
 import { type Damage, giveUpGroundless, takeOutDamaged } from './damage.ts'
 import { branchEdits, deleteHere } from './deletion.ts'
 import { type OpenedLog, openDeviceLog, putEdit, type Rest } from './device-log.ts'
-import { cutEdits, nextUnsent, sealEdits, tightenEdits } from './edits.ts'
+import { cutEdits, nextUnsent, nothingSealed, sealEdits, tightenEdits } from './edits.ts'
 import { unseal } from './forks.ts'
 import { inflateAll, readPieces } from './inflating.ts'
 import { takeAll } from './intake.ts'
@@ -157,12 +157,14 @@ export function completeLog(
   async function take(incoming: readonly Incoming[], peer: PeerNote): Promise<Taken> {
     const opened = await openPieces(incoming, pause)
     const named = rounds.named(peer)
-    const { taken, round, bad } = await store.write(ALL_WRITTEN, async (transaction) => {
+    const now = environment.now()
+    const { taken, round, bad, noted } = await store.write(ALL_WRITTEN, async (transaction) => {
       const at = moment()
       await fence.check(transaction)
       return takeAll(transaction, { incoming, opened, peer: named, told, environment, at })
     })
     if (named.begin) rounds.begun(peer, round)
+    lastNoted = { note: noted, at: now }
     for (const each of incoming)
       if (each.type === 'piece' && each.piece.vector !== undefined) mended(each.piece.document)
     await mendAll(bad)
@@ -229,17 +231,23 @@ export function completeLog(
     ...device,
     mend,
     appendOutdated,
-    unsealed: () =>
-      store.read(['edits'], async (transaction) => [
-        ...new Set((await transaction.range('edits', [])).map(({ key }) => String(key[0]))),
-      ]),
+    waiting: () =>
+      store.read(['edits', 'meta'], async (transaction) => {
+        const edits = await transaction.range('edits', [])
+        const { head = 0 } = (await transaction.get('meta', ['replica'])) ?? {}
+        return { unsealed: [...new Set(edits.map(({ key }) => String(key[0])))], head }
+      }),
     async seal(document) {
       const sealed = await mending(document, async (transaction, found) => {
+        const at = moment()
         await fence.check(transaction)
         found(await takeOutDamaged(transaction, document, [], mover))
-        return (await isRescuing(transaction, document)) ? [] : sealEdits(transaction, document, mover)
+        const done = (await isRescuing(transaction, document))
+          ? nothingSealed((await readSelf(transaction)).head)
+          : await sealEdits(transaction, document, mover)
+        return { ...done, held: await readHeld(transaction, document, at) }
       })
-      if (sealed.length > 0) refusals.delete(document)
+      if (sealed.records.length > 0) refusals.delete(document)
       // There are no edits left to tighten.
       device.loose.delete(document)
       return sealed

@@ -13,7 +13,7 @@ describe('a tab that led before another one', () => {
     await old.lead()
     await old.take([entriesOf(...otherRecords(3))], PEER)
     await writer.type('sealed by the first ')
-    expect(await old.seal('note')).toHaveLength(1)
+    expect((await old.seal('note')).records).toHaveLength(1)
     await now.lead()
     // Nobody is refused before the new one has done anything.
     await writer.type('and this ')

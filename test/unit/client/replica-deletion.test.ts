@@ -94,7 +94,7 @@ describe('a document that is deleted here', () => {
     expect((await held(log)).deleted).toBeUndefined()
     const again = typist(log, ref)
     await again.type('new')
-    const [sealed] = await log.seal('note')
+    const [sealed] = (await log.seal('note')).records
     expect(sealed).toMatchObject({ origin: log.replica, seq: 1 })
     expect(await read(log)).toBe('new')
     const { offered, tombstones } = await log.outbox(0, PEER.replica, 100)
@@ -197,7 +197,7 @@ describe('a document that was deleted elsewhere', () => {
     expect(await log.branches()).toHaveLength(1)
     const [branch] = await log.branches()
     expect(textOf(branch?.bytes ?? expect.fail()).sort()).toEqual(['aaa', 'acknowledged sealed typed late '])
-    expect(await log.unsealed()).toEqual([])
+    expect((await log.waiting()).unsealed).toEqual([])
     expect(await held(log)).toMatchObject({ unacknowledged: 0, deleted: true })
     expect(await read(log)).toBe('')
   })

@@ -50,7 +50,7 @@ async function leaveOrigin(log: UpdateLog): Promise<void> {
 async function selfOf(log: UpdateLog): Promise<{ origin: string }> {
   const { type } = typist(log, OTHER)
   await type('.')
-  const [sealed] = await log.seal('other')
+  const [sealed] = (await log.seal('other')).records
   return { origin: sealed?.origin ?? '' }
 }
 
@@ -92,7 +92,7 @@ describe('a fork', () => {
     expect(originsOf(all).size).toBe(2)
     for (const record of all) verify(NOTE, record)
     await type('new')
-    const [sealed] = await log.seal('note')
+    const [sealed] = (await log.seal('note')).records
     expect(sealed?.origin).not.toBe(log.replica)
   })
 

@@ -44,7 +44,7 @@ describe('a paste of 5 MB', () => {
     const { type, doc } = typist(log)
     await type('x'.repeat(5 * MIB))
     const outstanding = await log.outstanding('note')
-    const sealed = await log.seal('note')
+    const sealed = (await log.seal('note')).records
     expect(sealed.length).toBeGreaterThan(5)
     expectTaken((await records(log)).map(({ bytes }) => bytes))
     expect(await read(log)).toBe(doc.getText('text').toString())
@@ -87,7 +87,7 @@ test('edits of several tabs that build on one another are sealed in the order in
   }
   const [log] = logs
   if (log === undefined) return expect.fail()
-  expect((await log.seal('note')).length).toBeGreaterThan(2)
+  expect((await log.seal('note')).records.length).toBeGreaterThan(2)
   expectTaken((await records(log)).map(({ bytes }) => bytes))
 })
 

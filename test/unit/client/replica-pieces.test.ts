@@ -438,7 +438,7 @@ describe('a joined batch', () => {
     const bob = await openLog(durable())
     const bobs = typist(bob)
     await bobs.type('mine ')
-    const [waiting] = await bob.seal('note')
+    const [waiting] = (await bob.seal('note')).records
     // Somebody has read it there and answered; its acknowledgement is still on its way.
     const doc = new Y.Doc()
     for (const { bytes } of await records(bob)) Y.applyUpdate(doc, bytes)

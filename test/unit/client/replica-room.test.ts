@@ -108,7 +108,7 @@ describe('a document that leaves the device', () => {
     await takeAnswer(log, relay, await answerOf(relay, log))
     await log.home('note', PEER.replica)
     await writer.type('more')
-    const [sealed] = await log.seal('note')
+    const [sealed] = (await log.seal('note')).records
     expect(sealed?.origin).toBe(before)
     expect(sealed?.seq).toBe(3)
   })
@@ -119,7 +119,7 @@ describe('a document that leaves the device', () => {
     const late = typist(log)
     await late.type('late ')
     expect(await held(log)).toMatchObject({ away: 'wanted', unacknowledged: 1 })
-    const [sealed] = await log.seal('note')
+    const [sealed] = (await log.seal('note')).records
     expect(sealed?.seq).toBe(1)
     expect(sealed?.origin).not.toBe(log.replica)
     const own = (await records(log)).filter(({ origin }) => origin === sealed?.origin)

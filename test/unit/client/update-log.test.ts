@@ -33,7 +33,7 @@ describe('edits', () => {
     await type('hello ', 'world')
     await type('!')
     expect(await held(log)).toMatchObject({ ref: NOTE, unacknowledged: 3 })
-    expect(await log.unsealed()).toEqual(['note'])
+    expect((await log.waiting()).unsealed).toEqual(['note'])
     const again = await openLog(store)
     expect(again.replica).toBe(log.replica)
     expect(again.tab).not.toBe(log.tab)
@@ -45,13 +45,13 @@ describe('edits', () => {
     const log = await openLog(durable())
     const { type, doc } = typist(log)
     const bytes = [await type('a', 'b'), await type('c')]
-    const [first] = await log.seal('note')
+    const [first] = (await log.seal('note')).records
     expect(first).toEqual({ origin: log.replica, seq: 1, count: 3, edits: [{ tab: log.tab, from: 1, to: 2 }] })
     await type('d')
-    const [second] = await log.seal('note')
+    const [second] = (await log.seal('note')).records
     expect(second).toMatchObject({ seq: 2, count: 1, edits: [{ tab: log.tab, from: 3, to: 3 }] })
-    expect(await log.seal('note')).toEqual([])
-    expect(await log.unsealed()).toEqual([])
+    expect((await log.seal('note')).records).toEqual([])
+    expect((await log.waiting()).unsealed).toEqual([])
 
     const [one, two] = await records(log)
     expect(one).toEqual(
@@ -67,7 +67,7 @@ describe('edits', () => {
     const log = await openLog(durable())
     const { type, doc } = typist(log)
     for (let i = 0; i < 5; i++) await type(`${i}`.repeat(200_000))
-    const sealed = await log.seal('note')
+    const sealed = (await log.seal('note')).records
     // They may be cut anywhere: each is in every record, and they count until the last one is acknowledged.
     expect(sealed.map(({ edits, count }) => [edits, count])).toEqual([
       [[{ tab: log.tab, from: 1, to: 5 }], 0],
@@ -317,7 +317,7 @@ describe('damage', () => {
     expect(Y.decodeUpdate(branch?.bytes ?? new Uint8Array()).structs.map(({ length }) => length)).toEqual([6])
     // Its dots are not given to anything else.
     await typist(log).type('new')
-    const [sealed] = await log.seal('note')
+    const [sealed] = (await log.seal('note')).records
     expect(sealed?.origin).not.toBe(log.replica)
   })
 })
@@ -340,7 +340,7 @@ describe('a refusal', () => {
     expect(await log.branches()).toEqual([branch])
     expect(await read(log)).toBe('accepted ')
     expect((await held(log)).unacknowledged).toBe(0)
-    expect(await log.unsealed()).toEqual([])
+    expect((await log.waiting()).unsealed).toEqual([])
     const both = new Y.Doc()
     for (const bytes of [...(await log.load('note')).updates, branch?.bytes]) if (bytes) Y.applyUpdate(both, bytes)
     expect(both.getText('text').toString()).toBe(before)
@@ -351,7 +351,7 @@ describe('a refusal', () => {
     }
     expect(await log.refuse('note', 'too-big', 'again')).toBeUndefined()
     await typist(log).type('new')
-    const [sealed] = await log.seal('note')
+    const [sealed] = (await log.seal('note')).records
     expect(sealed).toMatchObject({ seq: 1 })
     expect(sealed?.origin).not.toBe(log.replica)
   })

@@ -126,7 +126,7 @@ describe('a replica of version 1', () => {
     ).toEqual(['gone ', 'hello ', 'sealed ', 'typed'])
     expect(unacknowledged).toBe(3)
     expect([...vector.values()].map(({ seq }) => seq).sort()).toEqual([2, 3])
-    expect(await log.unsealed()).toEqual(['note'])
+    expect((await log.waiting()).unsealed).toEqual(['note'])
     expect(await log.peer('ws://127.0.0.1:8787/sync/acme')).toMatchObject({
       replica: 'e1e2e3e4e5e6e7e8',
       place: { epoch: 'd1d2d3d4d5d6d7d8', offset: 2 },
