@@ -6,7 +6,7 @@
 import type { VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Hash64 } from '../../shared/hash.ts'
 import { PIECE_BYTES_TARGET } from '../../shared/limits.ts'
-import { COMPACT_BYTES, COMPACT_RECORDS, compactToPieces, hasTooManyPieces } from '../../shared/update/fold.ts'
+import { COMPACT_BYTES, compactToPieces, hasTooManyPieces } from '../../shared/update/fold.ts'
 import { inflatePiece } from '../../shared/update/inflate-piece.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
 import { createIntervalIndex, decodeIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
@@ -27,7 +27,8 @@ const FOLD_BYTES_MAX = 16 * 1024 * 1024
 export type FoldKind = 'append' | 'compact'
 
 /** Whether a document is to be folded. */
-export const isFoldDue = (tail: Tail): boolean => tail.records > COMPACT_RECORDS || tail.bytes > COMPACT_BYTES
+export const isFoldDue = (tail: Tail, recordsMax: number): boolean =>
+  tail.records > recordsMax || tail.bytes > COMPACT_BYTES
 
 /** How it is to be folded. */
 export function foldKind(checkpoint: Checkpoint | undefined, tail: Tail): FoldKind {

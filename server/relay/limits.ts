@@ -1,5 +1,6 @@
 /** Bounds of a relay, each with its reason (P7). `RelayLimits` are the ones that whoever runs it may change. */
 import { UPDATE_BYTES_MAX, VECTORS_IN_FLIGHT_MAX } from '../../shared/limits.ts'
+import { COMPACT_RECORDS } from '../../shared/update/fold.ts'
 
 export interface RelayLimits {
   /** Largest update; at most what fits a frame. */
@@ -32,6 +33,8 @@ export interface RelayLimits {
   yMessageBytesMax: number
   /** Most bytes of messages that have not arrived whole, of all stock clients together. */
   yUnfinishedBytesMax: number
+  /** Records of a document that wait to be folded into its checkpoint. */
+  unfoldedRecordsMax: number
   /** Records, their bytes, and their age, that are kept of a workspace though a checkpoint stands for them: see `retention`. */
   retainRecordsMax: number
   retainBytesMax: number
@@ -73,6 +76,8 @@ export const RELAY_LIMITS: RelayLimits = {
   yMessageBytesMax: 64 * MIB,
   // Eight of the largest: what is past this would be memory for whoever opens enough sockets.
   yUnfinishedBytesMax: 512 * MIB,
+  // To open a document takes reading them one by one.
+  unfoldedRecordsMax: COMPACT_RECORDS,
   // Whoever was away for less is sent what it missed, and no more; what was away for longer compares.
   retainRecordsMax: 100_000,
   retainBytesMax: 64 * MIB,

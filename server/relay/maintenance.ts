@@ -37,6 +37,8 @@ export interface MaintenanceOptions {
   background: Background
   environment: Environment
   quarantine: Quarantine
+  /** Records of a document that wait to be folded. */
+  unfoldedRecordsMax: number
   report: (error: unknown) => void
 }
 
@@ -51,6 +53,7 @@ const FAILED_MAX = 1024
 
 export function createMaintenance(options: MaintenanceOptions): Maintenance {
   const { store, live, judge, commits, retention, background, environment, quarantine, report } = options
+  const { unfoldedRecordsMax } = options
   const cancels = new Map<DocumentId, () => void>()
   /** Length of the tail at which a fold failed: it is tried again when that has doubled. */
   const failed = new Map<DocumentId, number>()
@@ -68,7 +71,7 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
   }
 
   const isDue = ({ ref, tail }: LiveDocument): boolean =>
-    isFoldDue(tail) && tail.records >= 2 * (failed.get(ref.document) ?? 0)
+    isFoldDue(tail, unfoldedRecordsMax) && tail.records >= 2 * (failed.get(ref.document) ?? 0)
 
   function* fold(id: DocumentId): Steps<void> {
     const document = live.get(id)

@@ -190,7 +190,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     report,
     refused: (code) => options.watch?.refused(code),
   })
-  const { updateBytesMax } = limits
+  const { updateBytesMax, unfoldedRecordsMax } = limits
   const yielding = createYielding({ store, live, judge, commits, shapes, intake, environment, updateBytesMax })
   const maintenance = createMaintenance({
     store,
@@ -201,6 +201,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     background,
     environment,
     quarantine,
+    unfoldedRecordsMax,
     report,
   })
   const expiry = createExpiry({

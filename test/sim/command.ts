@@ -18,6 +18,7 @@ const HELP = `Usage: rejoin simulate [options]     run simulated worlds of clien
   --replicas <number>           clients                                             4
   --relays <number>                                                                 2
   --mesh                        relays gossip with one another                      no
+  --folds                       logs are folded after few records                   no
   --documents <number>          that every client has open                          2
   --seconds <number>            virtual time of edits and faults                    60
   --edits-per-minute <number>   times that a client edits                           30
@@ -43,6 +44,7 @@ const OPTIONS = {
   replicas: { type: 'string' },
   relays: { type: 'string' },
   mesh: { type: 'boolean' },
+  folds: { type: 'boolean' },
   documents: { type: 'string' },
   seconds: { type: 'string' },
   'edits-per-minute': { type: 'string' },
@@ -61,6 +63,7 @@ const WORLD_FLAGS = [
   'replicas',
   'relays',
   'mesh',
+  'folds',
   'documents',
   'seconds',
   'edits-per-minute',
@@ -141,6 +144,7 @@ async function toOptions(values: Values): Promise<SimulateOptions> {
   const seconds = optionalNumber('seconds', values.seconds)
   return {
     ...(values.mesh ? { mesh: true } : {}),
+    ...(values.folds ? { folds: true } : {}),
     seeds: one === undefined ? (optionalNumber('seeds', values.seeds) ?? 100) : [one],
     ...defined({
       firstSeed: optionalNumber('first-seed', values['first-seed']),

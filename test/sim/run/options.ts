@@ -28,6 +28,8 @@ export interface SimulateOptions {
   faults?: readonly FaultKind[]
   /** Kinds of random edits; by default each seed takes some. */
   edits?: readonly EditKind[]
+  /** Logs are folded after few records, and what was folded is soon trimmed; by default as in production. */
+  folds?: boolean
   /** What is typed where letters are typed; made up by default. */
   recording?: Recording
   /** An app's own edits, in place of random ones. */

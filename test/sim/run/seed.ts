@@ -28,6 +28,7 @@ export async function runSeed(
     documents: settings.documents,
     memoryReplicas: hasMemoryReplica(seed) && settings.replicas > 2 ? 1 : 0,
     roomless: steps.some(({ kind }) => kind === 'put away'),
+    folds: options.folds,
     recording: options.recording,
     bend: options.bend,
     trace: options.trace,

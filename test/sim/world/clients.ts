@@ -7,7 +7,7 @@ import type { WrittenEdit } from '../checkers/types.ts'
 import { createEditor } from '../edits/editor.ts'
 import type { Network } from '../network/types.ts'
 import { createClientDisk } from '../storage/client-disk.ts'
-import { PARTS } from './parts.ts'
+import { partsOf } from './parts.ts'
 import type { Ground, SimNote, SimReplica, SimTab } from './types.ts'
 
 /** A person whose app does not open tries again. */
@@ -35,6 +35,7 @@ export interface ClientsOptions {
 export function createClients({ ground, documents, network, entered }: ClientsOptions): Clients {
   const { bend, chance, checkers, clock, oracle } = ground
   const replicas: SimReplica[] = []
+  const parts = partsOf(ground.options.folds === true)
 
   function add(durable: boolean): SimReplica {
     const name = `replica${replicas.length}`
@@ -81,7 +82,7 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
         storage: bend.replicaStore ? bend.replicaStore(store) : store,
         environment: process.environment,
         dial,
-        parts: PARTS,
+        parts,
       }).then(
         (workspace) => opened(replica, tab, workspace),
         (error: unknown) => {

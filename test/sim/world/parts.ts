@@ -1,5 +1,5 @@
 /** The code that a workspace loads later, which is here already: nothing in a world waits for what no seed decides. */
-import type { Parts } from '../../../client/parts.ts'
+import type { LogPart, Parts } from '../../../client/parts.ts'
 import { openRecovering } from '../../../client/recovering.ts'
 import { createEvicting, createLeading, createRelaying } from '../../../client/relaying.ts'
 import { inflateAll, readPieces } from '../../../client/replica/inflating.ts'
@@ -13,3 +13,19 @@ export const PARTS: Parts = {
   recovering: async () => ({ openRecovering }),
   relaying: async () => ({ createEvicting, createLeading, createRelaying }),
 }
+
+/** `folds`: what is folded once there are hundreds of records of it is folded whenever it is left alone. */
+export const partsOf = (folds: boolean): Parts =>
+  folds
+    ? {
+        ...PARTS,
+        log: async () => ({ ...(await PARTS.log()), createCompacting: createEager }),
+      }
+    : PARTS
+
+const createEager: LogPart['createCompacting'] = (log, environment, report) =>
+  createCompacting(
+    { wantsCompaction: async () => true, compact: (document, pause) => log.compact(document, pause) },
+    environment,
+    report,
+  )

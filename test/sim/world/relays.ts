@@ -13,6 +13,9 @@ import type { Ground, SimRelay } from './types.ts'
 /** How long a relay that was told to stop still runs. */
 const STOPPED_WITHIN_MS = 100
 
+/** A few seconds of typing of some people. */
+const FOLDING = { unfoldedRecordsMax: 8, retainRecordsMax: 30 }
+
 /** Nobody is revoked there. */
 const TOKENS_LIVE_MS = 3_600_000
 
@@ -25,6 +28,8 @@ export interface Relays {
 export function createRelays(ground: Ground, network: () => Network): Relays {
   const { bend, checkers, clock } = ground
 
+  const limits = ground.options.folds ? { ...RELAY_LIMITS, ...FOLDING } : RELAY_LIMITS
+
   function start(relay: SimRelay): void {
     if (relay.process?.alive) return
     const process = ground.spawn(`${relay.name} ${ground.nextStart()}`)
@@ -34,7 +39,7 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
       gate: gateOf(process.environment),
       openStore: () => (bend.relayStore ? bend.relayStore(store, clock) : store),
       environment: process.environment,
-      limits: RELAY_LIMITS,
+      limits,
       soon: (commit) => void process.environment.setTimer(commit, 0),
       report: (error) => {
         if (process.alive) ground.blame(relay.name, error)

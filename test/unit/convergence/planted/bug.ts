@@ -6,7 +6,7 @@ export interface PlantedBug {
   /** Faults without which it does not show. */
   faults: readonly FaultKind[]
   /** A world in which it shows, where that is not any. */
-  world?: { documents?: number; relays?: number }
+  world?: { documents?: number; relays?: number; folds?: boolean }
 }
 
 export const NETWORK: readonly FaultKind[] = ['break', 'half open', 'stall']

@@ -3,11 +3,14 @@
  * test runner can do that, so the code has no switch for them. What several lines of defence catch is taken from all of them.
  */
 import type { createFence } from '../../../../client/replica/fence.ts'
-import type { writePeer } from '../../../../client/replica/peers.ts'
+import type { readFoldable } from '../../../../client/replica/ground.ts'
+import type { readOwed, writePeer } from '../../../../client/replica/peers.ts'
+import type { Tables } from '../../../../client/replica/store.ts'
 import type { nextChain } from '../../../../shared/causality/chain.ts'
 import type { isPlaceValid } from '../../../../shared/sync/places.ts'
 import type { connect } from '../../../../shared/sync/runs.ts'
 import type { PlantedBug } from './bug.ts'
+import { withPut } from './client.ts'
 import { losingEntries } from './wire.ts'
 
 type Exports = Readonly<Record<string, unknown>>
@@ -65,6 +68,32 @@ export const BUGS_INSIDE: Readonly<Record<string, BugInside>> = {
       }),
     },
     found: /\[P1\]/,
+  },
+  'compaction past the outbox': {
+    what: 'a client folds, and trims from its log, what no relay has acknowledged yet, and does not note that it did',
+    faults: ['one way', 'half open', 'stall'],
+    world: { relays: 1, documents: 1, folds: true },
+    bend: {
+      replicaStore: (store) =>
+        withPut(store, (table, value) =>
+          table === 'meta' ? { ...(value as Tables['meta']), trimmed: undefined } : value,
+        ),
+    },
+    plant: {
+      'client/replica/ground.ts': (original) => ({
+        readFoldable: ((transaction, row, ...more) =>
+          (original.readFoldable as typeof readFoldable)(
+            transaction,
+            { ...row, waiting: [] },
+            ...more,
+          )) satisfies typeof readFoldable,
+      }),
+      'client/replica/peers.ts': (original) => ({
+        readOwed: (async () => Number.MAX_SAFE_INTEGER) satisfies typeof readOwed,
+        readResumable: original.readPeer,
+      }),
+    },
+    found: /\[P1\]|\[P2\]|\[P10\]/,
   },
   'stale leader writes': {
     what: 'a tab that was frozen while another one took over goes on writing as if it led',
