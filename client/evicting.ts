@@ -9,7 +9,7 @@ import type { DocumentId } from '../shared/ids.ts'
 import type { HeldDocument, UpdateLog } from './replica/update-log.ts'
 
 export interface EvictingOptions {
-  log: Pick<UpdateLog, 'documents' | 'used' | 'size' | 'evict'>
+  log: Pick<UpdateLog, 'documents' | 'used' | 'size' | 'evict' | 'spare'>
   environment: Environment
   /** Bytes that the workspace may take up. */
   budgetBytes: number
@@ -37,6 +37,8 @@ export interface Evicting {
   close(): void
 }
 
+/** How often it is looked whether anything may leave, for which bytes are kept in spare. */
+const SPARE_EVERY_MS = 60_000
 /** What comes together is looked at together. */
 const LOOK_AFTER_MS = 1_000
 /** Documents that were used and are not noted yet: those beyond it are a little older than they were. */
@@ -53,6 +55,8 @@ export function createEvicting(options: EvictingOptions): Evicting {
   const sizes = new Map<DocumentId, number>()
   let total = 0
   let isFull = false
+  /** When it is looked next whether bytes are to be kept in spare; `undefined`: they are. */
+  let spareAt: number | undefined = 0
   let cancel: (() => void) | undefined
   let running = false
   /** There was news while room was made. */
@@ -76,6 +80,7 @@ export function createEvicting(options: EvictingOptions): Evicting {
       // First: a store that is full refuses notes as well.
       if (isFull && options.leads()) await relieve()
       await noteUsed()
+      if (wantsSpare()) await keepSpare()
       if (budgetBytes < Infinity && options.leads() && options.isSynced()) await keepWithin()
     } catch (error) {
       // What failed is looked at with the next news.
@@ -93,8 +98,21 @@ export function createEvicting(options: EvictingOptions): Evicting {
     await log.used(those)
   }
 
+  const wantsSpare = (): boolean =>
+    spareAt !== undefined && environment.now() >= spareAt && options.leads() && options.isSynced()
+
+  /** Before it is needed: then it is too late. */
+  async function keepSpare(): Promise<void> {
+    spareAt = environment.now() + SPARE_EVERY_MS
+    if (!(await candidates()).some(({ ref }) => !options.isOpen(ref.document))) return
+    await log.spare(true)
+    spareAt = undefined
+  }
+
   async function relieve(): Promise<void> {
     isFull = false
+    spareAt = 0
+    await log.spare(false)
     let freed = 0
     for (const held of await candidates()) {
       if (freed >= FREED_BYTES || closed) return
@@ -160,7 +178,7 @@ export function createEvicting(options: EvictingOptions): Evicting {
       plan()
     },
     look() {
-      if (budgetBytes < Infinity) plan()
+      if (budgetBytes < Infinity || wantsSpare()) plan()
     },
     close() {
       closed = true

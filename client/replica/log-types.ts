@@ -297,6 +297,8 @@ export interface UpdateLog extends DeviceLog {
    * entirely, and what is not pinned; `undefined`: it stays. `freed`: the bytes that it took up.
    */
   evict(document: DocumentId): Promise<{ held: HeldDocument; freed: number } | undefined>
+  /** Keeps some bytes for when the store is full, or gives them up: a document that leaves has to be noted, too. */
+  spare(kept: boolean): Promise<void>
   /** What left and was wanted was compared with this relay: it is whole where all is here that was. Returns it where that is news. */
   home(document: DocumentId, relay: ReplicaId): Promise<HeldDocument | undefined>
   /** Deletes a document here and everywhere: its next epoch begins, in which nothing is there. Edits that nobody has are gone too. */

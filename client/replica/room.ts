@@ -10,10 +10,19 @@ import { dropCheckpoint, shrunk } from './checkpoints.ts'
 import type { HeldDocument } from './log-types.ts'
 import { deleteLogged } from './record-rows.ts'
 import { newDocument, readHeld, vectorOf, wanted } from './rows.ts'
-import type { Away, DocumentRow, PeerRow, ReadTransaction, ReplicaStore, WriteTransaction } from './store.ts'
+import type { Away, DocumentRow, Key, PeerRow, ReadTransaction, ReplicaStore, WriteTransaction } from './store.ts'
 
 /** How exactly it is known when a document was used: which of two was used last matters little where both were just now. */
 const USED_COARSE_MS = 60_000
+
+/**
+ * Bytes that are given up first where the store is full: Chromium then refuses every transaction that puts anything, were it the
+ * note that a document has left, whatever that takes away. More than 64 KiB, so that it keeps them in a file of their own,
+ * which is gone at once; the note takes some hundred, and what is typed meanwhile has to fit too.
+ */
+const SPARE_BYTES = 256 * 1024
+/** No document has this name. */
+const SPARE_KEY: Key = ['', 'spare', 0]
 
 /** Nothing of it is here, and nothing is wanted. */
 export const hasLeft = ({ away }: DocumentRow): boolean => away !== undefined && !away.wanted
@@ -63,6 +72,25 @@ export function createUsing(
     })
     for (const [document, usedAt] of found) noted.set(document, usedAt)
   }
+}
+
+/** Keeps the spare bytes, or gives them up. */
+export async function spare(transaction: WriteTransaction, kept: boolean): Promise<void> {
+  if (!kept) transaction.delete('pieces', SPARE_KEY)
+  else if ((await transaction.get('pieces', SPARE_KEY)) === undefined) {
+    transaction.put('pieces', SPARE_KEY, { size: 0, bytes: noise(SPARE_BYTES), checksum: '' })
+  }
+}
+
+/** Bytes that take up their length however they are stored. */
+function noise(length: number): Uint8Array {
+  let state = 1
+  return Uint8Array.from({ length }, () => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return state
+  })
 }
 
 /** Bytes of all that is stored of a document. */

@@ -31,7 +31,7 @@ import type { Mover } from './moving.ts'
 import { readLacking, readOutbox } from './outbox.ts'
 import { createRounds, isSaid, type Noted, nextPeer, readResumable, writePeer } from './peers.ts'
 import { ALL_WRITTEN } from './record-rows.ts'
-import { createUsing, evict, home, pin, sizeOf } from './room.ts'
+import { createUsing, evict, home, pin, sizeOf, spare } from './room.ts'
 import { newDocument, readHeld, readSelf, refOf } from './rows.ts'
 import { type Bad, isSoundEdit } from './soundness.ts'
 import type { BranchRow, DocumentRow, PartialRow, ReplicaStore, WriteTransaction } from './store.ts'
@@ -305,6 +305,7 @@ export function completeLog(
         await fence.check(transaction)
         return evict(transaction, document, at)
       }),
+    spare: (kept) => store.write(['pieces'], (transaction) => spare(transaction, kept)),
     home: (document, relay) =>
       store.write(['documents', 'edits', 'peers', 'meta'], async (transaction) => {
         const at = moment()

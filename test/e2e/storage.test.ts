@@ -1,12 +1,10 @@
 /** Storage that a browser takes away under a session: nothing is lost, and it goes on without a reload. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openWorkspace } from '../../client/index.ts'
 import { launchBrowser } from '../support/browser.ts'
 import { cleanUp, until } from '../support/lifetime.ts'
 import { begin, buildPages, openPage } from '../support/pages.ts'
 import { openPerson } from '../support/person.ts'
-import { seeded } from '../support/random.ts'
 import { type RelayProcess, startRelayProcess } from '../support/relay-process.ts'
 
 const EDITS = 6
@@ -33,8 +31,6 @@ declare global {
     databases: Set<IDBDatabase>
     /** What the next transactions that write are answered with, if anything. */
     refuse?: 'QuotaExceededError' | 'AbortError'
-    /** What takes content away is not refused. */
-    leaves?: boolean
     /** Databases do not open. */
     shut?: boolean
   }
@@ -56,20 +52,13 @@ function watchDatabases(): void {
   IDBDatabase.prototype.transaction = function (this: IDBDatabase, ...args) {
     window.databases.add(this)
     const begun = transaction.apply(this, args)
-    const isRoom = window.leaves && begun.objectStoreNames.contains('partials')
-    if (window.refuse !== undefined && begun.mode === 'readwrite' && !isRoom) {
+    if (window.refuse !== undefined && begun.mode === 'readwrite') {
       const name = window.refuse
       Object.defineProperty(begun, 'error', { get: () => new DOMException('by the test', name) })
       queueMicrotask(() => begun.abort())
     }
     return begun
   }
-}
-
-/** Text that takes up its length. */
-function noise(length: number, seed: number): string {
-  const random = seeded(seed)
-  return Array.from({ length }, () => String.fromCharCode(33 + random(90))).join('')
 }
 
 async function expectEverywhere(relay: RelayProcess, page: Page, tokens: readonly string[]): Promise<void> {
@@ -190,35 +179,6 @@ describe('IndexedDB', () => {
     await page.evaluate(() => window.me.write('stored'))
     await page.evaluate(() => window.me.saved('device'))
     await expectEverywhere(relay, page, ['in memory', 'stored'])
-  })
-
-  test('[P2] without room for what is typed: documents that the relay has leave, and come back when they are opened', async () => {
-    const { relay, page } = await start()
-    const author = await openWorkspace({ id: 'acme', user: 'author', relays: [relay.socketUrl], storage: 'memory' })
-    cleanUp(() => author.close())
-    for (let i = 0; i < 4; i++) author.open(`large ${i}`).doc.getText('text').insert(0, noise(300_000, i))
-    await until('they are there', () => author.status.get().connection === 'synced')
-    const kept = () => page.evaluate(() => [...window.me.workspace.kept.get()].map(([id, { at }]) => `${id} ${at}`))
-    const known = () => page.evaluate(() => window.me.workspace.documents.get().length)
-    await until('they are here', async () => (await known()) === 5)
-    await page.evaluate(() => {
-      window.refuse = 'QuotaExceededError'
-      window.leaves = true
-    })
-    await page.evaluate(() => window.me.write('typed without room'))
-    await until('room is made', async () => (await kept()).length === 4)
-    await page.evaluate(() => {
-      window.refuse = undefined
-    })
-    await page.evaluate(() => window.me.saved('device'))
-    expect(await page.evaluate(() => window.me.workspaceStatus())).toMatchObject({ storage: 'ok' })
-    const length = await page.evaluate(async () => {
-      const note = window.me.workspace.open('large 2')
-      await note.whenSynced
-      return note.doc.getText('text').length
-    })
-    expect(length).toBe(300_000)
-    await until('it is kept', async () => (await kept()).length === 3)
   })
 
   test('[P6] that is not there: the page works, and syncs', async () => {

@@ -65,11 +65,8 @@ export interface DiskWrite {
   after: unknown
 }
 
-/** Whether a transaction needs room: one that takes content away makes some. */
-const grows = (writes: readonly DiskWrite[]): boolean =>
-  writes.length > 0 && !writes.some(({ table, after }) => after === undefined && isContent(table))
-
-const isContent = (table: TableName): boolean => table === 'records' || table === 'pieces'
+/** Whether a transaction needs room: for a browser whatever puts something does, also where it takes more away. */
+const grows = (writes: readonly DiskWrite[]): boolean => writes.some(({ after }) => after !== undefined)
 
 /** The usual time of a transaction, and the rare long one, in milliseconds. */
 const WRITE_MS = 4
