@@ -9,7 +9,6 @@ import { FRAME_BYTES_TARGET, UPDATE_BYTES_MAX } from '../../shared/limits.ts'
 import { toEntries } from '../../shared/sync/runs.ts'
 import { isNoUpdate } from '../../shared/update/no-update.ts'
 import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
-import { mergeUpdates } from '../replica/merging.ts'
 import type { Row } from '../replica/store.ts'
 import type { Offered, Sealed, Transfer } from '../replica/update-log.ts'
 import { refOf, type Talk } from './host.ts'
@@ -132,8 +131,15 @@ export function createSending(talk: Talk): Sending {
     const where = stored?.where ?? (await log.held(document))?.ref
     const updates = [...(carries ? [stored.bytes] : []), ...(unstored === undefined ? [] : [unstored.bytes])]
     if (where === undefined || updates.length === 0) return
+    // What was typed while nothing could be stored may be more than a frame can carry.
+    const parts = await unlessRefused(document, log.inParts(updates))
+    if (parts === undefined) return
     if (carries) carried.set(document, names)
-    submitAs(where, { document, edits: [], bytes: mergeUpdates(updates), relayed: unstored?.relayed })
+    for (const [index, bytes] of parts.entries()) {
+      // When the last one is at the relay all are: it takes them in their order.
+      const relayed = index === parts.length - 1 ? unstored?.relayed : undefined
+      submitAs(where, { document, edits: [], bytes, relayed })
+    }
   }
 
   const isSubmitted = (document: DocumentId): boolean =>

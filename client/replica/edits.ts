@@ -3,6 +3,7 @@ import { headOf } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { type DocumentId, randomId } from '../../shared/ids.ts'
 import { EMPTY_UPDATE, joinUpdates } from '../../shared/update/join.ts'
+import { UPDATE_LIMITS } from '../../shared/update/limits.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { seal } from '../../shared/update/seal.ts'
 import { splitUpdate } from '../../shared/update/split.ts'
@@ -62,9 +63,9 @@ export const nothingSealed = (head: number): Omit<Sealed, 'held'> => ({
   added: { before: head, head },
 })
 
-/** Edits as one update. Raises `invalid-update` or `too-big` for what no relay would take, although Yjs made it. */
+/** Edits as one update. Raises `invalid-update` or `too-big` for what no relay would take in any parts, although Yjs made it. */
 function joinEdits(edits: readonly Row<'edits'>[]): Uint8Array {
-  const all = edits.map(({ value }) => value.bytes)
+  const all = edits.flatMap(({ value }) => within(value.bytes))
   return joinUpdates(edits.some(({ value }) => value.loose) ? [...all, EMPTY_UPDATE] : all)
 }
 
@@ -126,7 +127,14 @@ export function putMade(
   }
 }
 
+/** An update in parts that make records, or are submitted. */
 const cut = (bytes: Uint8Array): Uint8Array[] => splitUpdate(bytes, RECORD_BYTES_TARGET)
+
+/** What was typed at once may be more than one update may be, as where all of a large document is marked and deleted. */
+export const within = (bytes: Uint8Array): Uint8Array[] => splitUpdate(bytes, UPDATE_LIMITS.bytesMax)
+
+/** Updates that are not stored, in parts to be submitted. Raises as `joinEdits` does. */
+export const inParts = (updates: readonly Uint8Array[]): Uint8Array[] => cut(joinUpdates(updates.flatMap(within)))
 
 const isOnePart = (bytes: Uint8Array): boolean => cut(bytes).length === 1
 

@@ -257,6 +257,8 @@ export interface UpdateLog extends DeviceLog {
   seal(document: DocumentId): Promise<Sealed>
   /** A document's edits joined, for `submit`, or a first part of them that a relay takes. Only for stores that are not durable. */
   unsent(document: DocumentId): Promise<Unsent | undefined>
+  /** Updates that cannot be stored, joined, in parts that a relay takes one by one. Rejects with `invalid-update` and `too-big`. */
+  inParts(updates: readonly Uint8Array[]): Promise<Uint8Array[]>
   take(incoming: readonly Incoming[], peer: PeerNote): Promise<Taken>
   note(peer: PeerNote): Promise<void>
   /** The relay that was last met under this address. */

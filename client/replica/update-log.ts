@@ -21,7 +21,7 @@ import { compact } from './compaction.ts'
 import { type Damage, giveUpGroundless, takeOutDamaged } from './damage.ts'
 import { branchEdits, deleteHere } from './deletion.ts'
 import { type OpenedLog, openDeviceLog, putEdit, type Rest } from './device-log.ts'
-import { cutEdits, nextUnsent, nothingSealed, sealEdits, tightenEdits } from './edits.ts'
+import { cutEdits, inParts, nextUnsent, nothingSealed, sealEdits, tightenEdits, within } from './edits.ts'
 import { unseal } from './forks.ts'
 import { inflateAll, readPieces } from './inflating.ts'
 import { takeAll } from './intake.ts'
@@ -253,6 +253,7 @@ export function completeLog(
       return sealed
     },
     unsent,
+    inParts: async (updates) => inParts(updates),
     take,
     note,
     peer: (url) => store.read(['peers', 'meta'], (transaction) => readResumable(transaction, url)),
@@ -293,7 +294,7 @@ export function completeLog(
     async export(document) {
       const { updates, away } = await device.load(document)
       if (away !== undefined) throw new RejoinError('not-here', `${JSON.stringify(document)} is not wholly here`)
-      return joinUpdates(updates)
+      return joinUpdates(updates.flatMap(within))
     },
     pin: (document, pinned) =>
       store.write(['documents', 'edits'], (transaction) => pin(transaction, document, pinned, moment())),

@@ -4,7 +4,7 @@ import type { ReplicaStore } from '../../../client/replica/store.ts'
 import { type ErrorCode, RejoinError } from '../../../shared/errors.ts'
 import { createOwnStore } from '../../support/stores.ts'
 import { startRelay, until } from '../server/support.ts'
-import { allRead, isSynced, readAtRelay, readInStore, startClient } from './support.ts'
+import { allRead, isSynced, noise, readAtRelay, readInStore, startClient } from './support.ts'
 
 /** A store whose writes can be made to fail. */
 function breakable() {
@@ -79,6 +79,27 @@ describe('a device that cannot store', () => {
     expect(await readAtRelay(relay)).toBe('stored not bob at bob all bob end')
     expect(alice.workspace.status.get().storage).toBe('ok')
     expect([...alice.forks, ...bob.forks, ...bob.errors, ...relay.errors]).toEqual([])
+  })
+
+  test('[P6] as it is full, sends what is more than one update may be in parts', async () => {
+    const relay = await startRelay()
+    const { store, broken } = breakable()
+    const client = await startClient(relay, { storage: store })
+    const note = client.open()
+    await note.whenLoaded
+    await isSynced(client)
+    broken.code = 'storage-full'
+    const text = noise(1_500_000)
+    note.type(text)
+    await note.saved('relay')
+    note.type('!')
+    await note.saved('relay')
+    expect(await readAtRelay(relay)).toBe(`${text}!`)
+    broken.code = undefined
+    await note.saved('device')
+    await isSynced(client)
+    expect(await readAtRelay(relay)).toBe(`${text}!`)
+    expect(client.branches).toEqual([])
   })
 
   test('[P6] as it is full, also sends what it had stored and not sealed', async () => {

@@ -1,6 +1,7 @@
 /** What an app types and no relay would take: refused, and nothing else waits for it. */
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
+import { deletionsOfMany, lettersOfMany } from '../../support/many-deletions.ts'
 import { createOwnStore } from '../../support/stores.ts'
 import { startRelay, until } from '../server/support.ts'
 import { coded, isSynced, readAtRelay, startClient } from './support.ts'
@@ -50,6 +51,20 @@ describe.each(EDITS)('%s', (_, edit) => {
     expect(client.errors).toEqual([])
     expect(client.network.opened).toBe(1)
   })
+})
+
+test('[P6] a transaction of more deletions than an update may have goes in several', async () => {
+  const relay = await startRelay()
+  const client = await startClient(relay)
+  const note = client.open()
+  await note.whenLoaded
+  for (const updates of [lettersOfMany(), deletionsOfMany()]) {
+    Y.applyUpdate(note.doc, Y.mergeUpdates([...updates]), 'the app')
+    await note.saved('relay')
+  }
+  expect(note.read()).toHaveLength((1_700 * 128) / 2)
+  expect((await readAtRelay(relay)).length).toBe((1_700 * 128) / 2)
+  expect([client.branches, client.errors, relay.errors]).toEqual([[], [], []])
 })
 
 test('[P2] a document that is opened again without a relay keeps what was typed each time', async () => {

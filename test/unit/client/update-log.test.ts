@@ -4,9 +4,11 @@ import * as Y from 'yjs'
 import { createMemoryReplicaStore } from '../../../client/replica/memory.ts'
 import type { PeerNote, UpdateLog } from '../../../client/replica/update-log.ts'
 import { CHAIN_START, headOf } from '../../../shared/causality/version-vector.ts'
+import { inspectUpdate } from '../../../shared/update/inspect.ts'
 import { joinUpdates } from '../../../shared/update/join.ts'
 import type { UpdateRecord } from '../../../shared/update/record.ts'
 import { seal } from '../../../shared/update/seal.ts'
+import { deletionsOfMany, lettersOfMany } from '../../support/many-deletions.ts'
 import {
   ackOf,
   damage,
@@ -75,6 +77,21 @@ describe('edits', () => {
     ])
     for (const { bytes } of await records(log)) expect(bytes.length).toBeLessThan(600_000)
     expect(await read(log)).toBe(doc.getText('text').toString())
+  })
+
+  test('[P6] of which one is more than an update may be are split too, and exported whole', async () => {
+    const log = await openLog(durable())
+    const all = [...lettersOfMany(), ...deletionsOfMany()]
+    // One transaction of an app that clears every second letter.
+    await log.append([
+      { where: NOTE, n: 1, bytes: joinUpdates([...lettersOfMany()]), count: 1 },
+      { where: NOTE, n: 2, bytes: Y.mergeUpdates([...deletionsOfMany()]), count: 1 },
+    ])
+    expect(await log.export('note')).toEqual(joinUpdates(all))
+    await log.seal('note')
+    const sealed = (await records(log)).map(({ bytes }) => bytes)
+    for (const bytes of sealed) expect(inspectUpdate(bytes).empty).toBe(false)
+    expect(joinUpdates(sealed)).toEqual(joinUpdates(all))
   })
 
   test('go on as the document was created, however it is opened again', async () => {
