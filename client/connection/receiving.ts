@@ -6,8 +6,9 @@ import { type ErrorCode, isFinal, RejoinError, toRejoinError } from '../../share
 import type { DocumentId } from '../../shared/ids.ts'
 import type { Action } from '../../shared/sync/session.ts'
 import { inflatePiece } from '../../shared/update/inflate-piece.ts'
+import { inspectUpdate } from '../../shared/update/inspect.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
-import type { Piece, Refused } from '../../shared/wire/messages.ts'
+import type { Entries, Piece, Refused } from '../../shared/wire/messages.ts'
 import type { Incoming, Taken } from '../replica/update-log.ts'
 import type { Comparing } from './comparing.ts'
 import { refOf, type Talk } from './host.ts'
@@ -146,9 +147,31 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
 
   function passPiece(piece: Piece): void {
     try {
-      host.passed(piece.document, progress.relay, [inflatePiece(piece)])
+      const update = inflatePiece(piece)
+      inspectUpdate(update)
+      host.passed(piece.document, progress.relay, [update])
     } catch (error) {
       talk.setAside(piece.document, toRejoinError(error, 'invalid-update', 'a piece'))
+    }
+  }
+
+  /** Without what would break a Y.Doc, and what follows it: a relay looks into all that it takes, one that is broken may not (P9). */
+  function readable(entries: Entries): Entries {
+    const runs = entries.runs.flatMap((run) => {
+      const at = run.updates.findIndex(({ bytes }) => !isReadable(entries, bytes))
+      if (at < 0) return [run]
+      return at === 0 ? [] : [{ ...run, updates: run.updates.slice(0, at) }]
+    })
+    return { ...entries, runs }
+  }
+
+  function isReadable({ document }: DocumentRef, bytes: Uint8Array): boolean {
+    try {
+      inspectUpdate(bytes)
+      return true
+    } catch (error) {
+      talk.setAside(document, toRejoinError(error, 'invalid-update', 'a record'))
+      return false
     }
   }
 
@@ -160,7 +183,7 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
         for (const { origin, first, updates } of action.entries.runs) {
           offers.held(action.entries.document, origin, first + updates.length - 1)
         }
-        return [{ type: 'entries', entries: action.entries }]
+        return [{ type: 'entries', entries: readable(action.entries) }]
       case 'piece':
         for (const [origin, { seq }] of action.piece.vector ?? []) offers.held(action.piece.document, origin, seq)
         return [{ type: 'piece', piece: action.piece }]

@@ -2,7 +2,9 @@
 import { expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { type Dial, dialWebSocket } from '../../../client/connection/socket.ts'
+import type { ReplicaStore } from '../../../client/replica/store.ts'
 import { CHAIN_START } from '../../../shared/causality/version-vector.ts'
+import { RejoinError } from '../../../shared/errors.ts'
 import { FIRST_EPOCH } from '../../../shared/ids.ts'
 import { deflatePiece } from '../../../shared/update/deflate-piece.ts'
 import { inflatePiece } from '../../../shared/update/inflate-piece.ts'
@@ -13,6 +15,7 @@ import { seal } from '../../../shared/update/seal.ts'
 import { decodeFrame, encodeFrame, encodeMessage } from '../../../shared/wire/codec.ts'
 import type { Message } from '../../../shared/wire/messages.ts'
 import { deletionsOfMany, lettersOfMany } from '../../support/many-deletions.ts'
+import { createOwnStore } from '../../support/stores.ts'
 import { createBench } from '../server/bench.ts'
 import { rejoinClient } from '../server/rejoin-client.ts'
 import { startRelay, until } from '../server/support.ts'
@@ -59,19 +62,7 @@ test('[P5][P9] a document of which something cannot be read is left out, told, a
     spoilt++
     return { ...message, ...tooMany }
   }
-  const sockets: (() => void)[] = []
-  const dial: Dial = (url, handlers) => {
-    const socket = dialWebSocket(url, {
-      ...handlers,
-      received(data) {
-        if (typeof data === 'string') return handlers.received(data)
-        handlers.received(encodeFrame(decodeFrame(data).map((message) => encodeMessage(spoil(message)))))
-      },
-    })
-    sockets.push(() => socket.close())
-    return socket
-  }
-
+  const { dial, sockets } = spoiling(spoil)
   const bob = await startClient(relay, { dial })
   const [many, other] = [bob.open('many'), bob.open('other')]
   await until('it is told', () => bob.errors.length > 0)
@@ -106,3 +97,81 @@ test('[P5][P9] a document of which something cannot be read is left out, told, a
   expect(bob.errors).toHaveLength(1)
   expect(Y.encodeStateVector(many.doc)).toEqual(Y.encodeStateVector(written.doc))
 })
+
+/** Says that 2^24 structs follow: Yjs makes a list of so many before it looks. */
+const BOMB = new Uint8Array([1, 0x80, 0x80, 0x80, 0x08, 1, 0])
+
+test.each([
+  ['is stored', undefined],
+  ['cannot be stored', 'storage-full'],
+] as const)(
+  '[P5][P9] a record that would break a Y.Doc is not given to one, whether what comes %s',
+  async (_, code) => {
+    const relay = await startRelay()
+    const alice = await startClient(relay)
+    const written = alice.open('many')
+    const theirs = alice.open('other')
+    let spoils = false
+    let spoilt = 0
+    const spoil = (message: Message): Message => {
+      if (!spoils || message.type !== 'entries' || message.document !== 'many') return message
+      spoilt++
+      const origin = 'e'.repeat(16)
+      const { chain } = seal(message, { origin, seq: 1, kind: 'yjs-v1', bytes: BOMB }, CHAIN_START)
+      const run = { origin, first: 1, chain, updates: [{ kind: 'yjs-v1' as const, bytes: BOMB }] }
+      return { ...message, runs: [run, ...message.runs] }
+    }
+    const { dial, sockets } = spoiling(spoil)
+    const inner = createOwnStore()
+    let fails = false
+    const storage: ReplicaStore = {
+      ...inner,
+      write: (tables, body) =>
+        fails ? Promise.reject(new RejoinError('storage-full', 'by the test')) : inner.write(tables, body),
+    }
+    const bob = await startClient(relay, { dial, storage })
+    const [many, other] = [bob.open('many'), bob.open('other')]
+    written.type('before ')
+    await allRead([many, written], 'before ')
+    await isSynced(bob)
+
+    spoils = true
+    fails = code !== undefined
+    written.type('with it')
+    await until('it has come', () => spoilt > 0)
+    theirs.type('goes on')
+    await allRead([other, theirs], 'goes on')
+    // What came beside it is none of it.
+    await allRead([many, written], 'before with it')
+    expect(many.status.get().unreadable).toMatchObject({ code: 'invalid-update' })
+    expect(bob.errors).toContainEqual(expect.objectContaining({ code: 'invalid-update' }))
+    expect(bob.workspace.status.get().connection).not.toBe('synced')
+    expect(many.doc.store.pendingStructs).toBeNull()
+
+    spoils = false
+    fails = false
+    sockets.at(-1)?.()
+    await isSynced(bob)
+    expect(many.status.get().unreadable).toBeUndefined()
+    many.type('!')
+    await many.saved('relay')
+    await allRead([many, written], 'before with it!')
+  },
+)
+
+/** Connections on which messages of the relay are changed, and what closes each. */
+function spoiling(spoil: (message: Message) => Message): { dial: Dial; sockets: (() => void)[] } {
+  const sockets: (() => void)[] = []
+  const dial: Dial = (url, handlers) => {
+    const socket = dialWebSocket(url, {
+      ...handlers,
+      received(data) {
+        if (typeof data === 'string') return handlers.received(data)
+        handlers.received(encodeFrame(decodeFrame(data).map((message) => encodeMessage(spoil(message)))))
+      },
+    })
+    sockets.push(() => socket.close())
+    return socket
+  }
+  return { dial, sockets }
+}
