@@ -26,7 +26,7 @@ import {
   type Writable,
 } from './status.ts'
 import type { Confirmation } from './tabs/channel.ts'
-import { createWriting, type Unstored } from './writing.ts'
+import { createWriting, type Unstored, type Writing } from './writing.ts'
 
 export { STORED } from './reading.ts'
 
@@ -74,8 +74,8 @@ export interface DocumentOptions {
   awareness?: Awareness
   /** An edit is stored, as this tab's nth and at this moment of the log: send it soon. */
   stored(document: DocumentId, n: number, count: number, bytes: Uint8Array, at: number): void
-  /** What was typed into this document before, with handles that are closed, and is not stored yet. */
-  carried?: Uint8Array
+  /** The same one with handles that are closed, while something that was typed there is not stored: `saved` is of that too. */
+  before: readonly OpenDocument[]
   /** Edits cannot be stored: send them without. */
   stuck(document: DocumentId): void
   /** What the Y.Doc was given builds on something that this device does not have. */
@@ -90,12 +90,17 @@ export interface DocumentOptions {
   report(error: unknown): void
 }
 
+/** How many edits were typed, how many of them are in the log, and how many there or at a relay. */
+export type Edits = Pick<Writing, 'typed' | 'stored' | 'safe'>
+
 /** The document as its workspace sees it. */
 export interface OpenDocument {
   readonly where: DocumentRef
   readonly doc: Y.Doc
   readonly awareness: Awareness
   readonly status: Writable<DocumentStatus>
+  /** Of what was typed here. */
+  readonly edits: Edits
   /** Something was typed here. */
   readonly isWritten: boolean
   /** What the relay holds is in the Y.Doc, since this connection began. */
@@ -109,6 +114,8 @@ export interface OpenDocument {
   sealed(records: readonly Waiting[]): void
   /** The replica's view of the document has changed. */
   changed(held: HeldDocument): void
+  /** Something has become of edits of before. */
+  look(): void
   /** So many transactions in the log are not acknowledged. */
   counted(unacknowledged: number): void
   /** Updates of others that cannot be stored: they are shown, and kept until they can. */
@@ -135,8 +142,6 @@ export interface OpenDocument {
   move(where: DocumentRef): void
   /** Stores what is typed; resolves to the number of edits until then. */
   flush(): Promise<number>
-  /** How many of the edits are neither in the log nor at a relay. */
-  readonly unsaved: number
   /** All that is not stored yet. */
   held(): Uint8Array | undefined
   /** Resolves when everything is stored, or `end` was called. */
@@ -173,6 +178,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   const whenSynced = new Promise<void>((resolve) => {
     nowSynced = resolve
   })
+  const carried = options.before.flatMap((document) => document.held() ?? [])
   // What the app's Y.Doc holds already is adopted as an edit, as far as the log does not have it.
   const brought = doc.store.clients.size > 0 ? Y.encodeStateAsUpdate(doc) : undefined
 
@@ -190,7 +196,9 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     buried: options.buried,
     report,
   })
-  const receipts = createReceipts(where.document, log, environment, writing, options.confirm)
+  const sumOf = (which: keyof Edits): number =>
+    options.before.reduce((sum, { edits }) => sum + edits[which], writing[which])
+  const receipts = createReceipts(where.document, log, environment, sumOf, options.confirm)
   const presence = createPresence(doc, options.awareness, (bytes) => options.sendAwareness(where, bytes))
 
   /** The relay whose updates are being shown although they cannot be stored. */
@@ -205,7 +213,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   async function load(): Promise<void> {
     const held = await reading.load()
     where = held.ref
-    if (options.carried !== undefined) reading.passed([options.carried])
+    reading.passed(carried)
     if (brought !== undefined) writing.adopt(brought, held.updates)
     changed(held)
     doc.emit('load', [doc])
@@ -239,9 +247,9 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   }
 
   function show(): void {
-    const { typed, stored: inLog, safe } = writing
+    const [typed, safe] = [sumOf('typed'), sumOf('safe')]
     const unacknowledged = heldUnacknowledged + typed - safe
-    const here: Receipt = typed > inLog || !log.durable ? 'memory' : 'device'
+    const here: Receipt = typed > sumOf('stored') || !log.durable ? 'memory' : 'device'
     // With nothing waiting, whatever the document holds is at a relay: it came from there or was acknowledged.
     const isSomewhere = !reading.isEmpty || safe > 0 || isComing()
     status.set({ unacknowledged, receipt: unacknowledged === 0 && isSomewhere ? 'relay' : here })
@@ -257,6 +265,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       return presence.awareness
     },
     status,
+    edits: writing,
     get isWritten() {
       return writing.typed > 0
     },
@@ -275,9 +284,9 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       ) {
         throw new RejoinError('bad-option', `edits are saved at 1 to ${RELAYS_MAX} relays, not at ${level.relays}`)
       }
-      const edits = writing.typed
+      const typed = sumOf('typed')
       await whenLoaded
-      await receipts.saved(edits, level, signal)
+      await receipts.saved(typed, level, signal)
     },
     async init(seedId, fill) {
       await whenLoaded
@@ -288,6 +297,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     arrivedPieces: reading.arrivedPieces,
     sealed: reading.sealed,
     changed,
+    look: show,
     counted,
     passed(relay, updates) {
       passing = relay
@@ -342,9 +352,6 @@ export function openDocument(options: DocumentOptions): OpenDocument {
       log.open(to).catch(report)
     },
     flush: writing.flush,
-    get unsaved() {
-      return writing.unsaved
-    },
     held: writing.held,
     emptied: writing.emptied,
     end: writing.end,

@@ -74,7 +74,7 @@ export function createDocuments({ make, left, report }: DocumentsOptions): Docum
     all: () => [...open.values()].map(({ document }) => document),
     writers,
     unstored: (id, relay) => together(writers(id).flatMap((document) => document.unstored(relay) ?? [])),
-    unsaved: () => writing().reduce((sum, document) => sum + document.unsaved, 0),
+    unsaved: () => unsavedOf(writing()),
     flush,
     open(id, { doc, awareness, gc }) {
       checkDocumentId(id)
@@ -97,12 +97,16 @@ export function createDocuments({ make, left, report }: DocumentsOptions): Docum
       for (const document of documents) void leave(document)
       await Promise.all([...leaving].map((document) => document.close().catch(report)))
       await flush()
-      const lost = [...leaving].reduce((sum, document) => sum + document.unsaved, 0)
+      const lost = unsavedOf([...leaving])
       for (const document of leaving) document.end()
       return lost
     },
   }
 }
+
+/** How many edits are neither in the log nor at a relay. */
+const unsavedOf = (documents: readonly OpenDocument[]): number =>
+  documents.reduce((sum, { edits }) => sum + edits.typed - edits.safe, 0)
 
 function together(all: readonly Unstored[]): Unstored | undefined {
   if (all.length < 2) return all[0]

@@ -31,7 +31,8 @@ export function createReceipts(
   document: DocumentId,
   log: DeviceLog,
   environment: Environment,
-  edits: { readonly stored: number; readonly safe: number },
+  /** How many edits are in the log, and how many there or at a relay. */
+  edits: (which: 'stored' | 'safe') => number,
   confirm: (asked: Confirmation) => void,
 ): Receipts {
   const waiters = new Set<() => void>()
@@ -88,9 +89,9 @@ export function createReceipts(
   }
 
   async function saved(count: number, level: SavedLevel, signal?: AbortSignal): Promise<void> {
-    if (level === 'device') return until(() => edits.stored >= count, signal)
+    if (level === 'device') return until(() => edits('stored') >= count, signal)
     // What only a relay holds, as this device is full, has no name here by which others could be asked for it.
-    if (level !== 'relay') await until(() => edits.stored >= count, signal)
+    if (level !== 'relay') await until(() => edits('stored') >= count, signal)
     await atRelay(count, signal)
     if (level !== 'relay' && level.relays > 1) await atRelays(level.relays, signal)
   }
@@ -109,7 +110,7 @@ export function createReceipts(
   }
 
   async function atRelay(count: number, signal?: AbortSignal): Promise<void> {
-    await until(() => edits.safe >= count, signal)
+    await until(() => edits('safe') >= count, signal)
     const outstanding: Outstanding = await persistent(() => log.outstanding(document))
     let first = false
     const before = relayReceipts.then(() => {

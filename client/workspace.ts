@@ -17,7 +17,6 @@ import { importedParts, loaded } from './parts.ts'
 import type { Compacting } from './replica/compacting.ts'
 import { openDeviceLog } from './replica/device-log.ts'
 import { openIndexedDbStore } from './replica/indexeddb.ts'
-import { mergeUpdates } from './replica/merging.ts'
 import type { ReplicaStore } from './replica/store.ts'
 import type { WholeLog } from './replica/update-log.ts'
 import { createStanding } from './standing.ts'
@@ -318,14 +317,13 @@ export async function beginWorkspace(
   }
 
   function make(id: DocumentId, { doc, awareness, gc }: OpenOptions): OpenDocument {
-    const carried = documents.writers(id).flatMap((writer) => writer.held() ?? [])
     const document: OpenDocument = openDocument({
       where: { document: id, epoch: FIRST_EPOCH, gc: gc ?? doc?.gc ?? true },
       log,
       environment,
       doc,
       awareness,
-      carried: carried.length > 0 ? mergeUpdates(carried) : undefined,
+      before: documents.writers(id),
       stored(stored, n, count, bytes, at) {
         team.stored(stored, n, count, bytes)
         if (team.role !== 'following') touched(stored)
@@ -352,6 +350,7 @@ export async function beginWorkspace(
     document.status.subscribe((now) => {
       if (now.storage === storage && now.unacknowledged === unacknowledged) return
       ;({ storage, unacknowledged } = now)
+      documents.get(id)?.look()
       standing.show()
     })
     document.whenLoaded.then(() => {

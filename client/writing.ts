@@ -58,8 +58,6 @@ export interface Writing {
   readonly stored: number
   /** How many of them are in the log, or were handed to a relay without. */
   readonly safe: number
-  /** How many of them are neither. */
-  readonly unsaved: number
   /** All that is not stored, as one update. */
   held(): Uint8Array | undefined
   /** Resolves when nothing waits to be stored any more, or nothing is tried. */
@@ -169,9 +167,6 @@ export function createWriting(options: WritingOptions): Writing {
     },
     get safe() {
       return Math.max(stored, relayed)
-    },
-    get unsaved() {
-      return typed - Math.max(stored, relayed)
     },
     held() {
       const all = [...onItsWay, ...waiting]

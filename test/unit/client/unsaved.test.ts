@@ -16,11 +16,20 @@ function breakable() {
   }
   const store: ReplicaStore = {
     ...inner,
-    write(tables, body) {
-      if (broken.code === undefined) return inner.write(tables, body)
-      broken.writes++
-      return Promise.reject(new RejoinError(broken.code, 'nothing can be written'))
-    },
+    write: (tables, body) =>
+      inner.write(tables, async (transaction) => {
+        let puts = false
+        const result = await body({
+          ...transaction,
+          put(table, key, value) {
+            puts = true
+            transaction.put(table, key, value)
+          },
+        })
+        if (broken.code === undefined || !puts) return result
+        broken.writes++
+        throw new RejoinError(broken.code, 'nothing can be written')
+      }),
     async destroy() {
       broken.destroyed = true
       await inner.destroy()
@@ -74,6 +83,53 @@ describe('the last handle of a document is closed', () => {
     await until('that is known', () => client.workspace.status.get().unacknowledged === 0)
     broken.code = undefined
     await isSynced(client)
+  })
+
+  test('[P2][P4] with a device that fails: opened again it waits for that too, and says that it is nowhere yet', async () => {
+    const relay = await startRelay()
+    const { store, inner, broken } = breakable()
+    const client = await startClient(relay, { storage: store })
+    const before = client.open()
+    before.type('stored ')
+    await before.saved('relay')
+    client.network.cut()
+    broken.code = 'storage-failed'
+    before.type('precious')
+    before.close()
+    const note = client.open()
+    const saved: string[] = []
+    const wait = async (level: 'device' | 'relay'): Promise<void> => {
+      await note.saved(level)
+      saved.push(level)
+    }
+    const [device, relayed] = [wait('device'), wait('relay')]
+    await until('it is shown', () => note.read() === 'stored precious')
+    await until('it was tried', () => broken.writes > 3)
+    expect(note.status.get()).toMatchObject({ unacknowledged: 1, receipt: 'memory' })
+    expect(saved).toEqual([])
+    broken.code = undefined
+    await device
+    expect(saved).toEqual(['device'])
+    expect(await readInStore(inner)).toBe('stored precious')
+    expect(note.status.get()).toMatchObject({ unacknowledged: 1, receipt: 'device' })
+    client.network.mend()
+    await relayed
+    expect(await readAtRelay(relay)).toBe('stored precious')
+    await until('it is told', () => note.status.get().receipt === 'relay')
+    await isSynced(client)
+  })
+
+  test('[P2] opened again at once, it waits for what is just being stored', async () => {
+    const { store, inner } = breakable()
+    const client = await startClient(undefined, { storage: store })
+    for (const word of ['one ', 'two ', 'three ']) {
+      const note = client.open()
+      await note.whenLoaded
+      note.type(word)
+      note.close()
+      await client.open().saved('device')
+      expect(await readInStore(inner)).toContain(word)
+    }
   })
 
   test('[P5] the workspace says when it closes what nothing took', async () => {
