@@ -73,20 +73,10 @@ export function checkOptions(options: WorkspaceOptions): void {
   if (!Array.isArray(relays)) bad('relays', relays, "a list, as in ['wss://relay.example.com']")
   for (const relay of relays) syncUrl(relay, id)
   if (!(budgetBytes > 0)) throw new RejoinError('bad-option', `a budget of ${budgetBytes} bytes; it is above 0`)
-  if (typeof user !== 'string' || !isNameable(user)) bad('user', user, 'text without halves of characters')
+  if (typeof user !== 'string' || !user.isWellFormed()) bad('user', user, 'text without halves of characters')
   const isStore = typeof storage === 'object' && storage !== null
   if (!isStore && !STORAGES.has(storage)) bad('storage', storage, "'indexeddb', 'memory', or a store of your own")
   if (!SCOPES.has(sync)) bad('sync', sync, "'all' or 'opened'")
-}
-
-/** Half of a surrogate pair has no bytes. */
-function isNameable(user: string): boolean {
-  try {
-    encodeURIComponent(user)
-    return true
-  } catch {
-    return false
-  }
 }
 
 const STORAGES: ReadonlySet<unknown> = new Set([undefined, 'indexeddb', 'memory'])

@@ -29,10 +29,10 @@ const use = (what: string, file = 'client/index.ts'): string => {
 }
 
 export const ENTRIES: readonly Entry[] = [
-  { name: 'openWorkspace', code: use('openWorkspace'), firstBytesMax: 20_000, allBytesMax: 78_200 },
-  { name: 'everything', code: use('* as all'), firstBytesMax: 22_000, allBytesMax: 79_200 },
-  { name: 'RejoinProvider', code: use('RejoinProvider'), firstBytesMax: 3_600, allBytesMax: 80_600 },
-  { name: 'rejoin/react', code: use('* as all', 'client/react/index.ts'), firstBytesMax: 21_400, allBytesMax: 79_200 },
+  { name: 'openWorkspace', code: use('openWorkspace'), firstBytesMax: 20_000, allBytesMax: 78_600 },
+  { name: 'everything', code: use('* as all'), firstBytesMax: 22_200, allBytesMax: 79_700 },
+  { name: 'RejoinProvider', code: use('RejoinProvider'), firstBytesMax: 3_600, allBytesMax: 81_200 },
+  { name: 'rejoin/react', code: use('* as all', 'client/react/index.ts'), firstBytesMax: 21_600, allBytesMax: 79_900 },
 ]
 
 /** Vite's loader of files that come later is one for the whole app, whatever in it loads something later: it is not counted. */

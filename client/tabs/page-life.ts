@@ -26,19 +26,15 @@ export function watchPage(sleeps: () => void, wakes: () => void, leaves: () => v
   const shown = ({ persisted }: PageTransitionEvent): void => {
     if (persisted) wakes()
   }
-  window.addEventListener('pagehide', hidden)
-  window.addEventListener('pageshow', shown)
-  document.addEventListener('visibilitychange', covered)
-  document.addEventListener('freeze', sleeps)
-  document.addEventListener('resume', wakes)
+  const listening = new AbortController()
+  const { signal } = listening
+  window.addEventListener('pagehide', hidden, { signal })
+  window.addEventListener('pageshow', shown, { signal })
+  document.addEventListener('visibilitychange', covered, { signal })
+  document.addEventListener('freeze', sleeps, { signal })
+  document.addEventListener('resume', wakes, { signal })
   return {
     isVisible: () => document.visibilityState === 'visible',
-    close() {
-      window.removeEventListener('pagehide', hidden)
-      window.removeEventListener('pageshow', shown)
-      document.removeEventListener('visibilitychange', covered)
-      document.removeEventListener('freeze', sleeps)
-      document.removeEventListener('resume', wakes)
-    },
+    close: () => listening.abort(),
   }
 }
