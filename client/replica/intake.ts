@@ -173,7 +173,7 @@ async function takeStamped(work: Work, incoming: Extract<Incoming, { type: 'stam
     const record = seal(entered.row, { origin: stamped.origin, seq: stamped.seq, kind: 'yjs-v1', bytes }, held.chain)
     if (stamped.seq !== held.seq + 1 || record.chain !== stamped.chain) return fetchStamped(work, stamped)
     takeRecord(work, entered, record, true)
-  } else if (stamped.seq === 0 && edits.length > 0 && !(await isHeld(work, entered, bytes))) {
+  } else if (edits.length > 0 && !(await isHere(work, entered, stamped, bytes))) {
     return fetchStamped(work, stamped)
   }
   for (const { key } of edits) work.transaction.delete('edits', key)
@@ -182,6 +182,11 @@ async function takeStamped(work: Work, incoming: Extract<Incoming, { type: 'stam
 /** The relay has it, and not this replica: until it is fetched the edits stay, as the next ones rest on them at any relay. */
 function fetchStamped(work: Work, stamped: Stamped): void {
   work.taken.unfit.push({ where: refOf(stamped), origin: stamped.origin, code: 'gap' })
+}
+
+/** Whether what was stamped is held: under its name, where a relay that was put back did not give that twice, or under others. */
+async function isHere(work: Work, entered: Entered, { origin, seq, chain }: Stamped, bytes: Uint8Array) {
+  return (seq > 0 && (await knownAt(work, entered, origin, seq)) === chain) || (await isHeld(work, entered, bytes))
 }
 
 /** Whether records and pieces that are here hold all of an update. */

@@ -5,7 +5,7 @@ import { createMemoryReplicaStore } from '../../../client/replica/memory.ts'
 import type { PeerNote, UpdateLog } from '../../../client/replica/update-log.ts'
 import { CHAIN_START, headOf } from '../../../shared/causality/version-vector.ts'
 import { inspectUpdate } from '../../../shared/update/inspect.ts'
-import { joinUpdates } from '../../../shared/update/join.ts'
+import { EMPTY_UPDATE, joinUpdates } from '../../../shared/update/join.ts'
 import type { UpdateRecord } from '../../../shared/update/record.ts'
 import { seal } from '../../../shared/update/seal.ts'
 import { deletionsOfMany, lettersOfMany } from '../../support/many-deletions.ts'
@@ -416,6 +416,29 @@ describe('a replica without durable storage', () => {
     const last = (await log.unsent('note')) ?? expect.fail('there is nothing to send')
     const gap = await log.take([{ type: 'stamped', stamped: { ...stamped, seq: 7 }, ...last }], PEER)
     expect(gap.unfit).toEqual([{ where: NOTE, origin: RELAY, code: 'gap' }])
+  })
+
+  test('[P1][P2] keeps edits to which a relay that was put back gave a name that is held already', async () => {
+    const log = await openLog(createMemoryReplicaStore())
+    const [before] = otherRecords(1)
+    const first = seal(
+      NOTE,
+      { origin: RELAY, seq: 1, kind: 'yjs-v1', bytes: before?.bytes ?? EMPTY_UPDATE },
+      CHAIN_START,
+    )
+    await log.take([entriesOf(first)], PEER)
+    await typist(log).type('typed')
+    const unsent = (await log.unsent('note')) ?? expect.fail('there is nothing to send')
+    const twice = seal(NOTE, { origin: RELAY, seq: 1, kind: 'yjs-v1', bytes: unsent.bytes }, CHAIN_START)
+    const stamped = { type: 'stamped' as const, ...NOTE, request: 1, through: 1 }
+    const taken = await log.take([{ type: 'stamped', stamped: { ...stamped, ...twice }, ...unsent }], PEER)
+    expect(taken.unfit).toEqual([{ where: NOTE, origin: RELAY, code: 'gap' }])
+    expect(await held(log)).toMatchObject({ unacknowledged: 1 })
+    // Held under another name it waits for nothing.
+    const other = seal(NOTE, { origin: 'c'.repeat(16), seq: 1, kind: 'yjs-v1', bytes: unsent.bytes }, CHAIN_START)
+    await log.take([entriesOf(other)], PEER)
+    await log.take([{ type: 'stamped', stamped: { ...stamped, ...twice }, ...unsent }], PEER)
+    expect(await held(log)).toMatchObject({ unacknowledged: 0 })
   })
 })
 
