@@ -35,8 +35,9 @@ const houses: Readonly<Record<string, House>> = {
       ['server/mesh'],
       ['server/*'],
       ['server/runtime'],
-      ['server/index.ts', 'server/cli.ts', 'server/worker.ts'],
-      ['server/worker-main.ts'],
+      ['server/index.ts', 'server/worker.ts'],
+      ['server/commands.ts', 'server/worker-main.ts'],
+      ['server/cli.ts'],
     ],
   },
   demo: { uses: ['client/index.ts', 'client/react'], rooms: [['demo']] },
@@ -57,7 +58,7 @@ const houses: Readonly<Record<string, House>> = {
 
 /** What one file may import beside what its house uses: commands that the package offers and that load when they are asked for. */
 const exceptions: Readonly<Record<string, readonly string[]>> = {
-  'server/cli.ts': ['test/sim/command.ts'],
+  'server/commands.ts': ['test/sim/command.ts'],
   // The lab is a world of clients and relays in one page, as the simulator's, in real time; it is loaded when somebody opens it.
   'demo/lab/world.ts': [
     'server/mesh/mesh.ts',
@@ -88,7 +89,7 @@ const platforms: readonly Platform[] = [
       'server/runtime',
       'server/storage/sqlite-file.ts',
       'server/storage/verify.ts',
-      'server/cli.ts',
+      'server/commands.ts',
       'server/index.ts',
       'test/sim/command.ts',
       'test/sim/jobs.ts',

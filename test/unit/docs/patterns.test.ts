@@ -46,7 +46,7 @@ describe('docs/mesh.md', () => {
   })
 
   it('names options of the command that there are', () => {
-    const command = read('server/cli.ts')
+    const command = read('server/commands.ts')
     for (const [, option] of page.matchAll(/ --([a-z-]+)/g)) expect(command, option).toContain(`--${option}`)
   })
 })

@@ -1,5 +1,5 @@
 /** What operators run from the command line. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
 import { createRelay } from '../../../server/index.ts'
@@ -103,4 +103,19 @@ it('shows documents, what changes of them, and the mesh', async () => {
   expect((await run('inspect', a.url)).stdout).toMatch(`peer ${b.url}: up, breaker closed`)
   expect(await run('cat', 'nonsense', 'note')).toMatchObject({ code: 1 })
   expect(await run('cat', 'http://127.0.0.1:1/team')).toMatchObject({ code: 2 })
+})
+
+it('[P5] under a Node that lacks what it needs a command says which one it wants, in its own words', async () => {
+  const old = 'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } })'
+  const { code, stdout, stderr } = await rejoin(['--version'], {
+    NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(old)}`,
+  }).ended
+  expect({ code, stdout, stderr }).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'rejoin: Node 22.13 or newer is needed; this is 20.20.2\n',
+  })
+  // A Node without SQLite links nothing that imports it: it is not to come to that.
+  expect(readFileSync('server/cli.ts', 'utf8')).not.toMatch(/^import /m)
+  expect(JSON.parse(readFileSync('package.json', 'utf8')).engines.node).toBe('>=22.13')
 })

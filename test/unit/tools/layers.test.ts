@@ -49,7 +49,8 @@ describe('imports only point down', () => {
       'server/relay/core.ts': "import '../storage/store.ts'",
       'server/app.ts': "import { Hono } from 'hono'\nimport './relay/core.ts'\nimport './auth.ts'",
       'server/runtime/node.ts': "import '../app.ts'\nimport 'node:http'\nimport 'ws'",
-      'server/cli.ts':
+      'server/cli.ts': "import('./commands.ts')",
+      'server/commands.ts':
         "import './runtime/node.ts'\nimport './index.ts'\nimport 'node:util'\nimport('../test/sim/command.ts')",
       'test/sim/world/world.ts': "import '../../../client/index.ts'\nimport '../../../server/relay/relay.ts'",
       'test/sim/command.ts': "import './simulate.ts'\nimport 'node:util'\nexport const app = import(process.argv[2])",
