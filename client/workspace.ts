@@ -350,8 +350,9 @@ export async function beginWorkspace(
     document.status.subscribe((now) => {
       if (now.storage === storage && now.unacknowledged === unacknowledged) return
       ;({ storage, unacknowledged } = now)
-      documents.get(id)?.look()
+      // What is stored is counted first.
       standing.show()
+      documents.get(id)?.look()
     })
     document.whenLoaded.then(() => {
       standing.know(id)

@@ -135,10 +135,11 @@ export function createWriting(options: WritingOptions): Writing {
       const loose = held.length > 1
       const { branches, at } = await log.append([{ where: where(), n, bytes, count, late: isLate, loose }])
       if (branches.length > 0) options.buried(branches)
-      stored += count
       tries = 0
       trouble = undefined
       options.storage(undefined)
+      // Whoever is told looks at it together with what the log counts.
+      stored += count
       options.stored(count, n, bytes, at)
     } catch (error) {
       waiting = [...held, ...waiting]
