@@ -225,6 +225,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     status.set({ kept: at === 'device' ? at : 'coming', pinned })
     reading.changed(held)
     show()
+    receipts.heldChanged()
   }
 
   function storage(error: RejoinError | undefined): void {

@@ -17,8 +17,10 @@ export type SavedLevel = 'device' | 'relay' | { relays: number }
 export interface Receipts {
   /** Resolves when this many edits are stored, and those acknowledged where asked for. */
   saved(edits: number, level: SavedLevel, signal?: AbortSignal): Promise<void>
-  /** Something may have come true. */
+  /** Something may have come true: more is stored, or at a relay. */
   look(): void
+  /** What the log holds has changed: only then something of it may be acknowledged that was not, and the store is read for that. */
+  heldChanged(): void
   /** These records are at so many relays. */
   confirmed(confirmed: Confirmation): void
   /** Another conversation has begun: what is not confirmed is asked for anew. */
@@ -38,6 +40,7 @@ export function createReceipts(
   const waiters = new Set<() => void>()
   const asked = new Map<Confirmation, boolean>()
   let ended: Error | undefined
+  let changes = 0
   /** Settled when all who waited for receipts of relays have theirs: one after the other, as each look reads the store (P7). */
   let relayReceipts: Promise<unknown> = Promise.resolve()
 
@@ -116,7 +119,13 @@ export function createReceipts(
     const before = relayReceipts.then(() => {
       first = true
     })
-    const mine = until(() => first && persistent(() => log.isAcknowledged(document, outstanding)), signal, before)
+    let looked: number | undefined
+    const isAcknowledged = (): boolean | Promise<boolean> => {
+      if (!first || looked === changes) return false
+      looked = changes
+      return persistent(() => log.isAcknowledged(document, outstanding))
+    }
+    const mine = until(isAcknowledged, signal, before)
     relayReceipts = Promise.allSettled([before, mine])
     await mine
   }
@@ -128,6 +137,10 @@ export function createReceipts(
   return {
     saved,
     look,
+    heldChanged() {
+      changes++
+      look()
+    },
     confirmed({ where, vector, relays }) {
       for (const each of asked.keys()) {
         const isMeant = each.where.epoch === where.epoch && each.relays <= relays

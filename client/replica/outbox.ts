@@ -8,7 +8,7 @@ import type { Outbox } from './log-types.ts'
 import { readRecord } from './record-rows.ts'
 import { coveredBy, inOrder, readSelf, refOf, toRecord, vectorOf } from './rows.ts'
 import type { Bad } from './soundness.ts'
-import type { LogRow, ReadTransaction, Row } from './store.ts'
+import type { DocumentRow, LogRow, ReadTransaction, Row } from './store.ts'
 
 /** `tab`: the one that asks, where others have connections of their own; `undefined` where it is the only one. */
 export async function readOutbox(
@@ -24,9 +24,13 @@ export async function readOutbox(
   const compare = new Map<DocumentId, DocumentRef>()
   const { trimmed = 0 } = await readSelf(transaction)
   if (offset < trimmed) for (const where of await readFolded(transaction)) compare.set(where.document, where)
+  const documents = new Map<DocumentId, DocumentRow | undefined>()
   for (const { key, value } of rows) {
     if ('relay' in value.from && value.from.relay === relay) continue
-    const where = await transaction.get('documents', [value.document])
+    if (!documents.has(value.document)) {
+      documents.set(value.document, await transaction.get('documents', [value.document]))
+    }
+    const where = documents.get(value.document)
     if (where === undefined) continue
     const at = Number(key[0])
     if (value.kind === 'tombstone') outbox.tombstones.push({ offset: at, ref: refOf(where) })

@@ -10,7 +10,6 @@
 import type { Environment } from '../../shared/environment.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
-import { wantsFolding } from '../../shared/update/fold.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
 import { isNoUpdate } from '../../shared/update/no-update.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
@@ -80,7 +79,7 @@ export function completeLog(
   const { store, environment, fence, tab, pause, moment } = device
   const mover: Mover = { tab, durable: store.durable, environment }
   const rounds = createRounds()
-  const measure = createMeasuring(store)
+  const measuring = createMeasuring(store)
   /** Branches that are added to: until something more is sealed or submitted, what is refused is of the same refusal. */
   const refusals = new Map<DocumentId, string>()
   /** What relays were last told of documents. */
@@ -165,10 +164,17 @@ export function completeLog(
     })
     if (named.begin) rounds.begun(peer, round)
     lastNoted = { note: noted, at: now }
+    for (const [document, records] of taken.arrived) grew(document, records)
+    for (const document of taken.pieces.keys()) measuring.grew(document, Number.POSITIVE_INFINITY, 0)
     for (const each of incoming)
       if (each.type === 'piece' && each.piece.vector !== undefined) mended(each.piece.document)
     await mendAll(bad)
     return taken
+  }
+
+  function grew(document: DocumentId, records: readonly { bytes: Uint8Array }[]): void {
+    const bytes = records.reduce((sum, each) => sum + each.bytes.length, 0)
+    measuring.grew(document, records.length, bytes)
   }
 
   /** What mends has come: what comes twice from now on is nothing new again. */
@@ -248,6 +254,10 @@ export function completeLog(
         return { ...done, held: await readHeld(transaction, document, at) }
       })
       if (sealed.records.length > 0) refusals.delete(document)
+      grew(
+        document,
+        sealed.offered.map(({ record }) => record),
+      )
       // There are no edits left to tighten.
       device.loose.delete(document)
       return sealed
@@ -283,11 +293,11 @@ export function completeLog(
       told.set(document, mends ? { ...found.told, mends } : found.told)
       return found.compare
     },
-    wantsCompaction: async (document) => device.loose.has(document) || wantsFolding(await measure(document)),
+    wantsCompaction: async (document) => device.loose.has(document) || measuring.wantsFolding(document),
     async compact(document, pauseBetween) {
       if (device.loose.delete(document)) {
         await tighten(document)
-        if (!wantsFolding(await measure(document))) return false
+        if (!(await measuring.wantsFolding(document))) return false
       }
       return compact({ store, environment, mendAll, pause: pauseBetween ?? pause, check: fence.check }, document)
     },

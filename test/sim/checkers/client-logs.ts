@@ -3,7 +3,8 @@
  * and stand for what they say: a place for everything before it being here, a watermark for everything before it being there.
  */
 import type { Tables } from '../../../client/replica/store.ts'
-import { headOf, type VersionVector } from '../../../shared/causality/version-vector.ts'
+import { type Head, headOf, type VersionVector } from '../../../shared/causality/version-vector.ts'
+import type { OriginId } from '../../../shared/ids.ts'
 import type { DiskWrite } from '../storage/client-disk.ts'
 import type { Dots } from './dots.ts'
 import type { RelayLog, RelayLogs } from './relay-logs.ts'
@@ -81,12 +82,13 @@ export function createClientLogs(options: ClientLogsOptions): ClientLogs {
     const isStrict = strict && !allowed.forks && !allowed.regress
     if (isStrict && away !== undefined && !log.away.has(document)) checkLeft(replica, document, before)
     if (isStrict) {
+      const now = joined(after, away)
       for (const [origin, { seq }] of joined(before, log.away.get(document))) {
-        const now = headOf(joined(after, away), origin)
-        if (now.seq < seq) fail(`[P4] ${replica} held ${origin}/${seq} of ${document} and now ${now.seq}`)
+        const held = headOf(now, origin)
+        if (held.seq < seq) fail(`[P4] ${replica} held ${origin}/${seq} of ${document} and now ${held.seq}`)
       }
     }
-    log.vectors.set(document, new Map(after))
+    log.vectors.set(document, after)
     if (away === undefined) log.away.delete(document)
     else log.away.set(document, away)
   }
@@ -175,11 +177,12 @@ export function createClientLogs(options: ClientLogsOptions): ClientLogs {
   }
 }
 
-const toVector = (rows: Tables['documents']['vector']): VersionVector =>
+const toVector = (rows: Tables['documents']['vector']): Map<OriginId, Head> =>
   new Map(rows.map(({ origin, seq, chain }) => [origin, { seq, chain }]))
 
 /** The greater head of each origin. */
-function joined(one: VersionVector, other: VersionVector = new Map()): VersionVector {
+function joined(one: VersionVector, other: VersionVector | undefined): VersionVector {
+  if (other === undefined) return one
   const all = new Map(one)
   for (const [origin, head] of other) if (head.seq > headOf(all, origin).seq) all.set(origin, head)
   return all

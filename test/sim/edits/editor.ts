@@ -61,7 +61,9 @@ export function createEditor(doc: Y.Doc, recording?: Recording): Editor {
     if (chance.below(12) === 0) cursor = chance.below(text.length + 1)
     const back = chance.below(8) === 0 ? 1 : 0
     const at = Math.max(0, Math.min(cursor, text.length) - back)
-    patch(text, at, back, back === 0 ? chance.one(LETTERS) : '')
+    // No letter has two halves: the cursor is never within one.
+    if (back > 0) text.delete(at, Math.min(back, text.length - at))
+    else text.insert(at, chance.one(LETTERS))
     cursor = at + 1 - back
   }
 

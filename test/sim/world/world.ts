@@ -34,13 +34,21 @@ export function createWorld(options: WorldOptions): World {
   let failure: string | undefined
   let high = 0
   let low = 0
+  /** The moment of the last note, also as text: most share theirs with others. */
+  let notedAt = 0
+  let notedAtText = '0'
   let starts = 0
   let frames = 0
 
   function note(what: string): void {
-    trace?.(`${clock.now().toFixed(1)} ${what}`)
+    const now = clock.now()
+    trace?.(`${now.toFixed(1)} ${what}`)
+    if (now !== notedAt) {
+      notedAt = now
+      notedAtText = `${now}`
+    }
     high = hashText(high, what)
-    low = hashText(low ^ 0x5bd1e995 ^ high, `${clock.now()}`)
+    low = hashText(low ^ 0x5bd1e995 ^ high, notedAtText)
   }
 
   function fail(what: string): void {
