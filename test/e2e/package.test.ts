@@ -112,6 +112,14 @@ describe('in an empty project', () => {
     expect(said).toMatch(/faults injected:\n[\s\S]*\n3 seeds, [\s\S]*\n0 failures\n$/)
   })
 
+  it('passes the contract suites of `rejoin/testing/contract`, which are for stores and relays of others', () => {
+    // Not before the other tests: what is installed here is none of what the package brings.
+    run(consumer, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', `vitest@${lockedVersion('vitest')}`)
+    writeConsumer('contract.test.js', contractSource)
+    const said = run(consumer, 'npx', 'vitest', 'run', 'contract.test.js')
+    expect(said).toMatch(/Tests {2}\d{2,} passed \(\d+\)/)
+  })
+
   it('runs `npx rejoin relay`, which answers /healthz and serves the demo', async () => {
     const relay = startRelay()
     try {
@@ -159,6 +167,28 @@ const { runs, failures } = await simulate({
   content: ({ doc }) => doc.getArray('numbers').toArray().join(),
 })
 console.log(runs + ' seeds, ' + failures.length + ' failures')
+`
+
+const contractSource = `
+import { createMemoryReplicaStore } from 'rejoin'
+import { createRelay } from 'rejoin/server'
+import { testRelayRuntime, testReplicaStore } from 'rejoin/testing/contract'
+
+testReplicaStore('of another package', async () => ({ store: createMemoryReplicaStore({ durable: true }) }))
+
+testRelayRuntime('of another package', async () => {
+  let relay = createRelay({ data: './contract-data', log: () => {} })
+  const { url, port } = await relay.listen(0)
+  return {
+    url,
+    async restart() {
+      await relay.close()
+      relay = createRelay({ data: './contract-data', log: () => {} })
+      await relay.listen(port)
+    },
+    close: () => relay.close(),
+  }
+})
 `
 
 const serverSource = `

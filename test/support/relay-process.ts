@@ -32,6 +32,8 @@ export interface RelayProcessOptions {
   via?: readonly string[]
   /** A folder to serve at `/`. */
   pages?: string
+  /** It outlives the test: whoever starts it kills it. By default it ends with the test. */
+  stays?: boolean
   /** More arguments. */
   args?: readonly string[]
 }
@@ -83,7 +85,7 @@ export async function startRelayProcess(options: RelayProcessOptions = {}): Prom
     await gone
   }
 
-  cleanUp(kill)
+  if (!options.stays) cleanUp(kill)
   await start()
   return { port, url, socketUrl: `ws://${host}:${port}`, data, start, kill, stop }
 }

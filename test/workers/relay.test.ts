@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { testRelayRuntime } from '../contract/relay-runtime.ts'
 import { startWorkerd, type WorkerdRelay } from '../support/workerd.ts'
 import { startClient } from '../unit/client/support.ts'
 import { stockClient, until } from '../unit/server/support.ts'
+
+testRelayRuntime('in workerd', async () => {
+  const { url, deploy, close } = await startWorkerd()
+  let version = 0
+  // As a deploy does it: its objects begin anew, and their sockets are closed.
+  return { url, restart: () => deploy({ VERSION: `${version++}` }), close }
+})
 
 let relay: WorkerdRelay
 
