@@ -182,6 +182,16 @@ export function createRing(
   return ring
 }
 
+/** Lets every relay compare with every other. */
+export async function compareAll(world: Ring): Promise<void> {
+  const asked = world.nodes.flatMap(({ mesh }) => [...mesh.peers.keys()].map((name) => mesh.compare(name)))
+  let done = false
+  void Promise.all(asked).then(() => {
+    done = true
+  })
+  await world.until('all is compared', () => done)
+}
+
 /** Whether all hold the same versions of the same documents. */
 export function haveSameVersions(nodes: readonly MeshNode[]): boolean {
   const states = nodes.map(({ workspace }) => [...workspace.versions()].map(({ id, fingerprint }) => id + fingerprint))

@@ -1,13 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
-import type { Refusal, Subscriber } from '../../../server/relay/commits.ts'
+import type { Refusal } from '../../../server/relay/commits.ts'
 import { refOf } from '../../../server/relay/documents.ts'
 import { checkpointPieces } from '../../../server/relay/feeds.ts'
 import { createMemoryStore } from '../../../server/storage/memory.ts'
 import { nextEpoch } from '../../../shared/epochs.ts'
 import { FIRST_EPOCH } from '../../../shared/ids.ts'
-import { deletionsOfMany, lettersOfMany } from '../../support/many-deletions.ts'
-import { areEqual, createRing, haveSameVersions, type Ring, textAt } from './support.ts'
+import { areEqual, compareAll, createRing, haveSameVersions, type Ring, textAt } from './support.ts'
 
 const rings: Ring[] = []
 
@@ -21,15 +20,6 @@ afterEach(() => {
   for (const each of rings.splice(0)) each.close()
 })
 
-const compareAll = async (world: Ring): Promise<void> => {
-  const asked = world.nodes.flatMap(({ mesh }) => [...mesh.peers.keys()].map((name) => mesh.compare(name)))
-  let done = false
-  void Promise.all(asked).then(() => {
-    done = true
-  })
-  await world.until('all is compared', () => done)
-}
-
 describe('a workspace among relays', () => {
   it('[P11] sends what is accepted to every other relay, once and in one hop', async () => {
     const world = createWorld(4)
@@ -38,27 +28,6 @@ describe('a workspace among relays', () => {
     await world.run(60_000)
     expect(world.nodes.map(({ requests }) => requests)).toEqual([0, 1, 1, 1])
     expect(areEqual(world.nodes)).toBe(true)
-  })
-
-  it('[P1][P10] takes what small updates come to together, although as one it would pass a bound', async () => {
-    const world = createWorld(2)
-    const [a, b] = [world.node(0), world.node(1)]
-    const from: Subscriber = { committed() {}, refused: (refusal) => void a.refusals.push(refusal) }
-    const where = { document: 'many', epoch: FIRST_EPOCH, gc: true }
-    const submit = (bytes: Uint8Array) => a.workspace.submit(from, where, { kind: 'yjs-v1', bytes }, 0)
-    for (const update of lettersOfMany()) submit(update)
-    await world.until('both have the letters', () => haveSameVersions(world.nodes))
-    b.down = true
-    for (const update of deletionsOfMany()) submit(update)
-    world.write(a, 'other', 'too')
-    await world.run(2_000)
-    a.restart()
-    b.down = false
-    await compareAll(world)
-    await world.until('both are equal', () => haveSameVersions(world.nodes))
-    expect(areEqual(world.nodes)).toBe(true)
-    expect(textAt(b, 'other')).toBe('too')
-    expect([...a.refusals, ...b.refusals]).toEqual([])
   })
 
   it('[P10] hands over what an absent relay is owed, and only that', async () => {

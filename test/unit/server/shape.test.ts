@@ -13,7 +13,7 @@ import { inspectUpdate } from '../../../shared/update/inspect.ts'
 import { nestingDepth } from '../../../shared/update/nesting.ts'
 import type { DocumentRef } from '../../../shared/update/record.ts'
 import { seal } from '../../../shared/update/seal.ts'
-import { byte, bytesOf } from '../update/bytes.ts'
+import { byte, bytesOf, many } from '../update/bytes.ts'
 import { createChance, randomHistory } from '../update/histories.ts'
 import { createBench } from './bench.ts'
 import { rejoinClient } from './rejoin-client.ts'
@@ -119,8 +119,8 @@ describe('names without end', () => {
   test('[P7] root types', () => {
     // As Yjs writes doc.getMap(name).set('x', 0), which takes seconds: Yjs looks for the name of each root among all.
     const maps = (client: number, count: number): Uint8Array => {
-      const map = (n: number) => bytesOf(byte(0x28), 1, `name ${client}/${n}`, 'x', 1, byte(125), 0)
-      return bytesOf(1, count, client, 0, Buffer.concat(Array.from({ length: count }, (_, n) => map(n))), 0)
+      const items = many(count, (n) => [byte(0x28), 1, `name ${client}/${n}`, 'x', 1, byte(125), 0])
+      return bytesOf(1, count, client, 0, items, 0)
     }
     const doc = new Y.Doc()
     Y.applyUpdate(doc, maps(7, 3))

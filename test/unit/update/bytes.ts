@@ -18,6 +18,13 @@ export function bytesOf(...parts: readonly Part[]): Uint8Array {
   return toUint8Array(encoder)
 }
 
+/** What `give` has for each number below `count`. */
+export function many(count: number, give: (i: number) => readonly Part[]): Uint8Array {
+  const encoder = createEncoder()
+  for (let i = 0; i < count; i++) for (const part of give(i)) write(encoder, part)
+  return toUint8Array(encoder)
+}
+
 function write(encoder: Encoder, part: Part): void {
   if (typeof part === 'number') writeVarUint(encoder, part)
   else if (typeof part === 'string') writeVarString(encoder, part)

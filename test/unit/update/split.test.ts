@@ -6,7 +6,7 @@ import { hashJoinedLog } from '../../../shared/update/joined-log.ts'
 import { UPDATE_LIMITS } from '../../../shared/update/limits.ts'
 import { splitSteps, splitUpdate } from '../../../shared/update/split.ts'
 import { deletions } from '../../support/many-deletions.ts'
-import { byte, bytesOf, type Part } from './bytes.ts'
+import { byte, bytesOf, many } from './bytes.ts'
 import {
   type Chance,
   contentOf,
@@ -285,11 +285,6 @@ describe('splitUpdate', () => {
     expect(parts.length).toBeLessThan(1.02 * (whole.length / (512 * 1024)) + 1)
   })
 })
-
-/** What `write` gives for each number below `count`. */
-function many(count: number, write: (i: number) => readonly Part[]): Uint8Array {
-  return Buffer.concat(Array.from({ length: count }, (_, i) => bytesOf(...write(i))))
-}
 
 /** Ranges of a delete set: the clocks 0, 2, 4 and on. */
 function everySecond(count: number): Uint8Array {
