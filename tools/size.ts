@@ -4,7 +4,6 @@
  * reached and everything was needed; bundlers make files of their own of the difference. Ends with 1 where a bound is passed: the
  * bounds are a little above what it is, so that it does not grow unseen.
  */
-import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build, type Plugin, type Rollup } from 'vite'
@@ -35,6 +34,16 @@ export const ENTRIES: readonly Entry[] = [
   { name: 'rejoin/react', code: use('* as all', 'client/react/index.ts'), firstBytesMax: 21_600, allBytesMax: 79_900 },
 ]
 
+/** No file: one would be left where this ends early. */
+const ENTRY = join(import.meta.dirname, 'entry-of-an-app.ts')
+
+const entryWith = (code: string): Plugin => ({
+  name: 'entry of an app',
+  enforce: 'pre',
+  resolveId: (id) => (id === ENTRY ? id : undefined),
+  load: (id) => (id === ENTRY ? code : undefined),
+})
+
 /** Vite's loader of files that come later is one for the whole app, whatever in it loads something later: it is not counted. */
 const plainImports: Plugin = {
   name: 'plain imports',
@@ -46,26 +55,20 @@ const APART = /^(yjs|lib0|y-protocols|react)(\/|$)/
 
 /** Bytes of what an app's bundler makes of it: file by file, as they are sent. */
 export async function sizeOf({ code }: Entry): Promise<Size> {
-  const file = join(import.meta.dirname, `.size-${process.pid}.ts`)
-  writeFileSync(file, code)
-  try {
-    const built = await build({
-      configFile: false,
-      logLevel: 'error',
-      plugins: [plainImports],
-      build: {
-        write: false,
-        minify: true,
-        modulePreload: false,
-        rollupOptions: { input: file, external: APART },
-      },
-    })
-    const outputs = (Array.isArray(built) ? built : [built]).flatMap((each) => ('output' in each ? each.output : []))
-    const chunks = outputs.filter((output) => output.type === 'chunk')
-    return { first: bytesOf(firstOf(chunks)), all: bytesOf(chunks) }
-  } finally {
-    rmSync(file)
-  }
+  const built = await build({
+    configFile: false,
+    logLevel: 'error',
+    plugins: [entryWith(code), plainImports],
+    build: {
+      write: false,
+      minify: true,
+      modulePreload: false,
+      rollupOptions: { input: ENTRY, external: APART },
+    },
+  })
+  const outputs = (Array.isArray(built) ? built : [built]).flatMap((each) => ('output' in each ? each.output : []))
+  const chunks = outputs.filter((output) => output.type === 'chunk')
+  return { first: bytesOf(firstOf(chunks)), all: bytesOf(chunks) }
 }
 
 /** The entry, and what it imports in any number of steps. */
