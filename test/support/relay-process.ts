@@ -1,11 +1,9 @@
 /** The real relay in a process of its own, on a port that it keeps when it is killed and started again. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { createServer } from 'node:net'
-import { fileURLToPath } from 'node:url'
+import { createRelayChild, freePort } from '../../tools/relay-child.ts'
 import { cleanUp, temporaryFolder } from './lifetime.ts'
 import { plainEnvironment } from './plain-environment.ts'
 
-const CLI = fileURLToPath(new URL('../../server/cli.ts', import.meta.url))
+export { freePort }
 
 export interface RelayProcess {
   readonly port: number
@@ -41,65 +39,14 @@ export interface RelayProcessOptions {
 export async function startRelayProcess(options: RelayProcessOptions = {}): Promise<RelayProcess> {
   const data = options.data ?? temporaryFolder()
   const port = options.port ?? (await freePort())
-  const { host = '127.0.0.1', via = [] } = options
+  const { host = '127.0.0.1', via } = options
   const url = `http://${host}:${port}`
   // Its own pages come to it through the network of the test too, which has another port.
-  const args = ['relay', '--port', String(port), '--host', host, '--data', data, '--allowed-origin', url]
+  const args = ['--port', String(port), '--host', host, '--data', data, '--allowed-origin', url]
   args.push(...(options.args ?? []))
   if (options.pages !== undefined) args.push('--demo', options.pages)
-  let child: ChildProcess | undefined
-  let gone: Promise<void> = Promise.resolve()
-
-  async function start(): Promise<void> {
-    const [command = process.execPath, ...rest] = [...via, process.execPath, CLI, ...args]
-    const started = spawn(command, rest, {
-      env: plainEnvironment(),
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    child = started
-    const endWithUs = () => started.kill('SIGKILL')
-    process.once('exit', endWithUs)
-    gone = new Promise((resolve) => {
-      started.once('close', () => {
-        process.off('exit', endWithUs)
-        resolve()
-      })
-    })
-    let stderr = ''
-    await new Promise<void>((resolve, reject) => {
-      started.stderr.on('data', (text) => {
-        stderr += text
-        if (stderr.includes('"listening"')) resolve()
-      })
-      started.once('close', (code) => reject(new Error(`the relay ended with ${code}: ${stderr}`)))
-    })
-  }
-
-  async function kill(): Promise<void> {
-    child?.kill('SIGKILL')
-    await gone
-  }
-
-  async function stop(): Promise<void> {
-    child?.kill('SIGTERM')
-    await gone
-  }
-
+  const { start, kill, stop } = createRelayChild({ args, env: plainEnvironment(), via })
   if (!options.stays) cleanUp(kill)
   await start()
   return { port, url, socketUrl: `ws://${host}:${port}`, data, start, kill, stop }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => {
-        if (address === null || typeof address === 'string') reject(new Error('no port'))
-        else resolve(address.port)
-      })
-    })
-  })
 }

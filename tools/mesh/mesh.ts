@@ -10,16 +10,16 @@ import type { MeshView } from '../../server/index.ts'
 import { createDevices } from './devices.ts'
 import { openFront, tokenOf } from './front.ts'
 import { createLinks } from './links.ts'
-import { createRelayChild, type RelayChild } from './relays.ts'
+import { createMeshRelay, type MeshRelay } from './relays.ts'
 import { openReplica, type Replica } from './replica.ts'
 import { createWatch } from './watch.ts'
 
 export interface LocalMesh {
   /** Where each relay is reached. */
   readonly urls: readonly string[]
-  readonly relays: readonly RelayChild[]
+  readonly relays: readonly MeshRelay[]
   /** Kills a relay, or starts it again. */
-  toggle(relay: RelayChild): Promise<void>
+  toggle(relay: MeshRelay): Promise<void>
   close(): Promise<void>
 }
 
@@ -42,7 +42,7 @@ export async function openLocalMesh({ ports, data, demo, workspace, writers }: L
   const story = `lab/${crypto.randomUUID().slice(0, 8)}`
   const devices = createDevices(writers)
   const servers: Server[] = []
-  const relays: RelayChild[] = []
+  const relays: MeshRelay[] = []
   const replicas: Replica[] = []
   const views = new Map<string, MeshView>()
   const watch = createWatch({ origins: new Set(urls), world, held, act })
@@ -52,7 +52,7 @@ export async function openLocalMesh({ ports, data, demo, workspace, writers }: L
     const peers = urls.filter((_, other) => other !== nth)
     const proxy = await listen(createWays(name))
     relays.push(
-      await createRelayChild({ name, data: join(data, `${nth + 1}`), demo, url: urls[nth] ?? '', peers, proxy }),
+      await createMeshRelay({ name, data: join(data, `${nth + 1}`), demo, url: urls[nth] ?? '', peers, proxy }),
     )
   }
   for (const [nth, { name, port: inner }] of relays.entries()) {
@@ -80,7 +80,7 @@ export async function openLocalMesh({ ports, data, demo, workspace, writers }: L
     return server
   }
 
-  function createWay(from: string, to: RelayChild): Server {
+  function createWay(from: string, to: MeshRelay): Server {
     return createServer((socket) => links.carry(from, to.name, socket, to.port))
   }
 
@@ -126,7 +126,7 @@ export async function openLocalMesh({ ports, data, demo, workspace, writers }: L
     return names.some((relay) => links.open(name, relay) > 0 || links.is('cut', name, relay))
   }
 
-  function tellRelay({ name, isRunning }: RelayChild): ToldRelay {
+  function tellRelay({ name, isRunning }: MeshRelay): ToldRelay {
     const view = views.get(name)
     const owed: Record<string, number> = {}
     for (const { peer, entries } of isRunning ? (view?.hints ?? []) : []) {
@@ -181,7 +181,7 @@ export async function openLocalMesh({ ports, data, demo, workspace, writers }: L
     }
   }
 
-  async function toggle(relay: RelayChild): Promise<void> {
+  async function toggle(relay: MeshRelay): Promise<void> {
     if (relay.isRunning) return relay.kill()
     await relay.start()
     for (const replica of replicas) replica.hurry()
