@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestCase, type TestModule, type TestSpecification, type TestSuite } from 'vitest/node'
 
 // Dozens of tests start a relay or an example in a process of its own: each of them would strip and compile all sources anew.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cache/compiled')
@@ -14,8 +15,31 @@ const LONG = [
   'test/unit/update/*.test.ts',
 ]
 
+/** These write under the names of others on purpose, of which Yjs warns. */
+function isForging(by: TestModule | TestSuite | TestCase | undefined): boolean {
+  const file = by?.type === 'module' ? by.moduleId : by?.module.moduleId
+  return /\/unit\/(convergence\/planted|server\/(attacks|ownership)|update\/split)\.test\.ts$/.test(file ?? '')
+}
+
+/** Tests in a browser that keep more than one core busy. */
+const BUSY = ['test/e2e/{browser-crash,demo-quality,large,tabs,troubles}.test.ts']
+
+/** What takes longest begins first, also in a fresh clone, where nobody knows yet how long anything takes. */
+const LONGEST =
+  /\/(convergence\/(seeds|mesh-seeds|faults|relay-crash)|e2e\/(demo-lab|demo-mesh|demo-offline))\.test\.ts$/
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const isLongest = ({ moduleId }: TestSpecification) => LONGEST.test(moduleId)
+    return [...sorted.filter(isLongest), ...sorted.filter((file) => !isLongest(file))]
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
+    onConsoleLog: (log, _type, by) => !(isForging(by) && log.includes('[yjs] Changed the client-id')),
     reporters: ['default', './test/ci-reporter.ts'],
     projects: [
       {
@@ -28,12 +52,22 @@ export default defineConfig({
       },
       // Hundreds of seeds, and what needs processes of its own: minutes, so not in `npm run check`.
       {
-        test: { name: 'convergence', include: ['test/convergence/**/*.test.ts', ...LONG], testTimeout: 180_000 },
+        test: {
+          name: 'convergence',
+          include: ['test/convergence/**/*.test.ts', ...LONG],
+          testTimeout: 180_000,
+          maxWorkers: '100%',
+        },
       },
       // Inside of workerd.
       {
         plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' }, miniflare: { cf: false } })],
-        test: { name: 'workerd', include: ['test/workers/inside/**/*.test.ts'], testTimeout: 60_000 },
+        test: {
+          name: 'workerd',
+          include: ['test/workers/inside/**/*.test.ts'],
+          testTimeout: 60_000,
+          maxWorkers: '100%',
+        },
       },
       // A relay in workerd, and clients on Node.
       {
@@ -45,10 +79,23 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      // In a browser: two at once, as pages and their tests wait most of the time,
       {
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          exclude: BUSY,
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      // and one after another where all of them write without a pause, or are timed.
+      {
+        test: {
+          name: 'e2e busy',
+          include: BUSY,
           testTimeout: 180_000,
           hookTimeout: 120_000,
           fileParallelism: false,
