@@ -128,7 +128,9 @@ export function createSending(talk: Talk): Sending {
     const stored = unsealed ? await unlessBroken(log.unsent(document)) : undefined
     const names = stored?.edits.map(({ key }) => key.join('/')).join() ?? ''
     const carries = stored !== undefined && carried.get(document) !== names
-    const where = stored?.where ?? (await log.held(document))?.ref
+    // One that could not be noted either is known to whoever has it open.
+    const opened = [...host.opened()].find((each) => each.document === document)
+    const where = stored?.where ?? (await log.held(document))?.ref ?? opened
     const updates = [...(carries ? [stored.bytes] : []), ...(unstored === undefined ? [] : [unstored.bytes])]
     if (where === undefined || updates.length === 0) return
     // What was typed while nothing could be stored may be more than a frame can carry.

@@ -5,6 +5,7 @@
  * what inflates.
  */
 import type { Environment } from '../../shared/environment.ts'
+import { isOfStorage, type RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, randomId } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { createFence, type Fence } from './fence.ts'
@@ -77,15 +78,26 @@ export async function openDeviceLog(
     return next
   }
 
-  async function loadSound(document: DocumentId, seen = NOTHING_SEEN, opening?: DocumentRef): Promise<LoadedDocument> {
-    const found = await load(store, document, seen, pause, checkpoints, opening !== undefined)
+  async function loadSound(
+    document: DocumentId,
+    seen = NOTHING_SEEN,
+    opening?: DocumentRef,
+    unnoted = false,
+  ): Promise<LoadedDocument> {
+    const found = await load(store, document, seen, pause, checkpoints, opening, unnoted)
     if (found === 'checkpoints') checkpoints = await inflating()
-    else if (found !== 'ensure') {
+    else if (typeof found === 'object') {
       const { loaded, bad, lost } = found
       if (bad.length + lost === 0) return loaded
       await (await rest()).mend(document, bad)
-    } else if (opening !== undefined) await ensure(opening)
-    return loadSound(document, seen, opening)
+    } else if (opening !== undefined) {
+      await ensure(opening).catch((error: RejoinError) => {
+        // A store that cannot note a new one keeps nobody from writing it: with what is stored of it later it is known, too (P6).
+        if (found === 'ensure' || !isOfStorage(error)) throw error
+        unnoted = true
+      })
+    }
+    return loadSound(document, seen, opening, unnoted)
   }
 
   let moments = 0

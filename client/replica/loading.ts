@@ -1,10 +1,10 @@
 /** What a Y.Doc is given of a document: the pieces of its checkpoint, the records beside it, and edits. */
 import { covers, headOf } from '../../shared/causality/version-vector.ts'
-import { RejoinError } from '../../shared/errors.ts'
-import type { DocumentId } from '../../shared/ids.ts'
+import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
+import type { DocumentRef } from '../../shared/update/record.ts'
 import type { LoadedDocument, Seen } from './log-types.ts'
 import type { FoundPiece } from './pieces.ts'
-import { coveredBy, inOrder, seqsOf, toHeld, vectorOf, wanted } from './rows.ts'
+import { coveredBy, inOrder, newDocument, seqsOf, toHeld, vectorOf, wanted } from './rows.ts'
 import { type Bad, firstMissing, isSoundEdit, isSoundRow } from './soundness.ts'
 import type { DocumentRow, ReadTransaction, ReplicaStore, Row } from './store.ts'
 
@@ -29,12 +29,12 @@ interface Found {
   missing: Bad[]
 }
 
-/** What is to be done first: it takes `Checkpoints`, or the document is to be made known. */
-export type Before = 'checkpoints' | 'ensure'
+/** What is to be done first: it takes `Checkpoints`, or the document is to be made known, a new one or not. */
+export type Before = 'checkpoints' | 'ensure' | 'new'
 
 /**
- * Reads what is not `seen` yet; `bad` and `lost` are damaged records and pieces, and how many damaged edits there are. `isOpening`: it is
- * to be known then, and wanted.
+ * Reads what is not `seen` yet; `bad` and `lost` are damaged records and pieces, and how many damaged edits there are. `opening`: it is
+ * to be known then, and wanted; `unnoted`: where it is not, that cannot be. Nothing is found of a document that is not known.
  */
 export async function load(
   store: ReplicaStore,
@@ -42,10 +42,11 @@ export async function load(
   seen: Seen,
   pause: () => Promise<void>,
   checkpoints: Checkpoints | undefined,
-  isOpening: boolean,
+  opening: DocumentRef | undefined,
+  unnoted: boolean,
 ): Promise<{ loaded: LoadedDocument; bad: Bad[]; lost: number } | Before> {
   const found = await store.read(['documents', 'records', 'edits', 'checkpoints', 'pieces'], (transaction) =>
-    find(transaction, document, seen, checkpoints, isOpening),
+    find(transaction, document, seen, checkpoints, opening, unnoted),
   )
   if (typeof found === 'string') return found
   const { row, pieces, records, edits, missing } = found
@@ -84,16 +85,18 @@ async function find(
   document: DocumentId,
   seen: Seen,
   checkpoints: Checkpoints | undefined,
-  isOpening: boolean,
+  opening: DocumentRef | undefined,
+  unnoted: boolean,
 ): Promise<Found | Before> {
   // All at once: a reader waits for each answer of the browser.
-  const [row, checkpoint, edits] = await Promise.all([
+  const [known, checkpoint, edits] = await Promise.all([
     transaction.get('documents', [document]),
     transaction.get('checkpoints', [document]),
     transaction.range('edits', [document]),
   ])
-  if (isOpening && (row === undefined || wanted(row) !== row)) return 'ensure'
-  if (row === undefined) throw new RejoinError('closed', `there is no document ${JSON.stringify(document)} here`)
+  if (opening !== undefined && known === undefined && !unnoted) return 'new'
+  if (opening !== undefined && known !== undefined && wanted(known) !== known) return 'ensure'
+  const row = known ?? newDocument(opening ?? { document, epoch: FIRST_EPOCH, gc: true })
   const covered = coveredBy(checkpoint)
   const seenHeads = new Map([...seen.vector].map(([origin, seq]) => [origin, { seq, chain: '' }]))
   const isNews = !covers(seenHeads, covered)

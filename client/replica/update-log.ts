@@ -302,6 +302,9 @@ export function completeLog(
       return compact({ store, environment, mendAll, pause: pauseBetween ?? pause, check: fence.check }, document)
     },
     async export(document) {
+      if ((await device.held(document)) === undefined) {
+        throw new RejoinError('closed', `there is no document ${JSON.stringify(document)} here`)
+      }
       const { updates, away } = await device.load(document)
       if (away !== undefined) throw new RejoinError('not-here', `${JSON.stringify(document)} is not wholly here`)
       return joinUpdates(updates.flatMap(within))

@@ -102,6 +102,32 @@ describe('a device that cannot store', () => {
     expect(client.branches).toEqual([])
   })
 
+  test.each(['storage-full', 'storage-failed'] as const)(
+    '[P6] with %s: a document that it never had is opened, written, sent and shown, and stored when it can be',
+    async (code) => {
+      const relay = await startRelay()
+      const { store, inner, broken } = breakable()
+      const [alice, bob] = [await startClient(relay, { storage: store }), await startClient(relay)]
+      await isSynced(alice)
+      broken.code = code
+      const note = alice.open('new')
+      await note.whenLoaded
+      note.type('typed ')
+      await note.saved('relay')
+      expect(await readAtRelay(relay, 'new')).toBe('typed ')
+      expect(note.status.get()).toMatchObject({ storage: 'degraded', receipt: 'relay' })
+      const theirs = bob.open('new')
+      await allRead([note, theirs], 'typed ')
+      theirs.type('by two')
+      await allRead([note, theirs], 'typed by two')
+      broken.code = undefined
+      await note.saved('device')
+      await isSynced(alice)
+      await until('all of it is stored', async () => (await readInStore(inner, 'new')) === 'typed by two')
+      expect(alice.workspace.documents.get()).toEqual(['new'])
+    },
+  )
+
   test('[P6] as it is full, also sends what it had stored and not sealed', async () => {
     const relay = await startRelay()
     const { store, broken } = breakable()
