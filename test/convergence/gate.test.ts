@@ -7,11 +7,8 @@ const bend: SimulateOptions['bend'] = {
   authenticate: (person, now) => ({ subject: person, role: 'write', expiresAt: now + 7_000 }),
 }
 
-/**
- * All but disks that lie: whoever puts an older copy back says so and forgets whose names are; here nobody knows that something is gone,
- * and what its owner does not bring again waits until nobody owns it (docs/decisions/0021).
- */
-const faults = FAULT_KINDS.filter((kind) => !UNSETTLED.has(kind) && kind !== 'relay lost write')
+/** Disks that lie included: as with an older copy that is put back, whoever runs the relay says so (docs/decisions/0021). */
+const faults = FAULT_KINDS.filter((kind) => !UNSETTLED.has(kind))
 
 describe('relays that ask for tokens', () => {
   test.each([

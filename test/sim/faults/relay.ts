@@ -67,6 +67,8 @@ export const RELAY_FAULTS = {
       identitiesAreCopied(world)
       world.checkers.relayRestored(relay.name, relay.disk.batches())
       excuseTheLost(world)
+      // Names with owners are brought back by nobody else until whoever runs it says `--restored` (docs/decisions/0021).
+      if (world.gated) relay.disk.forgetOwners()
     }
     return comeBack(world, relay, chance)
   },

@@ -35,6 +35,8 @@ export interface RelayDisk {
   wipe(): void
   /** The last commits are gone, as from a disk that lies about having written them; says how many there were. */
   loseCommits(count: number): number
+  /** Whoever runs it says that something is gone: from now on anybody may bring it. */
+  forgetOwners(): void
   /** A record reads otherwise than it was written, until the returned function is called. `undefined`: there was none. */
   misread(chance: Chance, how: Exclude<Spoiling, 'lose'>): (() => void) | undefined
 }
@@ -110,9 +112,10 @@ export function createRelayDisk({ environment, committed = () => {} }: RelayDisk
     },
     restore(copy) {
       replay(copy)
-      // Whoever puts an older store back says so: others than the owners bring what is gone.
-      store.forgetOwners(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+      // Whoever puts an older store back says so.
+      disk.forgetOwners()
     },
+    forgetOwners: () => store.forgetOwners(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
     loseCommits(count) {
       const before = journal.length
       let kept = before

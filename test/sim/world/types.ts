@@ -83,6 +83,8 @@ export interface SimRelay {
 }
 
 export interface World {
+  /** Relays ask for tokens. */
+  readonly gated: boolean
   /** Relays gossip with one another. */
   readonly mesh: boolean
   readonly clock: Clock

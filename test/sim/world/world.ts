@@ -112,6 +112,7 @@ export function createWorld(options: WorldOptions): World {
   for (let i = 0; i < options.replicas; i++) clients.openTab(clients.add(i >= memoryReplicas))
 
   return {
+    gated: options.bend?.authenticate !== undefined,
     mesh: options.mesh === true,
     clock,
     network,
