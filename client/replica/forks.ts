@@ -4,10 +4,11 @@
  */
 import { headOf } from '../../shared/causality/version-vector.ts'
 import { type DocumentId, type OriginId, randomId } from '../../shared/ids.ts'
+import { createIntervalIndex } from '../../shared/update/intervals.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
 import { splitUpdate } from '../../shared/update/split.ts'
 import { shrunk } from './checkpoints.ts'
-import { summariesOf, summaryOf } from './content.ts'
+import { summaryOf } from './content.ts'
 import { type Damage, NO_DAMAGE, takeOutDamaged } from './damage.ts'
 import { putMade, RECORD_BYTES_TARGET } from './edits.ts'
 import { inflateAll } from './inflating.ts'
@@ -90,8 +91,8 @@ async function uncover(
 }
 
 /**
- * Those that wait, and those of which no other record here holds everything: two branches that are met again and again are
- * sealed again once.
+ * Those that wait, and those of which no record before them here holds everything: two branches that are met again and again are
+ * sealed again once. What comes later may hold it too, and rest on what was built on it.
  */
 async function onlyHere(
   transaction: WriteTransaction,
@@ -102,14 +103,14 @@ async function onlyHere(
   const waits = new Set(row.waiting.map(dotOf))
   const isWaiting = ({ key, value }: Row<'records'>): boolean => waits.has(dotOf(toRecord(key, value)))
   if (gone.every(isWaiting)) return inOrder(gone)
-  const rest = [...(await transaction.range('records', [row.document])), ...besides]
-  const index = summariesOf(rest.map(({ value }) => value.bytes))
-  return inOrder(gone).filter((each) => {
+  const leaving = new Set(gone)
+  const index = createIntervalIndex()
+  return inOrder([...besides, ...(await transaction.range('records', [row.document])), ...gone]).filter((each) => {
     const summary = summaryOf(each.value.bytes)
-    if (summary === undefined) return true
+    if (summary === undefined) return leaving.has(each)
     const adds = index.adds(summary)
     index.add(summary)
-    return adds || isWaiting(each)
+    return leaving.has(each) && (adds || isWaiting(each))
   })
 }
 

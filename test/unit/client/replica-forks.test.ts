@@ -6,6 +6,7 @@ import type { UpdateLog } from '../../../client/replica/update-log.ts'
 import { CHAIN_START } from '../../../shared/causality/version-vector.ts'
 import { inspectUpdate } from '../../../shared/update/inspect.ts'
 import { createIntervalIndex } from '../../../shared/update/intervals.ts'
+import { joinUpdates } from '../../../shared/update/join.ts'
 import { type UpdateRecord, verify } from '../../../shared/update/record.ts'
 import { seal } from '../../../shared/update/seal.ts'
 import {
@@ -153,6 +154,37 @@ describe('a fork', () => {
     expectGrounded(after)
     expect(await read(log)).toBe('aamine')
     expect(await held(log)).toMatchObject({ unacknowledged: 1 })
+  })
+
+  test('[P10] leaves its content to no later record, which may rest on what was built on it (seed 202308)', async () => {
+    const log = await openLog(durable())
+    const doc = new Y.Doc()
+    doc.clientID = 1
+    doc.getText('text').insert(0, 'first ')
+    const first = Y.encodeStateAsUpdate(doc)
+    const answered = new Y.Doc()
+    answered.clientID = 2
+    Y.applyUpdate(answered, first)
+    answered.getText('text').insert(6, 'answered ')
+    Y.applyUpdate(doc, Y.encodeStateAsUpdate(answered))
+    const before = Y.encodeStateVector(doc)
+    doc.getText('text').insert(15, 'again')
+    const again = joinUpdates([first, Y.encodeStateAsUpdate(doc, before)])
+    const sealed = (origin: string, bytes: Uint8Array) =>
+      seal(NOTE, { origin: origin.repeat(16), seq: 1, kind: 'yjs-v1', bytes }, CHAIN_START)
+    const [forked, answer, late] = [
+      sealed('a', first),
+      sealed('b', Y.encodeStateAsUpdate(answered, Y.encodeStateVectorFromUpdate(first))),
+      sealed('c', again),
+    ]
+    await log.take([entriesOf(forked), entriesOf(answer), entriesOf(late)], PEER)
+    await log.unseal('note', 'a'.repeat(16))
+    expectGrounded(await records(log))
+    expect(await read(log)).toBe('first answered again')
+    // What is here before it is not given a name once more.
+    await log.take([entriesOf(forked)], PEER)
+    await log.unseal('note', 'a'.repeat(16))
+    expect(await records(log)).toHaveLength(3)
   })
 
   test('[P4] is no receipt: what waited waits on under its new name', async () => {
