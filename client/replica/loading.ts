@@ -11,13 +11,10 @@ import type { DocumentRow, ReadTransaction, ReplicaStore, Row } from './store.ts
 /** What reads checkpoints: loaded when there is one. */
 export interface Checkpoints {
   readPieces: typeof import('./pieces.ts').readPieces
-  inflateAll: typeof import('./inflating.ts').inflateAll
+  inflateInSteps: typeof import('./inflating.ts').inflateInSteps
 }
 
 export const NOTHING_SEEN: Seen = { vector: new Map(), edits: new Map() }
-
-/** Bytes of pieces that are checked or inflated before others run: some milliseconds. */
-const STEP_BYTES = 1024 * 1024
 
 /** What of a document is not seen yet, as it is stored. */
 interface Found {
@@ -50,16 +47,12 @@ export async function load(
   )
   if (typeof found === 'string') return found
   const { row, pieces, records, edits, missing } = found
+  const { updates = [], damaged = [] } = (await checkpoints?.inflateInSteps(pieces, pause)) ?? {}
   const bad: Bad[] = [...missing]
-  await inSteps(pieces, pause, ({ id, index, isSound }) => {
-    if (!isSound) bad.push({ document, origin: '', seq: 0, piece: { id, index } })
-  })
+  for (const { id, index } of damaged) bad.push({ document, origin: '', seq: 0, piece: { id, index } })
   for (const each of records) {
     if (!isSoundRow(row, each)) bad.push({ document, origin: String(each.key[1]), seq: Number(each.key[2]) })
   }
-  const updates: Uint8Array[] = []
-  if (bad.length === 0)
-    await inSteps(pieces, pause, (piece) => updates.push(...(checkpoints?.inflateAll([piece]) ?? [])))
   for (const { value } of inOrder(records)) updates.push(value.bytes)
   const seenEdits = new Map(seen.edits)
   let lost = 0
@@ -113,19 +106,4 @@ async function find(
     if (gone !== undefined) missing.push(gone)
   }
   return { row, pieces, records, edits, missing }
-}
-
-async function inSteps(
-  pieces: readonly FoundPiece[],
-  pause: () => Promise<void>,
-  look: (piece: FoundPiece) => void,
-): Promise<void> {
-  let bytes = 0
-  for (const piece of pieces) {
-    look(piece)
-    bytes += piece.row?.size ?? 0
-    if (bytes < STEP_BYTES) continue
-    await pause()
-    bytes = 0
-  }
 }

@@ -22,7 +22,7 @@ import { branchEdits, deleteHere } from './deletion.ts'
 import { type OpenedLog, openDeviceLog, putEdit, type Rest } from './device-log.ts'
 import { cutEdits, inParts, nextUnsent, nothingSealed, sealEdits, tightenEdits, within } from './edits.ts'
 import { unseal } from './forks.ts'
-import { inflateAll, readPieces } from './inflating.ts'
+import { inflateInSteps, readPieces } from './inflating.ts'
 import { takeAll } from './intake.ts'
 import type { Incoming, PeerNote, Taken, Unsent, UpdateLog } from './log-types.ts'
 import { createMeasuring } from './measuring.ts'
@@ -57,7 +57,7 @@ export async function openUpdateLog(
     store,
     environment,
     async () => whole,
-    async () => ({ inflateAll, readPieces }),
+    async () => ({ inflateInSteps, readPieces }),
   )
   const whole: WholeLog = completeLog(device, damaged, lost)
   await dropStale(device)

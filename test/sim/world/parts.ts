@@ -2,13 +2,13 @@
 import type { LogPart, Parts } from '../../../client/parts.ts'
 import { openRecovering } from '../../../client/recovering.ts'
 import { createEvicting, createLeading, createRelaying } from '../../../client/relaying.ts'
-import { inflateAll, readPieces } from '../../../client/replica/inflating.ts'
+import { inflateInSteps, readPieces } from '../../../client/replica/inflating.ts'
 import { createMemoryReplicaStore } from '../../../client/replica/memory.ts'
 import { completeLog, createCompacting, dropStale, refuseAll } from '../../../client/replica/update-log.ts'
 
 export const PARTS: Parts = {
   log: async () => ({ completeLog, createCompacting, dropStale, refuseAll }),
-  inflating: async () => ({ inflateAll, readPieces }),
+  inflating: async () => ({ inflateInSteps, readPieces }),
   memory: async () => ({ createMemoryReplicaStore }),
   recovering: async () => ({ openRecovering }),
   relaying: async () => ({ createEvicting, createLeading, createRelaying }),
