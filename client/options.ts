@@ -72,8 +72,8 @@ export function checkOptions(options: WorkspaceOptions): void {
   checkWorkspaceId(id)
   if (!Array.isArray(relays)) bad('relays', relays, "a list, as in ['wss://relay.example.com']")
   for (const relay of relays) syncUrl(relay, id)
-  if (!(budgetBytes > 0)) throw new RejoinError('bad-option', `a budget of ${budgetBytes} bytes; it is above 0`)
-  if (typeof user !== 'string' || !user.isWellFormed()) bad('user', user, 'text without halves of characters')
+  if (!(budgetBytes > 0)) bad('budgetBytes', budgetBytes, 'above 0')
+  if (typeof user !== 'string' || !user.isWellFormed()) bad('user', user, 'text of whole characters')
   const isStore = typeof storage === 'object' && storage !== null
   if (!isStore && !STORAGES.has(storage)) bad('storage', storage, "'indexeddb', 'memory', or a store of your own")
   if (!SCOPES.has(sync)) bad('sync', sync, "'all' or 'opened'")
@@ -113,10 +113,7 @@ export async function openStore(
 export function syncUrl(relay: string, workspace: string): string {
   const url = URL.canParse(relay) ? new URL(relay) : undefined
   if (url === undefined || !/^(ws|http)s?:$/.test(url.protocol)) {
-    throw new RejoinError(
-      'bad-option',
-      `${JSON.stringify(relay)} is no address of a relay such as wss://relay.example.com`,
-    )
+    bad('the address of a relay', relay, "one such as 'wss://relay.example.com'")
   }
   url.protocol = url.protocol.replace('http', 'ws')
   return `${url.href.replace(/\/$/, '')}/sync/${encodeURIComponent(workspace)}`

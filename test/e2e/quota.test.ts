@@ -39,6 +39,13 @@ describe('a device without room', () => {
       code: 'storage-full',
       remedy: expect.stringContaining('tried again'),
     })
+    // Also in a document that is new.
+    await page.evaluate(async () => {
+      const another = window.me.workspace.open('another')
+      await another.whenLoaded
+      another.doc.getText('text').insert(0, 'begun without room')
+      await another.saved('relay')
+    })
     // What others write is shown meanwhile.
     const bob = await openPerson({ relay: relay.socketUrl, storage: 'memory' })
     cleanUp(() => bob.leave())
@@ -57,6 +64,12 @@ describe('a device without room', () => {
     await page.reload()
     await begin(page, {})
     expect(await tokensOf(page)).toEqual(tokens)
+    const another = await page.evaluate(async () => {
+      const note = window.me.workspace.open('another')
+      await note.whenLoaded
+      return note.doc.getText('text').toString()
+    })
+    expect(another).toBe('begun without room')
   })
 
   test('[P2][P5] makes it of documents that a relay has and nobody pinned, however full it is; they come back', async () => {
