@@ -81,6 +81,8 @@ export interface Commits {
   queue(accepted: Omit<Accepted, 'entries' | 'fold'>, news?: News): void
   /** Something is queued. */
   readonly waits: boolean
+  /** Something is queued that is to be stored: what is read of the store does not have it. */
+  readonly stores: boolean
   /** Commits what waits, and tells. False where that failed: what waited was withdrawn. */
   commit(): boolean
 }
@@ -122,11 +124,16 @@ export function createCommits(options: CommitsOptions): Commits {
   let head = durableHead
   let waiting: Accepted[] = []
   let waitingSince = 0
+  let stores = false
+  /** Of what waits, receipts of what was held before, by who is told and what: said once is enough. */
+  let receipts = new Map<Subscriber, Set<string>>()
 
   function commit(): boolean {
     if (waiting.length === 0) return true
     const group = waiting
     waiting = []
+    stores = false
+    receipts = new Map()
     let batch: ReturnType<typeof toBatch>
     try {
       batch = toBatch(group)
@@ -192,12 +199,24 @@ export function createCommits(options: CommitsOptions): Commits {
     }
   }
 
+  function isToldAlready({ from, where, dot, request, piece }: Omit<Accepted, 'entries' | 'fold'>): boolean {
+    if (request !== 0 || piece !== undefined) return false
+    const told = receipts.get(from) ?? new Set()
+    receipts.set(from, told)
+    const before = told.size
+    told.add(`${where.document}\u0000${where.epoch}\u0000${dot.origin}\u0000${dot.seq}`)
+    return told.size === before
+  }
+
   return {
     get head() {
       return durableHead
     },
     get waits() {
       return waiting.length > 0
+    },
+    get stores() {
+      return stores
     },
     subscribe(subscriber) {
       subscribers.add(subscriber)
@@ -207,6 +226,8 @@ export function createCommits(options: CommitsOptions): Commits {
       for (const subscriber of [...subscribers]) subscriber.ended?.(error, where)
     },
     queue(accepted, news) {
+      if (news === undefined && isToldAlready(accepted)) return
+      stores ||= news !== undefined || accepted.piece !== undefined
       // Only here is nobody in the middle of something, so that documents may be forgotten.
       if (waiting.length === 0) {
         waitingSince = environment.now()

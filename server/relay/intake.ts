@@ -249,9 +249,13 @@ export function createIntake(options: IntakeOptions): Intake {
     identity.renewOrigin()
   }
 
-  /** Where that fails, whoever is being served goes by what was withdrawn, and must begin anew. */
+  /**
+   * The store is to have all that was taken. Where that fails, whoever is being served goes by what was withdrawn, and must begin
+   * anew. Receipts alone wait for one another: who offers what is held already gets them in one frame.
+   */
   function commitFirst(): void {
-    if (!commits.commit()) throw new RejoinError('storage-failed', 'the commit of what came before failed')
+    if (commits.stores && !commits.commit())
+      throw new RejoinError('storage-failed', 'the commit of what came before failed')
   }
 
   function withdraw(group: readonly Accepted[], error: unknown): void {

@@ -152,8 +152,8 @@ async function toOptions(values: Values): Promise<SimulateOptions> {
       relays: optionalNumber('relays', values.relays),
       documents: optionalNumber('documents', values.documents),
       durationMs: seconds === undefined ? undefined : seconds * 1000,
-      editsPerMinute: optionalNumber('edits-per-minute', values['edits-per-minute']),
-      faultsPerMinute: optionalNumber('faults-per-minute', values['faults-per-minute']),
+      editsPerMinute: optionalRate('edits-per-minute', values['edits-per-minute']),
+      faultsPerMinute: optionalRate('faults-per-minute', values['faults-per-minute']),
       shrinkRunsMax: optionalNumber('shrink', values.shrink),
       faults: values.faults === undefined ? undefined : toFaults(values.faults),
       edits: values.edits === undefined ? undefined : toEdits(values.edits),
@@ -174,6 +174,13 @@ function toNumber(name: string, text: string): number {
 
 const optionalNumber = (name: string, text: string | undefined): number | undefined =>
   text === undefined ? undefined : toNumber(name, text)
+
+/** Many clients together edit often where each does so once in several minutes. */
+function optionalRate(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^\d{1,10}(\.\d{1,10})?$/.test(text)) throw new UsageError(`--${name} ${text} is no number`)
+  return Number(text)
+}
 
 function toFlag(kind: string): string {
   return kind.replaceAll(' ', '-')

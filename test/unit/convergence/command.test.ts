@@ -58,6 +58,8 @@ describe('rejoin simulate', () => {
     [['--jobs', '0'], '--jobs 0 runs nothing'],
     [['--jobs', '2', '--trace'], '--trace tells of one seed after the other'],
     [['--seeds', 'many'], '--seeds many is no whole number'],
+    [['--seeds', '2.5'], '--seeds 2.5 is no whole number'],
+    [['--edits-per-minute', '2.'], '--edits-per-minute 2. is no number'],
     [['--faults', 'rain'], 'there is no fault "rain"'],
     [['--edits', 'paint'], 'there are no edits "paint"'],
     [['--cluods', '1'], "Unknown option '--cluods'"],
@@ -66,6 +68,13 @@ describe('rejoin simulate', () => {
     expect(code).toBe(2)
     expect(said).toContain(why)
     expect(said).toContain('Try: rejoin simulate --help')
+  })
+
+  test('takes rates that are no whole numbers', async () => {
+    const flags = ['--seed', '1', '--seconds', '60', '--faults-per-minute', '0.5']
+    const edits = async (rate: string): Promise<string | undefined> =>
+      /(\d+) edits/.exec((await run(...flags, '--edits-per-minute', rate)).said)?.[1]
+    expect(Number(await edits('2.5'))).toBeGreaterThan(Number(await edits('0.5')))
   })
 
   test('names a fault of several words with hyphens, and helps', async () => {

@@ -407,15 +407,26 @@ describe('retention', () => {
     expect(relay.bench.reported).toEqual([])
   })
 
+  test('[P11] what is resent together is acknowledged together, and once', () => {
+    const relay = folded(600, { retainRecordsMax: 100 })
+    relay.client.forget()
+    for (let at = 500; at < 600; at += 10) relay.client.entries(NOTE, relay.alice.records.slice(at, at + 10))
+    expect(relay.client.received('ack')).toEqual([])
+    relay.bench.commit()
+    expect(relay.client.received('refused')).toEqual([])
+    expect(relay.client.received('ack')).toMatchObject([{ seq: 600, chain: relay.alice.records[599]?.chain }])
+  })
+
   test('[P8] a record resent whose chain is gone is answered with the head, which its sender can compare', () => {
     const relay = folded(600, { retainRecordsMax: 100 })
     relay.client.forget()
-    relay.client.entries(NOTE, relay.alice.records.slice(10, 20))
-    relay.client.entries(NOTE, relay.alice.records.slice(550, 560))
-    relay.client.entries(NOTE, relay.alice.records.slice(400))
-    relay.bench.commit()
+    const { records } = relay.alice
+    for (const resent of [records.slice(10, 20), records.slice(550, 560), records.slice(400)]) {
+      relay.client.entries(NOTE, resent)
+      relay.bench.commit()
+    }
     expect(relay.client.received('refused')).toEqual([])
-    const head = { seq: 600, chain: relay.alice.records[599]?.chain, through: 0 }
+    const head = { seq: 600, chain: records[599]?.chain, through: 0 }
     expect(relay.client.received('ack')).toMatchObject([head, head, head])
     const other = createWriter(ALICE)
     other.type(580)
