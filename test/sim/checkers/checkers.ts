@@ -45,6 +45,14 @@ export function createCheckers(options: CheckersOptions): Checkers {
     }
   }
 
+  /** A receipt does not go back. Of several tabs one may hear later than another what was typed there, and received. */
+  function takenBack(replica: string, document: string, tabs: number): void {
+    if (tabs > 1 || allowed.regress || allowed.forks) return
+    const mine = edits.filter((edit) => edit.replica === replica && edit.document === document)
+    if (mine.length === 0 || mine.some(({ safety }) => safety !== 'relay')) return
+    fail(`[P4] ${replica} was told that all of ${document} is at a relay, and now that it is not`)
+  }
+
   function toldAtRelays(those: readonly WrittenEdit[], count: number): void {
     for (const edit of those) {
       edit.relays = Math.max(count, edit.relays ?? 0)
@@ -90,6 +98,7 @@ export function createCheckers(options: CheckersOptions): Checkers {
       checkpoints.restored(replica, writes)
     },
     told,
+    takenBack,
     toldAtRelays,
     losing,
     excuse,

@@ -122,9 +122,23 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
       if (origin !== STORED) edits.push(wrote(replica.name, document, update))
     })
     handle.whenLoaded.catch((error: unknown) => ground.blame(`${process.name} ${document}`, error))
-    // What the app shows as received is.
+    // What the app shows as received is, and stays so.
+    let isReceived = false
     handle.status.subscribe(({ receipt, error }) => {
-      const news = receipt === 'relay' && error === undefined ? edits.filter(({ safety }) => safety !== 'relay') : []
+      if (error !== undefined) return
+      if (receipt !== 'relay') {
+        // What a device could not store, and a relay has, is counted as new when the device stores it after all.
+        if (!isReceived || ground.explained.has('storage-failed')) return
+        // What is being typed is heard of here after it is counted there.
+        queueMicrotask(() => {
+          const isSafe = edits.at(-1)?.safety === 'relay'
+          if (process.alive && isSafe && handle.status.get().receipt !== 'relay')
+            checkers.takenBack(replica.name, document, replica.tabs.length)
+        })
+        return
+      }
+      isReceived = true
+      const news = edits.filter(({ safety }) => safety !== 'relay')
       if (news.length === 0) return
       ground.note(`${process.name} shows ${news.length} of ${document} at relay`)
       checkers.told(news, 'relay')

@@ -6,10 +6,11 @@ import type { createFence } from '../../../../client/replica/fence.ts'
 import type { readFoldable } from '../../../../client/replica/ground.ts'
 import type { readOwed, writePeer } from '../../../../client/replica/peers.ts'
 import type { Tables } from '../../../../client/replica/store.ts'
+import type { createStatus } from '../../../../client/status.ts'
 import type { nextChain } from '../../../../shared/causality/chain.ts'
 import type { isPlaceValid } from '../../../../shared/sync/places.ts'
 import type { connect } from '../../../../shared/sync/runs.ts'
-import type { PlantedBug } from './bug.ts'
+import { NETWORK, type PlantedBug } from './bug.ts'
 import { withPut } from './client.ts'
 import { losingEntries } from './wire.ts'
 
@@ -131,6 +132,27 @@ export const BUGS_INSIDE: Readonly<Record<string, BugInside>> = {
       }),
     },
     found: /\[P4\] the (place|watermark) of .* back to/,
+  },
+  'receipt taken back': {
+    what: 'what is shown as received is shown as waiting again, now and then, after a reconnect',
+    faults: NETWORK,
+    plant: {
+      'client/status.ts': (original) => ({
+        createStatus: (<T extends object>(initial: T) => {
+          const status = (original.createStatus as typeof createStatus)<T>(initial)
+          let offline = 0
+          return {
+            ...status,
+            set(change: Partial<T>) {
+              if ('connection' in change && change.connection === 'connecting') offline++
+              const isSpoiled = offline % 3 === 2 && 'receipt' in change && change.receipt === 'relay'
+              status.set(isSpoiled ? { ...change, receipt: 'device' } : change)
+            },
+          }
+        }) satisfies typeof createStatus,
+      }),
+    },
+    found: /\[P4\] replica\d was told that all of .* is at a relay, and now that it is not/,
   },
   'checksum of rows not verified': {
     what: 'a client takes a damaged row of its disk for a sound one',
