@@ -10,7 +10,15 @@ export type { Allowances, Checkers, Safety, WrittenEdit } from './checkers/types
 export { runSimulate } from './command.ts'
 export { toCanonicalJson } from './edits/content.ts'
 export { EDIT_KINDS, type EditKind, type Editor, type Recording } from './edits/editor.ts'
-export { FAULT_GROUPS, FAULT_KINDS, FAULTS, type FaultKind, ONE_RELAY_ONLY, UNSETTLED } from './faults/index.ts'
+export {
+  FAULT_GROUPS,
+  FAULT_KINDS,
+  FAULTS,
+  type FaultKind,
+  ONE_RELAY_ONLY,
+  UNSETTLED,
+  UNSETTLED_FOLDED,
+} from './faults/index.ts'
 export type { Direction, Link, Network, Path } from './network/types.ts'
 export { checkConverged } from './run/converged.ts'
 export { heal } from './run/heal.ts'

@@ -33,6 +33,17 @@ export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([...ONE_RELA
 /** In a mesh too: a row that was never written is not noticed in all cases. */
 export const UNSETTLED_IN_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>(['client lost write', 'put away'])
 
+/**
+ * Where logs are folded all the time a client may have folded, under a name of a relay, what that relay lost and gave to something
+ * else: then neither knows the history of the other.
+ */
+export const UNSETTLED_FOLDED: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  ...ONE_RELAY_ONLY,
+  'relay restore',
+  'relay lost write',
+  'mesh wipe',
+])
+
 /** Names for several kinds at once, for the command line. */
 export const FAULT_GROUPS: Readonly<Record<string, readonly FaultKind[]>> = {
   network: Object.keys(NETWORK_FAULTS) as FaultKind[],

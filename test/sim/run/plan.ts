@@ -1,6 +1,13 @@
 /** From a seed to the steps of its run. */
 import { EDIT_KINDS, type EditKind } from '../edits/editor.ts'
-import { FAULT_KINDS, type FaultKind, ONE_RELAY_ONLY, UNSETTLED, UNSETTLED_IN_MESH } from '../faults/index.ts'
+import {
+  FAULT_KINDS,
+  type FaultKind,
+  ONE_RELAY_ONLY,
+  UNSETTLED,
+  UNSETTLED_FOLDED,
+  UNSETTLED_IN_MESH,
+} from '../faults/index.ts'
 import { MESH_FAULTS } from '../faults/mesh.ts'
 import { createChance } from '../time/chance.ts'
 import { DEFAULTS, type SimulateOptions, type Step } from './options.ts'
@@ -9,7 +16,8 @@ import { DEFAULTS, type SimulateOptions, type Step } from './options.ts'
 export function planSteps(seed: number, options: Omit<SimulateOptions, 'seeds'>): Step[] {
   const chance = createChance(seed).fork('plan')
   const { replicas, relays, durationMs, editsPerMinute, faultsPerMinute } = { ...DEFAULTS, ...options }
-  const kinds = options.faults ?? FAULT_KINDS.filter((kind) => isSettled(kind, seed, relays, options.mesh === true))
+  const settled = FAULT_KINDS.filter((kind) => isSettled(kind, seed, relays, options.mesh === true))
+  const kinds = options.faults ?? (options.folds ? settled.filter((kind) => !UNSETTLED_FOLDED.has(kind)) : settled)
   const faults = kinds.filter(() => chance.happens(0.5))
   const actions = options.actions === undefined ? editKinds(seed, options) : Object.keys(options.actions)
   const minutes = durationMs / 60_000
