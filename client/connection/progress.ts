@@ -77,8 +77,8 @@ export function createProgress(log: UpdateLog, offers: Offers, url: string, scop
       const { place } = progress
       const watermark = offers.watermark(progress.cursor)
       const base = { replica: relay, url, round }
-      if (isPartial || lostAt !== undefined || place === undefined || watermark === undefined || scope === 'opened')
-        return base
+      if (lostAt !== undefined) return { ...base, lost: true }
+      if (isPartial || place === undefined || watermark === undefined || scope === 'opened') return base
       if (begun) return { ...base, place, watermark }
       if (!progress.sending) return base
       begun = true

@@ -68,6 +68,7 @@ export async function writePeer(
   note: PeerNote,
   environment: Environment,
 ): Promise<number | undefined> {
+  if (note.lost) transaction.delete('peers', [note.replica])
   const row = await nextPeer(transaction, note, environment)
   if (row === undefined) return undefined
   transaction.put('peers', [note.replica], row)

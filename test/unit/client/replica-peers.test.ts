@@ -61,6 +61,17 @@ describe('rounds', () => {
   })
 })
 
+describe('a place', () => {
+  test('[P1] goes where something beyond it is taken: a relay that is put back to it does not have that', async () => {
+    const log = await openLog(durable())
+    await log.note(at(5, { begin: true }))
+    await log.take([entriesOf(...otherRecords(1))], { ...PEER, lost: true })
+    expect(await log.peer('ws://relay')).toBeUndefined()
+    await log.note(at(6))
+    expect(await log.peer('ws://relay')).toBeUndefined()
+  })
+})
+
 describe('notes', () => {
   test('[P7] that say nothing new write nothing; what matters is written, and the hour of the last meeting', async () => {
     const store = createOwnStore()

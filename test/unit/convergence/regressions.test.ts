@@ -258,6 +258,20 @@ const FAILED: readonly Failed[] = [
     options: { relays: 1, faults: COPIES, faultsPerMinute: 20, ...ANY_EDITS },
   },
   {
+    title: '[P1] what a device stored again after it had no room is offered to a relay that was put back to before',
+    seed: 710_063,
+    options: { relays: 1, ...ANY_EDITS },
+    steps: [
+      { at: 16_732, kind: 'profile restore', seed: 773451836 },
+      { at: 24_963, kind: 'quota', seed: 1659440762 },
+      { at: 25_244, kind: 'type', seed: 82417120 },
+      { at: 25_271, kind: 'relay restore', seed: 54638900 },
+      { at: 34_258, kind: 'quota', seed: 1016808371 },
+      { at: 34_264, kind: 'nest', seed: 2034535978 },
+      { at: 53_957, kind: 'evict', seed: 1956841298 },
+    ],
+  },
+  {
     title: '[P10] a relay takes the last piece again where it could not read what that is joined with',
     seed: 7813,
     options: { relays: 2, replicas: 2, documents: 1, editsPerMinute: 90, ...ANY_EDITS },
