@@ -126,8 +126,7 @@ export function createStatus<T extends object>(initial: T): Writable<T> {
       return () => listeners.delete(listener)
     },
     set(change) {
-      const keys = Object.keys(change) as (keyof T)[]
-      if (keys.every((key) => Object.is(value[key], change[key]))) return
+      if (!differs(value, change)) return
       value = { ...value, ...change }
       for (const listener of [...listeners]) listener(value)
     },
@@ -135,4 +134,10 @@ export function createStatus<T extends object>(initial: T): Writable<T> {
       value = { ...value, ...change }
     },
   }
+}
+
+/** Most of what is set is there already: that is to cost nothing. */
+function differs<T extends object>(value: T, change: Partial<T>): boolean {
+  for (const key in change) if (!Object.is(value[key], change[key])) return true
+  return false
 }

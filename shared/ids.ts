@@ -49,7 +49,8 @@ export function checkWorkspaceId(id: unknown): asserts id is string {
 function checkId(id: unknown, what: string, bytesMax: number): asserts id is string {
   if (typeof id !== 'string' || id.length === 0)
     throw new RejoinError('invalid-id', `the ${what} id is empty or no text`)
-  if (id.length > bytesMax || encoder.encode(id).length > bytesMax) {
+  // One of its characters takes three bytes at most: short ones need not be counted.
+  if (id.length > bytesMax || (3 * id.length > bytesMax && encoder.encode(id).length > bytesMax)) {
     throw new RejoinError('invalid-id', `the ${what} id is longer than ${bytesMax} bytes`)
   }
   if (UNFIT.test(id) || !id.isWellFormed()) {
