@@ -21,6 +21,9 @@ function isForging(by: TestModule | TestSuite | TestCase | undefined): boolean {
   return /\/unit\/(convergence\/planted|server\/(attacks|ownership)|update\/split)\.test\.ts$/.test(file ?? '')
 }
 
+/** Pages, Workers and their tests wait most of the time: three at once, after what keeps all cores busy. */
+const WAITING = { maxWorkers: 3, sequence: { groupOrder: 1 } }
+
 /** Tests in a browser that keep more than one core busy. */
 const BUSY = ['test/e2e/{browser-crash,demo-quality,large,tabs,troubles}.test.ts']
 
@@ -76,10 +79,10 @@ export default defineConfig({
           include: ['test/workers/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          ...WAITING,
         },
       },
-      // In a browser: two at once, as pages and their tests wait most of the time,
+      // In a browser,
       {
         test: {
           name: 'e2e',
@@ -87,8 +90,7 @@ export default defineConfig({
           exclude: BUSY,
           testTimeout: 180_000,
           hookTimeout: 120_000,
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+          ...WAITING,
         },
       },
       // and one after another where all of them write without a pause, or are timed.
