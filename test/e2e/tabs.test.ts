@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { launchBrowser } from '../support/browser.ts'
 import { cleanUp, until } from '../support/lifetime.ts'
 import { startNetworkProxy } from '../support/network-proxy.ts'
-import { buildPages, jsonOf, openPage } from '../support/pages.ts'
+import { begin, buildPages, jsonOf, openPage } from '../support/pages.ts'
 import { openPerson } from '../support/person.ts'
 import { seeded } from '../support/random.ts'
 import { type RelayProcess, startRelayProcess } from '../support/relay-process.ts'
@@ -146,6 +146,45 @@ describe('a leader that is put into the back/forward cache', () => {
   })
 })
 
+describe('a page that is left, and come back to by the back button, in a browser that keeps pages', () => {
+  test.each([1, 2])('[P2][P6] of %d tabs: it goes on, and so does another one meanwhile', async (count) => {
+    const keeping = await launchBrowser({ keepsPages: true })
+    cleanUp(() => keeping.close())
+    const { relay, network, tabs } = await start(count, keeping)
+    const [left, other] = tabs as [Page, Page | undefined]
+    await until('the first one leads', async () => (await left.evaluate(() => window.sockets())) === 1)
+    await left.evaluate(() => {
+      window.stopWriting = () => {}
+      window.me.write('before')
+    })
+    await left.evaluate(() => window.me.saved('relay'))
+    await left.goto(`${relay.url}/healthz`)
+    if (other !== undefined) {
+      const begun = performance.now()
+      await until('the other one leads', async () => (await other.evaluate(() => window.sockets())) === 1)
+      console.log(`the other one leads after ${Math.round(performance.now() - begun)} ms`)
+      await other.evaluate(() => window.me.write('while it was away'))
+      await other.evaluate(() => window.me.saved('relay'))
+    }
+    await left.goBack({ waitUntil: 'commit' })
+    const isKept = await left.evaluate(() => window.stopWriting !== undefined)
+    console.log(`of ${count} tabs: ${isKept ? 'kept' : 'loaded anew'}`)
+    // Chromium drops a page that hears of other tabs meanwhile; one that is alone it keeps.
+    if (!isKept) {
+      expect(count).toBe(2)
+      await left.waitForLoadState()
+      await begin(left, { relay: network.socketUrl })
+    }
+    const before = other === undefined ? ['before'] : ['before', 'while it was away']
+    await until('it shows what it missed', async () => (await tokensOf(left)).join() === before.join())
+    await left.evaluate(() => window.me.write('afterwards'))
+    await expectAtRelay(relay, tabs)
+    expect(await tokensOf(other ?? left)).toEqual([...before, 'afterwards'])
+    const sockets = await Promise.all(tabs.map((tab) => tab.evaluate(() => window.sockets())))
+    expect(sockets.reduce((sum, open) => sum + open, 0)).toBe(1)
+  })
+})
+
 describe('five tabs that all write', () => {
   test(`[P2][P11] lose nothing and have one connection while their leader is ended ${ENDED} times`, async () => {
     const endings = ['close', 'crash', 'freeze', 'hang'] as const
@@ -158,11 +197,11 @@ describe('five tabs that all write', () => {
 
 const tokensOf = (page: Page): Promise<string[]> => page.evaluate(() => window.me.tokens())
 
-async function start(count = TABS) {
+async function start(count = TABS, of = browser) {
   const random = seeded(seedOfTest())
   const relay = await startRelayProcess({ pages })
   const network = await startNetworkProxy(relay.port)
-  const profile: BrowserContext = await browser.newContext()
+  const profile: BrowserContext = await of.newContext()
   cleanUp(() => profile.close())
   const tabs: Page[] = []
   for (let n = 0; n < count; n++) tabs.push(await openPage(profile, relay.url, { relay: network.socketUrl }))

@@ -19,9 +19,13 @@ const endOfProcessesMs = 2_000
 /** The leader of each browser's process group: Playwright starts every browser in a group of its own. */
 const groups = new WeakMap<Browser, number>()
 
-/** A headless browser with a profile in memory; each `newContext()` is a profile of its own. */
-export async function launchBrowser(): Promise<Browser> {
-  const browser = await chromium.launch(launchOptions())
+/**
+ * A headless browser with a profile in memory; each `newContext()` is a profile of its own. `keepsPages`: for the back button, as
+ * people have it; Playwright turns that off.
+ */
+export async function launchBrowser({ keepsPages = false } = {}): Promise<Browser> {
+  const ignoreDefaultArgs = keepsPages ? ['--disable-back-forward-cache'] : []
+  const browser = await chromium.launch({ ...launchOptions(), ignoreDefaultArgs })
   await rememberGroup(browser)
   return browser
 }
