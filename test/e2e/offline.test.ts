@@ -167,6 +167,59 @@ describe('a page whose code for connections cannot be fetched', () => {
   )
 })
 
+describe('a document that was folded', () => {
+  test('[P5][P6] is opened without a relay by the one file that inflates, and waits for it where that is missed', async () => {
+    const relay = await startRelayProcess({ pages })
+    const author = await openPerson({ relay: relay.socketUrl, storage: 'memory' })
+    cleanUp(() => author.leave())
+    const tokens = Array.from({ length: 3 }, (_, index) => `${index} ${'x'.repeat(200_000)}`)
+    for (const token of tokens) {
+      author.write(token)
+      await author.saved('relay')
+    }
+    const profile = await newProfile()
+    const page = await openPage(profile, relay.url, { relay: relay.socketUrl })
+    await until('it is folded', async () => (await page.evaluate(countCheckpoints)) > 0)
+
+    const loaded: string[] = []
+    page.on('request', (request) => loaded.push(new URL(request.url()).pathname))
+    await page.reload()
+    await begin(page, {})
+    expect(await page.evaluate(() => window.me.tokens())).toEqual(tokens)
+    const isLoaded = (name: string) => loaded.some((path) => path.startsWith(`/assets/${name}-`))
+    expect([isLoaded('inflating'), isLoaded('relaying')]).toEqual([true, false])
+
+    await profile.route('**/assets/inflating-*.js', (route) => route.fulfill({ status: 404 }))
+    await page.reload()
+    const trouble = await page.evaluate(async () => {
+      const workspace = await window.openWorkspace({ id: 'acme' })
+      workspace.open('notes/today')
+      return new Promise((resolve) => {
+        workspace.status.subscribe(({ trouble: now }) => now !== undefined && resolve(now.code))
+      })
+    })
+    expect(trouble).toBe('not-loaded')
+    await profile.unroute('**/assets/inflating-*.js')
+    await page.reload()
+    await begin(page, {})
+    expect(await page.evaluate(() => window.me.tokens())).toEqual(tokens)
+  })
+})
+
+/** In a page: how many of its documents have a checkpoint. */
+async function countCheckpoints(): Promise<number> {
+  const result = <T>(request: IDBRequest<T>) =>
+    new Promise<T>((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error)
+    })
+  const [{ name = '' } = {}] = await indexedDB.databases()
+  const database = await result(indexedDB.open(name))
+  const count = await result(database.transaction('checkpoints').objectStore('checkpoints').count())
+  database.close()
+  return count
+}
+
 async function newProfile(): Promise<BrowserContext> {
   const context = await browser.newContext()
   cleanUp(() => context.close())

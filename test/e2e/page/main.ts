@@ -1,6 +1,6 @@
 /** A page with nothing on it: tests tell it what to do. */
 import * as Y from 'yjs'
-import { estimateStorage, guardUnload, persistStorage } from '../../../client/index.ts'
+import { estimateStorage, guardUnload, openWorkspace, persistStorage } from '../../../client/index.ts'
 import { openPerson, type Person, type PersonOptions } from '../../support/person.ts'
 
 declare global {
@@ -17,6 +17,7 @@ declare global {
     estimateStorage: typeof estimateStorage
     persistStorage: typeof persistStorage
     guardUnload: typeof guardUnload
+    openWorkspace: typeof openWorkspace
     /** Given by the test: takes note outside of the browser. */
     told?: (token: string) => void
     /** How many sockets the page has that are open or being opened. */
@@ -31,7 +32,7 @@ declare global {
 }
 
 window.errors = []
-Object.assign(window, { estimateStorage, persistStorage, guardUnload })
+Object.assign(window, { estimateStorage, persistStorage, guardUnload, openWorkspace })
 
 const opened = new Set<WebSocket>()
 window.WebSocket = class extends WebSocket {
