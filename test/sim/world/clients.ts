@@ -66,12 +66,13 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
     const process = ground.spawn(name)
     const tab: SimTab = { process, workspace: undefined, notes: new Map() }
     replica.tabs.push(tab)
-    if (!replica.disk.durable) forget(replica)
     const relays = ordered(ground.options.relays, nth + 1)
     const plain = network().dialOf(replica.name, process)
     const dial = bend.dial ? bend.dial(plain, chance.fork(`bend ${name}`)) : plain
     const start = (): void => {
       entered(tab)
+      // Also where it is opened again: another tab may have begun with what is there by now.
+      if (!replica.disk.durable) forget(replica)
       const store = replica.disk.open(process)
       openWorkspace({
         id: 'world',

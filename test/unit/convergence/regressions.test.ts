@@ -272,6 +272,21 @@ const FAILED: readonly Failed[] = [
     ],
   },
   {
+    title: '[P1] of a replica that keeps nothing no two tabs share a store, however often one of them is opened',
+    seed: 70_023,
+    options: { relays: 2, ...ANY_EDITS },
+    steps: [
+      { at: 31_531, kind: 'tab close', seed: 1145292590 },
+      { at: 34_666, kind: 'browser crash', seed: 1250026773 },
+      { at: 35_079, kind: 'edit', seed: 537619384 },
+      { at: 35_442, kind: 'quota', seed: 1034965782 },
+      { at: 37_289, kind: 'tab open', seed: 591538868 },
+      { at: 38_937, kind: 'freeze', seed: 1534769720 },
+      { at: 39_423, kind: 'tab open', seed: 1302933951 },
+      { at: 52_271, kind: 'tab open', seed: 796827175 },
+    ],
+  },
+  {
     title: '[P10] a relay takes the last piece again where it could not read what that is joined with',
     seed: 7813,
     options: { relays: 2, replicas: 2, documents: 1, editsPerMinute: 90, ...ANY_EDITS },
