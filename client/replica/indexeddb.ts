@@ -88,19 +88,31 @@ export async function openIndexedDbStore(name: string): Promise<ReplicaStore> {
   }
 }
 
-async function open(name: string, lost: (forGood: boolean) => void): Promise<Database> {
-  const database = await openDB<Schema>(name, SCHEMA_VERSION, {
-    upgrade(upgraded, from) {
-      for (const table of TABLES_OF_VERSION.slice(from).flat()) upgraded.createObjectStore(table)
-    },
-    // A newer version of the app waits in another tab, or one has cleared the workspace: let it in.
-    blocking(_current, newVersion, event) {
-      lost(newVersion === null)
-      ;(event.target as IDBDatabase).close()
-    },
-    terminated: () => lost(false),
+/** A tab with an older version of the app lets go at once; one that hangs, or does not know how, is waited for so long. */
+const BLOCKED_MS_MAX = 3_000
+
+function open(name: string, lost: (forGood: boolean) => void): Promise<Database> {
+  return new Promise((resolve, reject) => {
+    let late = false
+    const opening = openDB<Schema>(name, SCHEMA_VERSION, {
+      upgrade(upgraded, from) {
+        for (const table of TABLES_OF_VERSION.slice(from).flat()) upgraded.createObjectStore(table)
+      },
+      blocked() {
+        setTimeout(() => {
+          late = true
+          reject(new Error('an older tab holds it'))
+        }, BLOCKED_MS_MAX)
+      },
+      // A newer version of the app waits in another tab, or one has cleared the workspace: let it in.
+      blocking(_current, newVersion, event) {
+        lost(newVersion === null)
+        ;(event.target as IDBDatabase).close()
+      },
+      terminated: () => lost(false),
+    })
+    opening.then((database) => (late ? database.close() : resolve(database)), reject)
   })
-  return database
 }
 
 /** As much of an `idb` transaction as is used here; its own types are tied to one table and one mode. */

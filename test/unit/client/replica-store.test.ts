@@ -63,6 +63,17 @@ const put = (store: ReplicaStore, offset: number, then: () => void = () => {}): 
 const offsets = (store: ReplicaStore) =>
   store.read(['log'], async (transaction) => (await transaction.range('log', [])).map(({ key }) => key[0]))
 
+/** As the first version of the app opens it; whoever waits for it is not let in. */
+const openFirstVersion = (name: string): Promise<IDBDatabase> =>
+  settled(
+    Object.assign(indexedDB.open(name, 1), {
+      onupgradeneeded(event: IDBVersionChangeEvent) {
+        const database = (event.target as IDBOpenDBRequest).result
+        for (const table of TABLES_OF_VERSION[0] ?? []) database.createObjectStore(table)
+      },
+    }),
+  )
+
 describe('IndexedDB', () => {
   test('[P2] is asked for strict durability', async () => {
     const store = await openIndexedDbStore(freshName())
@@ -93,14 +104,7 @@ describe('IndexedDB', () => {
 
   test('[P2] of version 1 is brought up to date, with all that it held', async () => {
     const name = freshName()
-    const old = await settled(
-      Object.assign(indexedDB.open(name, 1), {
-        onupgradeneeded(event: IDBVersionChangeEvent) {
-          const database = (event.target as IDBOpenDBRequest).result
-          for (const table of TABLES_OF_VERSION[0] ?? []) database.createObjectStore(table)
-        },
-      }),
-    )
+    const old = await openFirstVersion(name)
     await settled(old.transaction('log', 'readwrite').objectStore('log').put(row, [1]))
     old.close()
     const store = await openIndexedDbStore(name)
@@ -112,6 +116,20 @@ describe('IndexedDB', () => {
     const again = await openIndexedDbStore(name)
     expect(await offsets(again)).toEqual([1, 2])
     again.close()
+  })
+
+  test('[P5][P6] that a tab with an older version holds for long is said not to open, and opens when it is let go', async () => {
+    const name = freshName()
+    const old = await openFirstVersion(name)
+    const failed = { code: 'storage-failed', message: expect.stringContaining('older tab') }
+    await expect(openIndexedDbStore(name)).rejects.toMatchObject(failed)
+    const second = openIndexedDbStore(name)
+    old.close()
+    const store = await second
+    await put(store, 1)
+    expect(await offsets(store)).toEqual([1])
+    // What opened too late holds nothing up.
+    await store.destroy()
   })
 
   test('[P5] lets another tab delete it, and does not make it anew', async () => {
