@@ -179,6 +179,8 @@ describe('a document that was folded', () => {
     }
     const profile = await newProfile()
     const page = await openPage(profile, relay.url, { relay: relay.socketUrl })
+    const shown = () => page.evaluate(() => window.me.tokens().length)
+    await until('it is here', async () => (await shown()) === tokens.length)
     await until('it is folded', async () => (await page.evaluate(countCheckpoints)) > 0)
 
     const loaded: string[] = []
