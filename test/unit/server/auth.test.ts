@@ -210,25 +210,28 @@ function swapPayload(token: string, claims: object): string {
   return [head, Buffer.from(JSON.stringify(changed)).toString('base64url'), signature].join('.')
 }
 
+/** Where it is not renewed before it ends, as on a machine that does much else, the next one comes with a new connection. */
+const RENEWED_IN_TIME_MS = 8_000
+
 describe('a token that ends', () => {
   test('[P6] is renewed on the same connection, and what was typed meanwhile arrives', async () => {
     const relay = await startGuarded()
     let asked = 0
     const token = () => {
       asked++
-      return tokenOf('alice', { lifetimeMs: 3_000 })
+      return tokenOf('alice', { lifetimeMs: RENEWED_IN_TIME_MS })
     }
     const alice = await startClient(relay, { token })
     const note = alice.open()
     await note.whenSynced
     const opened = alice.network.opened
-    while (asked < 4) {
+    while (asked < 3) {
       note.type('.')
       await note.saved('relay')
     }
     expect(alice.network.opened).toBe(opened)
     expect(alice.errors).toEqual([])
-  })
+  }, 60_000)
 
   test('[P6] cuts the connection; offline edits survive that, and go when there is a newer one', async () => {
     let now = Date.now()
@@ -265,12 +268,12 @@ describe('a token that ends', () => {
   test('of somebody else does not renew it', async () => {
     const relay = await startGuarded()
     let name = 'alice'
-    const alice = await startClient(relay, { token: () => tokenOf(name, { lifetimeMs: 2_000 }) })
+    const alice = await startClient(relay, { token: () => tokenOf(name, { lifetimeMs: RENEWED_IN_TIME_MS }) })
     await isSynced(alice)
     name = 'bob'
-    await until('it is cut', () => alice.workspace.status.get().error !== undefined, 20_000)
+    await until('it is cut', () => alice.workspace.status.get().error !== undefined, 40_000)
     expect(alice.workspace.status.get().error).toMatchObject({ code: 'unauthenticated', detail: /somebody else/ })
-  }, 30_000)
+  }, 60_000)
 
   test('is revoked: who came with it is cut at once and stays out, also after a restart', async () => {
     const data = temporaryFolder()
