@@ -107,20 +107,23 @@ export function cutEdits(
 ): void {
   for (const { key } of edits) transaction.delete('edits', key)
   const bytes = joinEdits(edits)
-  putMade(transaction, where, bytes, rangesOf(edits), sumOf(edits), environment)
+  putMade(transaction, where, [bytes], rangesOf(edits), sumOf(edits), environment)
 }
 
-/** Puts edits made of others, or of records, under a name that no tab counts under, so that they take the place of none. */
+/**
+ * Puts edits made of others, or of records, under a name that no tab counts under, so that they take the place of none. They are
+ * submitted in the order of these updates.
+ */
 export function putMade(
   transaction: WriteTransaction,
   where: DocumentRef,
-  bytes: Uint8Array,
+  updates: readonly Uint8Array[],
   of: readonly EditRange[],
   count: number,
   environment: Environment,
 ): void {
   const name = randomId(environment)
-  const parts = cut(bytes)
+  const parts = updates.flatMap(cut)
   for (const [index, part] of parts.entries()) {
     const edit = toEdit(where, part, index === parts.length - 1 ? count : 0)
     transaction.put('edits', [where.document, name, index], { ...edit, of })

@@ -52,8 +52,10 @@ async function unsealOrigin(
   for (const [of, seq] of firstWaiting(others)) gone.push(...(await cutOrigin(transaction, document, vector, of, seq)))
   const news = [...folded, ...(await onlyHere(transaction, row, gone, folded))]
   const sealed = mover.durable ? await sealAgain(transaction, row, vector, news, mover) : []
-  if (!mover.durable && news.length > 0) {
-    putMade(transaction, row, joinUpdates(news.map(({ value }) => value.bytes)), [], 0, mover.environment)
+  if (!mover.durable) {
+    // Each for itself: what lies between them, under another name, may rest on one of them and be what another rests on.
+    const updates = news.map(({ value }) => value.bytes)
+    putMade(transaction, row, updates, [], 0, mover.environment)
   }
   const waiting = isHeld ? sealed : row.waiting.filter((each) => each.origin !== origin)
   const left = isHeld ? await shrunk(transaction, row) : row

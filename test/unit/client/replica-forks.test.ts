@@ -268,4 +268,29 @@ describe('a fork', () => {
     expect(await read(log)).toBe('aatyped')
     expect(await log.unsent('note')).toBeUndefined()
   })
+
+  test('[P10] where nothing is sealed its records stay apart, as others rest on one and bear the next', async () => {
+    const log = await openLog(createMemoryReplicaStore())
+    const updates: Uint8Array[] = []
+    for (const [client, origin, seq] of [
+      [1, 'a', 1],
+      [2, 'b', 1],
+      [1, 'a', 2],
+    ] as const) {
+      const doc = new Y.Doc()
+      for (const update of updates) Y.applyUpdate(doc, update)
+      const before = Y.encodeStateVector(doc)
+      doc.clientID = client
+      doc.getText('text').insert(doc.getText('text').length, `${origin}${seq} `)
+      const bytes = Y.encodeStateAsUpdate(doc, before)
+      updates.push(bytes)
+      const chain = (await log.held('note'))?.vector.get(origin.repeat(16))?.chain ?? CHAIN_START
+      await log.take([entriesOf(seal(NOTE, { origin: origin.repeat(16), seq, kind: 'yjs-v1', bytes }, chain))], PEER)
+    }
+    expect(await read(log)).toBe('a1 b1 a2 ')
+    await log.unseal('note', 'a'.repeat(16))
+    const next = (await log.unsent('note')) ?? expect.fail('there is nothing to send')
+    expect(next.more).toBe(true)
+    expect(inspectUpdate(next.bytes)).toMatchObject({ structs: [{ client: 1, clock: 0, length: 3 }] })
+  })
 })

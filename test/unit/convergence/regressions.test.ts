@@ -287,6 +287,16 @@ const FAILED: readonly Failed[] = [
     ],
   },
   {
+    title: '[P10] what a memory replica submits again after a fork is not joined with what rests on records between',
+    seed: 720_096,
+    options: {
+      relays: 1,
+      faults: [...COPIES, 'relay lost write', 'quota'],
+      faultsPerMinute: 25,
+      ...ANY_EDITS,
+    },
+  },
+  {
     title: '[P10] a relay takes the last piece again where it could not read what that is joined with',
     seed: 7813,
     options: { relays: 2, replicas: 2, documents: 1, editsPerMinute: 90, ...ANY_EDITS },
