@@ -5,7 +5,7 @@
 import * as Y from 'yjs'
 import { fingerprint } from '../../../shared/causality/comparing.ts'
 import type { Head } from '../../../shared/causality/version-vector.ts'
-import { inspectUpdate } from '../../../shared/update/inspect.ts'
+import { inspectUpdate, type UpdateSummary } from '../../../shared/update/inspect.ts'
 import { createIntervalIndex } from '../../../shared/update/intervals.ts'
 import { hashJoinedLog } from '../../../shared/update/joined-log.ts'
 import { summaryOf } from '../checkers/summaries.ts'
@@ -25,8 +25,33 @@ async function checkDocument(world: World, document: string): Promise<void> {
   const safe = world.checkers.edits.filter(
     (edit) => edit.document === document && edit.safety !== 'nowhere' && !edit.excused,
   )
-  checkLogs(world, document, logs, safe)
-  checkDocs(world, document, safe)
+  const apart = await keptApart(world, document)
+  checkLogs(world, document, logs, { safe, apart })
+  checkDocs(world, document, { safe, apart })
+}
+
+/** Edits of a document that must be somewhere. */
+interface Kept {
+  safe: readonly WrittenEdit[]
+  /** What rests on what a device lost to damage can join no log: it is kept there as a branch, for the app to export. */
+  apart: readonly UpdateSummary[]
+}
+
+async function keptApart(world: World, document: string): Promise<readonly UpdateSummary[]> {
+  const rows = await Promise.all(world.replicas.map(({ disk }) => disk.rows('branches')))
+  const branches = rows.flat().map(({ value }) => value)
+  return branches.flatMap((each) =>
+    each.document === document && each.code === 'corrupt' ? [summaryOf(each.bytes)] : [],
+  )
+}
+
+/** An edit that is not all in what is held: what no relay was told to have may be kept apart. */
+function missingOf({ safe, apart }: Kept, held: readonly UpdateSummary[]): WrittenEdit | undefined {
+  const index = createIntervalIndex()
+  for (const summary of held) index.add(summary)
+  const absent = safe.filter(({ summary }) => index.adds(summary))
+  for (const summary of apart) index.add(summary)
+  return absent.find(({ safety, summary }) => safety === 'relay' || index.adds(summary))
 }
 
 interface HeldLog {
@@ -45,7 +70,7 @@ async function logsOf(world: World, document: string): Promise<HeldLog[]> {
   return logs
 }
 
-function checkLogs(world: World, document: string, logs: readonly HeldLog[], safe: readonly WrittenEdit[]): void {
+function checkLogs(world: World, document: string, logs: readonly HeldLog[], kept: Kept): void {
   const { fail, checkers } = world
   const [first] = logs
   if (first === undefined) return
@@ -60,9 +85,7 @@ function checkLogs(world: World, document: string, logs: readonly HeldLog[], saf
     if (fingerprint(mine) === fingerprint(vector)) continue
     fail(`[P1] the version vectors of ${document} differ at ${first.name} and ${name}: ${show(vector)} ${show(mine)}`)
   }
-  const index = createIntervalIndex()
-  for (const update of first.updates) index.add(summaryOf(update))
-  const lost = safe.find(({ summary }) => index.adds(summary))
+  const lost = missingOf(kept, first.updates.map(summaryOf))
   if (lost !== undefined) fail(`[P2] an edit of ${document} by ${lost.replica}, safe at ${lost.safety}, is lost`)
 }
 
@@ -76,7 +99,7 @@ function named(world: World, vector: ReadonlyMap<string, Head>): ReadonlyMap<str
   return new Map([...vector].filter(([origin]) => !relays.has(origin)))
 }
 
-function checkDocs(world: World, document: string, safe: readonly WrittenEdit[]): void {
+function checkDocs(world: World, document: string, kept: Kept): void {
   const docs = docsOf(world, document)
   const [first] = docs
   if (first === undefined) return
@@ -92,9 +115,7 @@ function checkDocs(world: World, document: string, safe: readonly WrittenEdit[])
     }
     const { _transactionCleanups: cleanups } = doc as unknown as { _transactionCleanups: unknown[] }
     if (cleanups.length > 0) fail(`[P6] the Y.Doc of ${document} at ${name} is stuck in a transaction`)
-    const index = createIntervalIndex()
-    index.add(inspectUpdate(Y.encodeStateAsUpdate(doc)))
-    const unread = safe.find(({ summary }) => index.adds(summary))
+    const unread = missingOf(kept, [inspectUpdate(Y.encodeStateAsUpdate(doc))])
     if (unread !== undefined) {
       fail(`[P1] an edit of ${document} by ${unread.replica}, safe at ${unread.safety}, is not read by ${name}`)
     }
