@@ -213,7 +213,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   async function load(): Promise<void> {
     const held = await reading.load()
     where = held.ref
-    reading.passed(carried)
+    reading.passed(carried, () => {})
     if (brought !== undefined) writing.adopt(brought, held.updates)
     changed(held)
     doc.emit('load', [doc])
@@ -302,7 +302,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     counted,
     passed(relay, updates) {
       passing = relay
-      reading.passed(updates)
+      reading.passed(updates, (update) => writing.pass(update, relay))
       passing = undefined
     },
     unstored: writing.unstored,
@@ -376,7 +376,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     await whenLoaded.catch(() => {})
     await writing.flush()
     reading.end()
-    receipts.end(new RejoinError('closed', `the document ${JSON.stringify(where.document)} is closed`))
+    receipts.end(new RejoinError('closed', `${JSON.stringify(where.document)} is closed`))
     if (options.doc === undefined) doc.destroy()
   }
 }

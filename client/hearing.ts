@@ -86,7 +86,7 @@ export function createHearing(options: HearingOptions): Hearing {
     if (heardHere) tell({ type: 'unreadable', document, code, detail })
     const isNews = standing.setAside(document, code)
     standing.show()
-    const what = `what the relay sends of ${JSON.stringify(document)} cannot be read, and is asked for at the next connection`
+    const what = `what the relay sends of ${JSON.stringify(document)} cannot be read: the next connection asks again`
     if (isNews && heardHere) report(new RejoinError(code, `${what}: ${detail}`))
   }
 

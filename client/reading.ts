@@ -59,8 +59,8 @@ export interface Reading {
   arrived(records: readonly Arrived[]): void
   /** Pieces that have just been stored; where the Y.Doc lacks what was there before them, all of it is read. */
   arrivedPieces(pieces: ArrivedPieces): void
-  /** Updates that are not stored. */
-  passed(updates: readonly Uint8Array[]): void
+  /** Updates that are not stored. `shownLate`: the Y.Doc shows this one only now, and does not tell whose it is. */
+  passed(updates: readonly Uint8Array[], shownLate: (update: Uint8Array) => void): void
   /** Edits have become records: their content is known. */
   sealed(records: readonly Waiting[]): void
   /** An edit of this tab was stored under this number. */
@@ -96,6 +96,8 @@ export function createReading(options: ReadingOptions): Reading {
   let lackings = 0
   /** Pieces are being applied: what rests on them waits. */
   let isApplying = false
+  /** What was passed and waits in the Y.Doc for what it builds on. */
+  let shownLater: (() => void)[] = []
   /** Origins that were forgotten while the log was read: what was read of them may be of before. */
   const forgotten = new Set<OriginId>()
 
@@ -135,8 +137,9 @@ export function createReading(options: ReadingOptions): Reading {
       Y.transact(doc, () => applyEach(updates), STORED, false)
       // Batches that need each other can stick; the doc's own state, applied once more, frees them.
       if (doc.store.pendingStructs !== null) Y.applyUpdate(doc, Y.encodeStateAsUpdate(doc), STORED)
-      if (isLacking()) lookForLacking()
-      else lackings = 0
+      if (isLacking()) return lookForLacking()
+      lackings = 0
+      for (const show of shownLater.splice(0)) show()
     } catch (error) {
       report(error)
     }
@@ -239,6 +242,7 @@ export function createReading(options: ReadingOptions): Reading {
       if (isLacking()) {
         doc.store.pendingStructs = null
         doc.store.pendingDs = null
+        shownLater = []
         seenVector.clear()
         seenEdits.clear()
         await catchUp()
@@ -269,8 +273,10 @@ export function createReading(options: ReadingOptions): Reading {
       isApplying = true
       void alone(applyAll(updates))
     },
-    passed(updates) {
-      if (loaded) apply(updates)
+    passed(updates, shownLate) {
+      if (!loaded) return
+      apply(updates)
+      if (isLacking()) shownLater.push(...updates.map((update) => () => shownLate(update)))
     },
     sealed(records) {
       for (const { origin, seq, edits } of records) {

@@ -407,7 +407,7 @@ export async function beginWorkspace(
       evicting?.close()
       const gone = await documents.close()
       if (gone > 0) {
-        const what = 'edits that were neither stored nor at a relay when the workspace was closed'
+        const what = 'edits neither stored nor at a relay when the workspace was closed'
         report(new RejoinError('storage-failed', `${what}: ${gone}`))
       }
       if (!log.durable) await delivered()

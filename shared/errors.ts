@@ -6,7 +6,7 @@
 /** What to do, and what Rejoin does by itself; right at a relay, on a device, and for whoever reads it of the other side. */
 const REMEDIES = {
   'bad-frame': 'the bytes were damaged or cut on the way; the client reconnects',
-  protocol: 'one side breaks the protocol: update both, and report it if that does not help',
+  protocol: 'one side breaks the protocol: update both, else report it',
   version: 'update the older side: no protocol version is known to both',
   'too-big': 'split it: it is larger than the relay accepts',
   'invalid-update': 'give a valid Yjs v1 update, within the limits of one',
@@ -21,11 +21,11 @@ const REMEDIES = {
   'storage-failed': 'see what the browser, or the log of the relay, says of it; it is tried again',
   'storage-unavailable': "'indexeddb' and stores of your own keep what they are given; storage: 'memory' does without",
   'slow-reader': 'the client reconnects, and reads on',
-  overloaded: 'a bound of the relay is reached: it is tried again later, or raise it',
+  overloaded: 'a bound of the relay is reached: it is tried again, or raise it',
   'wrong-epoch': 'the document was deleted meanwhile: open it again',
   corrupt: 'a checksum failed; what others hold of it is fetched again',
   closed: 'open the workspace or document again',
-  timeout: 'the other side was silent; the client tries again',
+  timeout: 'the other side was silent; the client comes back',
   stopping: 'the relay restarts; the client comes back',
   unacknowledged: 'wait for the relay, or force and lose the edits',
   'bad-option': 'see the documentation of the option',
@@ -35,9 +35,9 @@ const REMEDIES = {
   deleted: 'open it again for a new document',
   unproven: 'what it rests on is known no more: the document is fetched whole, and compared',
   fenced: 'another tab has taken over, and sends what is here',
-  outdated: 'a newer version of the app has opened this storage: reload the page',
+  outdated: 'a newer version of the app opened this storage: reload the page',
   'not-loaded': 'code of the app did not arrive: it is tried again; reload the page',
-  'not-here': 'it left this device to make room: open it while a relay is reached, and it comes back',
+  'not-here': 'it left this device to make room: open it while online, and it comes back',
 } as const satisfies Record<string, string>
 
 export type ErrorCode = keyof typeof REMEDIES

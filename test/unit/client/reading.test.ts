@@ -43,7 +43,7 @@ async function start() {
     const { arrived } = await log.take([entriesOf(record)], PEER)
     reading.arrived(arrived.get(NOTE.document) ?? [])
   }
-  return { clock, doc, reading, give, asked: () => asked, pass: (ms: number) => clock.run(clock.now() + ms) }
+  return { clock, doc, reading, give, updates, asked: () => asked, pass: (ms: number) => clock.run(clock.now() + ms) }
 }
 
 describe('edits of tabs that built on one another', () => {
@@ -91,6 +91,22 @@ describe('a Y.Doc that lacks something', () => {
     expect(doc.getText('text').toString()).toBe('abc')
     await pass(60_000)
     expect(asked()).toBe(1)
+  })
+
+  test('[P2] tells once when it shows what was passed and waited, as nothing has stored that', async () => {
+    const { doc, reading, give, updates } = await start()
+    const told: string[] = []
+    const pass = (n: number): void => {
+      reading.passed(updates.slice(n, n + 1), () => told.push(`${n} in ${doc.getText('text')}`))
+    }
+    pass(2)
+    pass(1)
+    expect(told).toEqual([])
+    await give(0)
+    expect(told).toEqual(['2 in abc', '1 in abc'])
+    pass(2)
+    await give(1)
+    expect(told).toHaveLength(2)
   })
 
   test('[P7] asks a bounded number of times, and not at all for what comes by itself or for a Y.Doc that was ended', async () => {

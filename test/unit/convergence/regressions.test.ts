@@ -332,6 +332,21 @@ const FAILED: readonly Failed[] = [
       { at: 59_114, kind: 'freeze', seed: 1695992312 },
     ],
   },
+  {
+    title:
+      '[P1] what another tab could not store is kept also where it is shown later, as what it builds on comes later',
+    seed: 90_109,
+    options: { relays: 2 },
+    steps: [
+      { at: 7644, kind: 'freeze', seed: 136319339 },
+      { at: 21_466, kind: 'tab open', seed: 641767034 },
+      { at: 27_518, kind: 'type', seed: 311351618 },
+      { at: 32_146, kind: 'storage closed', seed: 912384220 },
+      { at: 37_359, kind: 'type', seed: 1660322577 },
+      { at: 42_007, kind: 'freeze', seed: 642459596 },
+      { at: 58_798, kind: 'tab crash', seed: 1901373749 },
+    ],
+  },
 ]
 
 test.each(FAILED.filter(inShare))('$title (seed $seed)', async ({ seed, options, steps }) => {
