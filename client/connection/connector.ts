@@ -89,6 +89,7 @@ export function createConnector(options: ConnectorOptions): Connector {
       over = true
       cancelTimer()
       socket.close()
+      const isOwed = conversation?.isOwed
       conversation?.closed()
       conversation = undefined
       attempt = undefined
@@ -97,7 +98,7 @@ export function createConnector(options: ConnectorOptions): Connector {
         forgetEvents?.()
         return options.changed('offline', { code, detail })
       }
-      health.ended(url, retryAfterMs)
+      health.ended(url, retryAfterMs, isOwed)
       options.changed('offline')
       if (wanted) cancelWait = environment.setTimer(dial, health.next().delayMs)
     }

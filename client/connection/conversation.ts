@@ -38,6 +38,8 @@ export interface ConversationOptions {
 }
 
 export interface Conversation {
+  /** Something of this relay could not be stored, and is to be fetched again. */
+  readonly isOwed: boolean
   /** Asks to be told when these records are durable at so many relays. */
   confirm(confirm: Omit<Confirm, 'type'>): void
   received(data: Uint8Array | string): void
@@ -290,6 +292,9 @@ export function createConversation(options: ConversationOptions): Conversation {
   })
 
   return {
+    get isOwed() {
+      return progress.isOwed
+    },
     received,
     closed: stop,
     tick() {

@@ -14,8 +14,11 @@ export interface Health {
   dialled(url: string): void
   /** A connection with it has lasted. */
   lasted(url: string): void
-  /** It does not answer, or a connection ended; it is not to be tried before `retryAfterMs`. */
-  ended(url: string, retryAfterMs: number): void
+  /**
+   * It does not answer, or a connection ended; it is not to be tried before `retryAfterMs`. `isOwed`: something of it is to be fetched
+   * again, which others may not have: it is the next to be tried.
+   */
+  ended(url: string, retryAfterMs: number, isOwed?: boolean): void
   /** The relay that is connected has many clients: those who are cut together come back within so many milliseconds. */
   spread(withinMs: number): void
   /** Something has changed: all may be tried. */
@@ -65,11 +68,16 @@ export function createHealth(urls: readonly string[], environment: Environment):
       const relay = relayAt(url)
       if (relay !== undefined) relay.failures = 0
     },
-    ended(url, retryAfterMs) {
+    ended(url, retryAfterMs, isOwed = false) {
       const relay = relayAt(url)
       if (relay === undefined) return
       const pauseMs = backoff(environment, relay.failures++, retryAfterMs, spreadMs)
       relay.openUntil = environment.now() + pauseMs
+      if (isOwed) {
+        notBefore = relay.openUntil
+        relay.dialledAt = -1
+        return
+      }
       // Those who were cut together do not come to another relay together.
       notBefore = environment.now() + Math.min(pauseMs, retryAfterMs + Math.max(TURN_MS_MAX, spreadMs))
     },

@@ -27,6 +27,8 @@ export interface Progress {
   leaveOut(): void
   /** Since when nothing is kept. */
   readonly lostAt: number | undefined
+  /** Something of this relay could not be stored: others may not have it. */
+  isOwed: boolean
   /** What is to be kept: only once everything before the place is here and everything served is there. */
   note(): PeerNote
   save(): Promise<void>
@@ -59,6 +61,7 @@ export function createProgress(log: UpdateLog, offers: Offers, url: string, scop
     get lostAt() {
       return lostAt
     },
+    isOwed: false,
     sending: false,
     async recall() {
       known = scope === 'all' ? await log.peer(url) : undefined

@@ -136,6 +136,7 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
   /** There is no room to store it: shown now, and fetched again by a later conversation, as the place stays before it. */
   async function passOn(incoming: readonly Incoming[]): Promise<void> {
     progress.lose(talk.environment.now())
+    progress.isOwed = true
     for (const each of incoming) {
       if (each.type === 'piece') passPiece(each.piece)
       if (each.type !== 'entries') continue

@@ -36,6 +36,21 @@ it('[P6] another relay is tried soon where one fails, and that one again when it
   expect(health.next().url).toBe('c')
 })
 
+it('[P10] a relay of which something is to be fetched again is the next to be tried, once, and not sooner than others would be', () => {
+  const { health, wait } = createWorld(['a', 'b'])
+  health.dialled('a')
+  health.ended('a', 0)
+  wait(249)
+  health.dialled('b')
+  health.lasted('b')
+  health.ended('b', 0, true)
+  expect(health.next()).toEqual({ url: 'b', delayMs: 249 })
+  wait(249)
+  health.dialled('b')
+  health.ended('b', 0)
+  expect(health.next()).toEqual({ url: 'a', delayMs: 250 })
+})
+
 it('[P7] pauses grow to half a minute, hold what a relay announces, and are over when the network is back', () => {
   const { health, wait } = createWorld(['a'])
   const pauses: number[] = []

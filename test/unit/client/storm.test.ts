@@ -40,6 +40,7 @@ function createTime(seed: number) {
 }
 
 const IDLE: Conversation = {
+  isOwed: false,
   received() {},
   closed() {},
   tick() {},

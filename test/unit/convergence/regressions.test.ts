@@ -347,6 +347,27 @@ const FAILED: readonly Failed[] = [
       { at: 58_798, kind: 'tab crash', seed: 1901373749 },
     ],
   },
+  {
+    title:
+      '[P10] what a device had no room for is fetched from the relay that had it: another one may lack what edits build on',
+    seed: 70_044,
+    options: { relays: 2 },
+    steps: [
+      { at: 590, kind: 'tab close', seed: 1900942783 },
+      { at: 612, kind: 'tab open', seed: 539187098 },
+      { at: 2875, kind: 'quota', seed: 427269 },
+      { at: 4654, kind: 'tab open', seed: 311456947 },
+      { at: 5308, kind: 'edit', seed: 1945163634 },
+      { at: 5441, kind: 'tab open', seed: 11722392 },
+      { at: 20_716, kind: 'tab open', seed: 399957595 },
+      { at: 21_197, kind: 'tab close', seed: 1237471490 },
+      { at: 21_815, kind: 'tab crash', seed: 533695248 },
+      { at: 31_767, kind: 'tab close', seed: 1750268444 },
+      { at: 32_075, kind: 'edit', seed: 1251166796 },
+      { at: 51_477, kind: 'edit', seed: 1869059083 },
+      { at: 55_037, kind: 'edit', seed: 1296271676 },
+    ],
+  },
 ]
 
 test.each(FAILED.filter(inShare))('$title (seed $seed)', async ({ seed, options, steps }) => {
