@@ -45,10 +45,12 @@ export function createCheckers(options: CheckersOptions): Checkers {
     }
   }
 
-  /** A receipt does not go back. Of several tabs one may hear later than another what was typed there, and received. */
-  function takenBack(replica: string, document: string, tabs: number): void {
-    if (tabs > 1 || allowed.regress || allowed.forks) return
-    const mine = edits.filter((edit) => edit.replica === replica && edit.document === document)
+  const editsBy = (replica: string, document: string): WrittenEdit[] =>
+    edits.filter((edit) => edit.replica === replica && edit.document === document)
+
+  function takenBack(replica: string, document: string): void {
+    if (allowed.regress || allowed.forks) return
+    const mine = editsBy(replica, document)
     if (mine.length === 0 || mine.some(({ safety }) => safety !== 'relay')) return
     fail(`[P4] ${replica} was told that all of ${document} is at a relay, and now that it is not`)
   }
@@ -99,6 +101,7 @@ export function createCheckers(options: CheckersOptions): Checkers {
     },
     told,
     takenBack,
+    typedBy: (replica, document) => editsBy(replica, document).length,
     toldAtRelays,
     losing,
     excuse,

@@ -41,8 +41,10 @@ export interface Checkers {
   clientRestored(replica: string, writes: readonly DiskWrite[]): void
   /** The app was told that these edits are safe. */
   told(edits: readonly WrittenEdit[], safety: Safety): void
-  /** The app is shown that not all of a document is at a relay, by one of so many tabs. */
-  takenBack(replica: string, document: string, tabs: number): void
+  /** The app is shown that not all of a document is at a relay. */
+  takenBack(replica: string, document: string): void
+  /** So many edits of a document were typed in tabs of a replica. */
+  typedBy(replica: string, document: string): number
   /** The app was told that these edits are at so many relays. */
   toldAtRelays(edits: readonly WrittenEdit[], relays: number): void
   /** A relay's disk is to be lost for ever: what is at two relays is at another one. */

@@ -125,6 +125,10 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
     handle.whenLoaded.catch((error: unknown) => ground.blame(`${process.name} ${document}`, error))
     // What the app shows as received is, and stays so.
     let isReceived = false
+    const typedBefore = checkers.typedBy(replica.name, document)
+    // What was typed in another tab, and received there, this one may hear of later, also when that is closed.
+    const isAlone = (): boolean =>
+      replica.tabs.length === 1 && checkers.typedBy(replica.name, document) === typedBefore + edits.length
     handle.status.subscribe(({ receipt, error }) => {
       if (error !== undefined) return
       if (receipt !== 'relay') {
@@ -133,8 +137,8 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
         // What is being typed is heard of here after it is counted there.
         queueMicrotask(() => {
           const isSafe = edits.at(-1)?.safety === 'relay'
-          if (process.alive && isSafe && handle.status.get().receipt !== 'relay')
-            checkers.takenBack(replica.name, document, replica.tabs.length)
+          if (process.alive && isSafe && isAlone() && handle.status.get().receipt !== 'relay')
+            checkers.takenBack(replica.name, document)
         })
         return
       }

@@ -368,6 +368,18 @@ const FAILED: readonly Failed[] = [
       { at: 55_037, kind: 'edit', seed: 1296271676 },
     ],
   },
+  {
+    title: '[P4] the simulator: a tab that slept hears of what another, closed by then, typed and was acknowledged',
+    seed: 90_093,
+    options: { relays: 2 },
+    steps: [
+      { at: 11_313, kind: 'nest', seed: 655524350 },
+      { at: 14_836, kind: 'sleep', seed: 927705117 },
+      { at: 21_961, kind: 'tab open', seed: 1878172443 },
+      { at: 22_846, kind: 'nest', seed: 367071536 },
+      { at: 28_864, kind: 'tab close', seed: 1521185844 },
+    ],
+  },
 ]
 
 test.each(FAILED.filter(inShare))('$title (seed $seed)', async ({ seed, options, steps }) => {
