@@ -107,7 +107,8 @@ describe('the app', () => {
     await page.getByTestId('new').click()
     await page.getByRole('menuitem', { name: 'Note' }).click()
     await page.getByTestId('editor').waitFor()
-    const loaded = await Promise.all(bodies)
+    // Each file once: the icon, of a quarter of a kilobyte, is asked for by every place that shows it.
+    const loaded = [...new Map(await Promise.all(bodies))]
     const bytes = loaded.reduce((sum, [, size]) => sum + size, 0)
     console.log(`first load: ${bytes} bytes gzipped in ${loaded.length} files`)
     expect(bytes, JSON.stringify(loaded)).toBeLessThanOrEqual(FIRST_LOAD_BYTES_MAX)

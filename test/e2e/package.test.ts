@@ -248,11 +248,13 @@ function run(cwd: string, command: string, ...args: string[]): string {
   throw new Error(`${[command, ...args].join(' ')} ended with ${signal ?? status}:\n${stdout}${stderr}`)
 }
 
-/** Without what `npm test` tells its children about this project; with the Node that runs this test first. */
+/** Without what `npm test` tells its children about this project, and without colours; with the Node that runs this test first. */
 function plainEnvironment(): NodeJS.ProcessEnv {
-  const own = Object.entries(process.env).filter(([name]) => !/^(npm_|node_env$|vitest|rejoin_)/i.test(name))
+  const own = Object.entries(process.env).filter(
+    ([name]) => !/^(npm_|node_env$|vitest|rejoin_|force_color$)/i.test(name),
+  )
   const path = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`
-  return { ...Object.fromEntries(own), PATH: path }
+  return { ...Object.fromEntries(own), PATH: path, NO_COLOR: '1' }
 }
 
 function pack(): Packed {

@@ -5,7 +5,7 @@ import { runSeed } from './seed.ts'
 
 /**
  * Leaves out steps while it still fails: faults one by one, then halves, quarters and so on of what is left, down to single
- * steps (after delta debugging; Zeller and Hildebrandt, 2002).
+ * steps, until none of them can be left out (after delta debugging; Zeller and Hildebrandt, 2002).
  */
 export async function shrink(
   seed: number,
@@ -23,8 +23,12 @@ export async function shrink(
     return true
   }
   for (const step of steps) if (isFault(step)) await without([step])
-  for (let size = Math.ceil(kept.length / 2); left > 0 && size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+  for (let size = Math.ceil(kept.length / 2); left > 0 && size >= 1; ) {
+    const { length } = kept
     for (let at = 0; left > 0 && at < kept.length; ) if (!(await without(kept.slice(at, at + size)))) at += size
+    // Without one that came after it, a step may not be needed any more.
+    if (size > 1) size = Math.ceil(size / 2)
+    else if (kept.length === length) break
   }
   return kept
 }
