@@ -15,6 +15,7 @@ import type { Confirm, Place, Scope, Vector, Welcome } from '../../shared/wire/m
 import type { UpdateLog } from '../replica/update-log.ts'
 import { createChecking } from './checking.ts'
 import { createComparing } from './comparing.ts'
+import { createForking } from './forking.ts'
 import { createFrames } from './frames.ts'
 import { type ConversationHost, refOf, type Talk } from './host.ts'
 import { createOffers } from './offers.ts'
@@ -101,11 +102,15 @@ export function createConversation(options: ConversationOptions): Conversation {
     setAside,
     isSetAside: (document) => aside.has(document),
     isComparing,
-    unsettle: turns.unsettle,
+    leavePlace() {
+      turns.unsettle()
+      progress.place = undefined
+    },
   }
   const sending = createSending(talk)
-  const comparing = createComparing(talk, sending)
-  const receiving = createReceiving(talk, sending, comparing)
+  const forking = createForking(talk, sending)
+  const comparing = createComparing(talk, sending, forking)
+  const receiving = createReceiving(talk, sending, comparing, forking)
   const checking = createChecking(talk, sending)
   let running = false
   let over = false
