@@ -22,7 +22,7 @@ export interface WritingOptions {
   environment: Environment
   /** Something was typed, or stored. */
   changed(): void
-  /** So many Yjs transactions were stored as this tab's nth edit, at this moment of the log. */
+  /** This tab's nth edit was stored, at this moment of the log; so many Yjs transactions in it no relay has. */
   stored(count: number, n: number, bytes: Uint8Array, at: number): void
   /** Whether what was last typed could be stored, and why not. */
   storage(error: RejoinError | undefined): void
@@ -36,9 +36,7 @@ export interface WritingOptions {
 /** An update that is not stored yet. */
 interface Held {
   bytes: Uint8Array
-  /** Transactions of this tab in it. */
-  count: 0 | 1
-  /** Who has it. */
+  /** Who has it. Without any it is a transaction of this tab. */
   relays: Set<ReplicaId>
   /** The other tabs were told of it. */
   told?: boolean
@@ -85,7 +83,6 @@ export function createWriting(options: WritingOptions): Writing {
   let waiting: Held[] = []
   let typed = 0
   let stored = 0
-  let relayed = 0
   let tries = 0
   /** Something among what waits was to be stored before. */
   let late = false
@@ -98,6 +95,8 @@ export function createWriting(options: WritingOptions): Writing {
   let cancelAppend: (() => void) | undefined
   /** What is being stored. */
   let onItsWay: readonly Held[] = []
+  /** How many transactions in that no relay had when that began: they wait for a receipt of what is stored. */
+  let counted = 0
   /** Told when nothing waits. */
   const listeners: (() => void)[] = []
 
@@ -124,25 +123,29 @@ export function createWriting(options: WritingOptions): Writing {
   async function appendWaiting(): Promise<void> {
     storing = true
     const held = waiting
-    const count = held.reduce((sum, each) => sum + each.count, 0)
-    const isLate = late
+    const all = typed
+    const count = countOf(held)
     waiting = []
     onItsWay = held
-    late = false
+    counted = count
     try {
       const n = log.nextEdit(where().document)
       const bytes = mergeUpdates(held.map((each) => each.bytes))
       const loose = held.length > 1
-      const { branches, at } = await log.append([{ where: where(), n, bytes, count, late: isLate, loose }])
+      const edit = { where: where(), n, bytes, count, late, loose }
+      late = false
+      const { branches, at } = await log.append([edit])
       if (branches.length > 0) options.buried(branches)
       tries = 0
       trouble = undefined
       options.storage(undefined)
       // Whoever is told looks at it together with what the log counts.
-      stored += count
+      stored = all
+      counted = 0
       options.stored(count, n, bytes, at)
     } catch (error) {
       waiting = [...held, ...waiting]
+      counted = 0
       late = true
       const problem = toRejoinError(error, 'storage-failed', 'edits cannot be stored')
       options.storage(problem)
@@ -167,7 +170,7 @@ export function createWriting(options: WritingOptions): Writing {
       return stored
     },
     get safe() {
-      return Math.max(stored, relayed)
+      return typed - counted - countOf(waiting)
     },
     held() {
       const all = [...onItsWay, ...waiting]
@@ -179,14 +182,12 @@ export function createWriting(options: WritingOptions): Writing {
         tellIfEmpty()
       }),
     unstored(relay) {
-      const all = typed
       const fresh = waiting.filter(({ relays }) => !relays.has(relay))
       if (trouble === undefined || storing || fresh.length === 0) return undefined
       return {
         bytes: mergeUpdates(fresh.map(({ bytes }) => bytes)),
         relayed() {
           for (const { relays } of fresh) relays.add(relay)
-          relayed = Math.max(relayed, all)
           options.changed()
         },
       }
@@ -198,20 +199,20 @@ export function createWriting(options: WritingOptions): Writing {
       return mergeUpdates(news.map(({ bytes }) => bytes))
     },
     type(update) {
-      waiting.push({ bytes: update, count: 1, relays: new Set() })
+      waiting.push({ bytes: update, relays: new Set() })
       typed++
       options.changed()
       if (begun) appendSoon()
     },
     pass(update, relay) {
-      waiting.push({ bytes: update, count: 0, relays: new Set([relay]), told: true })
+      waiting.push({ bytes: update, relays: new Set([relay]), told: true })
       late = true
       if (begun) appendSoon()
     },
     adopt(state, held) {
       const bytes = beyond(held, state)
       if (bytes === undefined) return
-      waiting.unshift({ bytes, count: 1, relays: new Set() })
+      waiting.unshift({ bytes, relays: new Set() })
       late = true
       typed++
       if (begun) appendSoon()
@@ -233,6 +234,9 @@ export function createWriting(options: WritingOptions): Writing {
     },
   }
 }
+
+/** How many transactions no relay has. */
+const countOf = (held: readonly Held[]): number => held.filter(({ relays }) => relays.size === 0).length
 
 /** What a Y.Doc's state says that these updates do not; `undefined`: nothing. */
 function beyond(held: readonly Uint8Array[], state: Uint8Array): Uint8Array | undefined {

@@ -132,8 +132,7 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
     handle.status.subscribe(({ receipt, error }) => {
       if (error !== undefined) return
       if (receipt !== 'relay') {
-        // What a device could not store, and a relay has, is counted as new when the device stores it after all.
-        if (!isReceived || ground.explained.has('storage-failed')) return
+        if (!isReceived) return
         // What is being typed is heard of here after it is counted there.
         queueMicrotask(() => {
           const isSafe = edits.at(-1)?.safety === 'relay'

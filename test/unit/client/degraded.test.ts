@@ -67,8 +67,14 @@ describe('a device that cannot store', () => {
     ])
     expect(await readInStore(inner)).toBe('stored ')
 
+    // What a relay has is not to be waited for again, now that it is stored here as well.
+    const receipts = new Set<string>()
+    const hush = a.status.subscribe(({ receipt, unacknowledged }) => void receipts.add(`${receipt} ${unacknowledged}`))
     broken.code = undefined
     await a.saved('device')
+    expect(await readInStore(inner)).toBe(a.read())
+    expect([...receipts]).toEqual(['relay 0'])
+    hush()
     a.type('end')
     await allRead([a, b])
     await a.saved('relay')

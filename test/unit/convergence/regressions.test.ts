@@ -210,6 +210,29 @@ const FAILED: readonly Failed[] = [
     options: { relays, ...ANY_EDITS },
   })),
   {
+    title: '[P4] a receipt is not taken back when a device stores after all what it handed to a relay',
+    seed: 13,
+    options: { relays: 1, ...ANY_EDITS },
+    steps: [
+      { at: 2579, kind: 'edit', seed: 1442132576 },
+      { at: 5058, kind: 'abort', seed: 972635168 },
+      { at: 5294, kind: 'edit', seed: 2129601279 },
+      { at: 5765, kind: 'relay restart', seed: 1374024295 },
+      { at: 11_528, kind: 'edit', seed: 381683658 },
+    ],
+  },
+  {
+    title: '[P4] what a relay has while it is being stored as new is not shown as received until that is',
+    seed: 5035,
+    options: {
+      relays: 1,
+      faults: ['quota', 'abort', 'storage closed', 'break', 'delay'],
+      faultsPerMinute: 30,
+      editsPerMinute: 90,
+      ...ANY_EDITS,
+    },
+  },
+  {
     title:
       '[P1] a name that a restored relay gave twice keeps no content from anybody, also where relays do not gossip',
     seed: 595,
