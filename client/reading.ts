@@ -90,6 +90,8 @@ export function createReading(options: ReadingOptions): Reading {
   let hurried = false
   let hurryLoad: () => void = () => {}
   let catching: Promise<void> | undefined
+  /** When the log was to be read last, it could be. */
+  let isRead = false
   /** There was more to read while the log was read. */
   let again = false
   let cancelLacking: (() => void) | undefined
@@ -211,6 +213,7 @@ export function createReading(options: ReadingOptions): Reading {
       log.load(where.document, { vector: seenVector, edits: seenEdits }).then(async (held) => {
         await applyAll(held.updates)
         see(held.seen)
+        isRead = true
       }),
     )
   }
@@ -227,6 +230,7 @@ export function createReading(options: ReadingOptions): Reading {
 
   /** What is not to be shown any more does not have to be read. */
   function unlessEnded(error: unknown): void {
+    isRead = false
     if (!ended) report(error)
   }
 
@@ -291,8 +295,7 @@ export function createReading(options: ReadingOptions): Reading {
       if (n <= before) return
       if (n > before + 1 || catching !== undefined) {
         // It is in the log, as an edit or already in a record: what is read from now on has it.
-        void catchUp().then(() => seenEdits.set(tab, Math.max(n, seenEdits.get(tab) ?? 0)))
-        return
+        return void catchUp().then(() => isRead && seenEdits.set(tab, Math.max(n, seenEdits.get(tab) ?? 0)))
       }
       seenEdits.set(tab, n)
       apply([update])

@@ -433,6 +433,23 @@ const FAILED: readonly Failed[] = [
       { at: 28_864, kind: 'tab close', seed: 1521185844 },
     ],
   },
+  {
+    title: '[P1] what another tab stored is not taken for seen where the log could not be read for it',
+    seed: 1_200_033,
+    options: { relays: 2 },
+    steps: [
+      { at: 2160, kind: 'edit', seed: 1076396272 },
+      { at: 3664, kind: 'tab crash', seed: 1852439174 },
+      { at: 12_178, kind: 'sleep', seed: 354544748 },
+      { at: 16_979, kind: 'type', seed: 943098194 },
+      { at: 17_436, kind: 'edit', seed: 512779559 },
+      { at: 18_959, kind: 'edit', seed: 539060471 },
+      { at: 19_229, kind: 'storage closed', seed: 1628954602 },
+      { at: 25_932, kind: 'tab close', seed: 1559405762 },
+      { at: 28_241, kind: 'abort', seed: 906295436 },
+      { at: 29_843, kind: 'storage closed', seed: 388658820 },
+    ],
+  },
 ]
 
 test.each(FAILED.filter(inShare))('$title (seed $seed)', async ({ seed, options, steps }) => {
