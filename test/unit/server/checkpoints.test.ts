@@ -6,7 +6,6 @@ import { decodeYMessage } from '../../../server/relay/y-protocol.ts'
 import { createMemoryStore } from '../../../server/storage/memory.ts'
 import { openSqliteStore } from '../../../server/storage/sqlite-file.ts'
 import type { RelayStore } from '../../../server/storage/store.ts'
-import { CHAIN_UNKNOWN } from '../../../shared/causality/chain.ts'
 import { CHAIN_START, headOf, type VersionVector } from '../../../shared/causality/version-vector.ts'
 import { RejoinError } from '../../../shared/errors.ts'
 import { fromRun } from '../../../shared/sync/runs.ts'
@@ -706,42 +705,6 @@ describe('a relay that has lost a document', () => {
     expect(hashJoinedLog(contentOf(relay))).toBe(
       hashJoinedLog([...alice.records, ...bob.records].map(({ bytes }) => bytes)),
     )
-  })
-
-  test('[P8] believes nobody who knows the chain no more, unless all that is deleted here comes too', () => {
-    const { alice, pieces } = typed()
-    const relay = createRelay()
-    const client = relay.greeted(ALICE)
-    const bob = createWriter(BOB)
-    Y.applyUpdate(bob.doc, alice.records[0]?.bytes as Uint8Array, 'remote')
-    bring(relay.bench, client, alice.records.slice(0, 300))
-    bob.text.delete(0, 1)
-    bring(relay.bench, client, bob.records)
-    const erased = deflatePiece(bob.records[0]?.bytes as Uint8Array)
-    const last = pieces.at(-1) as Piece
-    const brought = (id: string, seq: number, more: readonly Piece[]): string[] => {
-      client.forget()
-      const base = new Map([[ALICE, { seq, chain: CHAIN_UNKNOWN }]])
-      const all = [...pieces.map((piece) => ({ ...piece, vector: undefined, base: undefined })), ...more]
-      const end = { vector: last.vector, base }
-      client.send(
-        ...all.map((piece, index) => ({
-          ...piece,
-          id,
-          index,
-          count: all.length,
-          ...(index === all.length - 1 && end),
-        })),
-      )
-      relay.bench.commit()
-      return client.received('refused').map(({ code }) => code)
-    }
-    expect(brought('1'.repeat(16), 300, [])).toEqual(['unproven'])
-    // What it goes by is not what is held now.
-    expect(brought('2'.repeat(16), 299, [])).toEqual(['gap'])
-    expect(headOf(relay.store.document('note')?.vector ?? EMPTY, ALICE).seq).toBe(300)
-    expect(brought('3'.repeat(16), 300, [{ ...last, ...erased }])).toEqual([])
-    expect(headOf(relay.store.document('note')?.vector ?? EMPTY, ALICE).seq).toBe(alice.records.length)
   })
 
   test('[P11] knows what came while the pieces did: resent, it makes no record', () => {
