@@ -15,7 +15,6 @@ import type { Confirm, Place, Scope, Vector, Welcome } from '../../shared/wire/m
 import type { UpdateLog } from '../replica/update-log.ts'
 import { createChecking } from './checking.ts'
 import { createComparing } from './comparing.ts'
-import { createForking } from './forking.ts'
 import { createFrames } from './frames.ts'
 import { type ConversationHost, refOf, type Talk } from './host.ts'
 import { createOffers } from './offers.ts'
@@ -102,15 +101,11 @@ export function createConversation(options: ConversationOptions): Conversation {
     setAside,
     isSetAside: (document) => aside.has(document),
     isComparing,
-    leavePlace() {
-      turns.unsettle()
-      progress.place = undefined
-    },
+    unsettle: turns.unsettle,
   }
   const sending = createSending(talk)
-  const forking = createForking(talk, sending)
-  const comparing = createComparing(talk, sending, forking)
-  const receiving = createReceiving(talk, sending, comparing, forking)
+  const comparing = createComparing(talk, sending)
+  const receiving = createReceiving(talk, sending, comparing)
   const checking = createChecking(talk, sending)
   let running = false
   let over = false

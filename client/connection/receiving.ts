@@ -11,7 +11,6 @@ import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Entries, Piece, Refused } from '../../shared/wire/messages.ts'
 import type { Incoming, Taken } from '../replica/update-log.ts'
 import type { Comparing } from './comparing.ts'
-import type { Forking } from './forking.ts'
 import { refOf, type Talk } from './host.ts'
 import { unlessBroken } from './progress.ts'
 import type { Sending } from './sending.ts'
@@ -48,12 +47,14 @@ export interface Receiving {
 const TRIES_MAX = 8
 const TRY_AGAIN_MS = 40
 
-export function createReceiving(talk: Talk, sending: Sending, comparing: Comparing, forking: Forking): Receiving {
+export function createReceiving(talk: Talk, sending: Sending, comparing: Comparing): Receiving {
   const { log, host, session, offers, progress, perform } = talk
   /** What was refused as it lacks something, by document. */
   const refusals = new Map<DocumentId, Map<string, number>>()
   /** Those of which something stays refused. */
   const hopeless = new Set<DocumentId>()
+  /** Forks that were dealt with: answers that were on their way meanwhile tell of them again. */
+  const forks = new Set<string>()
   /** Where own records are taken for somebody else's; since 0: it was told. */
   const strangers = new Map<DocumentId, { code: ErrorCode; detail: string; since: number }>()
   /** Documents of which something is left to others: what rests on it waits until the relay has news of them. */
@@ -71,7 +72,7 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     for (const { where, error } of taken.unreadable) talk.setAside(where.document, error)
     // What follows something that cannot be read does not fit either, and nothing mends that now.
     const unfit = taken.unfit.filter(({ where }) => !talk.isSetAside(where.document))
-    if (unfit.length > 0) talk.leavePlace()
+    if (unfit.length > 0) leavePlace()
     passOver(taken)
     show(taken)
     for (const document of [...taken.arrived.keys(), ...taken.pieces.keys()]) refusals.delete(document)
@@ -88,6 +89,12 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
   /** What the relay sent is not offered to it. */
   function passOver({ added }: Taken): void {
     if (progress.sending && progress.cursor === added?.before) progress.cursor = added.head
+  }
+
+  /** Until what is missing is fetched there is no place to go on from. */
+  function leavePlace(): void {
+    talk.unsettle()
+    progress.place = undefined
   }
 
   /** A transaction that is aborted once mostly works the next time; what is not stored has to be fetched again, in its order. */
@@ -198,9 +205,22 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
 
   async function mend(unfit: Taken['unfit']): Promise<void> {
     for (const { where, origin, code } of unfit) {
-      if (code === 'fork') await forking.forked(where, origin)
+      if (code === 'fork') await forked(where, origin)
       await talk.differAgain(where)
     }
+  }
+
+  async function forked(where: DocumentRef, origin: string): Promise<void> {
+    const name = `${where.document}\u0000${origin}`
+    if (forks.has(name)) return
+    forks.add(name)
+    // What was held under that name goes, also of what lies before the place.
+    leavePlace()
+    const held = await log.unseal(where.document, origin)
+    offers.forget(where.document)
+    host.forked(where.document, origin)
+    if (held !== undefined) host.changed([held])
+    sending.want(where.document)
   }
 
   async function refused(message: Refused): Promise<void> {
@@ -212,8 +232,6 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
         return lacking(message, submit !== undefined)
       case 'fork':
         return mend([{ where: message, origin, code }])
-      case 'unproven':
-        return unproven(message)
       case 'foreign':
         return leaveToOthers(message)
       default:
@@ -257,23 +275,14 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     )
   }
 
-  /**
-   * The relay holds deletions that are not here. They may have come since it told what it has; where nothing came and it is refused again,
-   * they belong to another history.
-   */
-  async function unproven(message: Refused): Promise<void> {
-    const times = countRefusal(message)
-    // What follows it is refused for that alone.
-    refusals.delete(message.document)
-    if (times > 1) await forking.forked(message, message.origin)
-    else countRefusal(message)
-    return talk.differAgain(message)
-  }
-
   /** Refused again as it was, although all that is here has been offered, it waits until something new is known (P7). */
   async function lacking(message: Refused, wasSubmitted: boolean): Promise<void> {
-    const { document, code, detail } = message
-    const times = countRefusal(message)
+    const { document, origin, seq, code, detail } = message
+    const key = `${origin}/${seq}/${code}`
+    const known = refusals.get(document) ?? new Map<string, number>()
+    refusals.set(document, known)
+    const times = (known.get(key) ?? 0) + 1
+    known.set(key, times)
     if (times === 1) {
       if (wasSubmitted) sending.want(document)
       return talk.differAgain(message)
@@ -286,16 +295,6 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     offers.forget(document)
     host.changed([held])
     await talk.differAgain(message)
-  }
-
-  /** How often this was refused since something of its document came. */
-  function countRefusal({ document, origin, seq, code }: Refused): number {
-    const key = `${origin}/${seq}/${code}`
-    const known = refusals.get(document) ?? new Map<string, number>()
-    refusals.set(document, known)
-    const times = (known.get(key) ?? 0) + 1
-    known.set(key, times)
-    return times
   }
 
   return { take, refused, tick }

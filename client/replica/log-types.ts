@@ -164,11 +164,6 @@ export interface Transfer {
 export interface Answer {
   transfer?: Transfer
   records: UpdateRecord[]
-  /**
-   * An origin of which it is known no more what the receiver's records rest on, while the receiver holds what is not here: nothing is
-   * to be sent, as that may be another history.
-   */
-  unproven?: OriginId
 }
 
 /** The tail of the log, for a relay. */
@@ -280,13 +275,9 @@ export interface UpdateLog extends DeviceLog {
   lacking(document: DocumentId, theirs: VersionVector): Promise<UpdateRecord[]>
   /**
    * All that a version vector lacks of a document. Where records of it are gone, that begins with the checkpoint, without what
-   * the state vector covers, and behind the pieces that are there. `strict`: nothing is believed of chains that are not known any more.
+   * the state vector covers, and behind the pieces that are there.
    */
-  answer(
-    document: DocumentId,
-    theirs: Pick<Vector, 'vector' | 'stateVector' | 'partial'>,
-    strict?: boolean,
-  ): Promise<Answer>
+  answer(document: DocumentId, theirs: Pick<Vector, 'vector' | 'stateVector' | 'partial'>): Promise<Answer>
   /**
    * What is to be told of a document when it is compared with this relay. Pieces that are taken from then on are taken as the
    * answer, so it is to be sent, and nothing of the document that was sent before it taken any more. `mends`: also of dots that are held, as their content may

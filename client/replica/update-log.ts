@@ -284,7 +284,7 @@ export function completeLog(
       await mendAll(bad)
       return found
     },
-    answer: (document, theirs, strict = false) => answer({ store, mendAll, pause }, document, theirs, strict),
+    answer: (document, theirs) => answer({ store, mendAll, pause }, document, theirs),
     async compared(document, relay, mends = false) {
       const found = await store.read(['documents', 'records', 'checkpoints', 'partials'], (transaction) =>
         readCompared(transaction, document, relay),

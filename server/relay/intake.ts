@@ -175,8 +175,6 @@ export function createIntake(options: IntakeOptions): Intake {
     for (const { origin, seq, chain, continues } of joints) {
       const held = headOf(mine, origin)
       if (chain === CHAIN_UNKNOWN && held.seq === seq) continue
-      // It goes by what was held before.
-      if (chain === CHAIN_UNKNOWN) return { origin, seq, code: 'gap' as const }
       const here = held.seq === seq ? held.chain : storedChain(ref, origin, seq)
       if (here === undefined ? continues : here !== chain) {
         return { origin, seq, code: here === undefined ? ('gap' as const) : ('fork' as const) }

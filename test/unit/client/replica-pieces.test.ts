@@ -2,7 +2,6 @@
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import type { UpdateLog } from '../../../client/replica/update-log.ts'
-import { CHAIN_UNKNOWN } from '../../../shared/causality/chain.ts'
 import { CHAIN_START, headOf, type VersionVector } from '../../../shared/causality/version-vector.ts'
 import { systemEnvironment } from '../../../shared/environment.ts'
 import { hash64 } from '../../../shared/hash.ts'
@@ -487,32 +486,6 @@ describe('what was folded', () => {
     const carol = await openLog(durable())
     await fetchFrom(carol, bob)
     expect(await read(carol)).toBe(`${beginning}and its end`)
-  })
-
-  test('[P8] does not go to somebody who may hold another history where the chain is gone', async () => {
-    const { log: alice, writer, sealed } = await folded('one ', 'two ', 'three ')
-    const [first] = sealed
-    if (first === undefined) expect.fail()
-    const doc = new Y.Doc()
-    for (const each of sealed) Y.applyUpdate(doc, each.bytes)
-    const before = Y.encodeStateVector(doc)
-    doc.getText('text').delete(0, 4)
-    const bytes = Y.encodeStateAsUpdate(doc, before)
-    const erased = seal(NOTE, { origin: 'd'.repeat(16), seq: 1, kind: 'yjs-v1', bytes }, CHAIN_START)
-    await alice.take([entriesOf(erased)], PEER)
-    const vector = new Map([first, erased].map((each) => [each.origin, each] as const))
-    const known = Y.encodeStateVectorFromUpdate(joinUpdates([first.bytes, erased.bytes]))
-    const { transfer, unproven } = await alice.answer('note', { vector, stateVector: known }, true)
-    const pieces = await piecesOf({ transfer, records: [] })
-    expect(pieces.at(-1)?.base).toEqual(new Map([[first.origin, { seq: 1, chain: CHAIN_UNKNOWN }]]))
-    // What was deleted behind the checkpoint comes too, for the other to see that all its deletions are here.
-    const came = createIntervalIndex()
-    for (const piece of pieces) came.add(inspectUpdate(inflatePiece(piece)))
-    expect([unproven, came.deletes(writer.doc.clientID, 0, 4)]).toEqual([undefined, true])
-    const [foreign] = otherRecords(1, 'c'.repeat(16), 'c')
-    const stateVector = Y.encodeStateVectorFromUpdate(foreign?.bytes ?? expect.fail())
-    expect(await alice.answer('note', { vector, stateVector }, true)).toEqual({ unproven: first.origin, records: [] })
-    expect(await alice.answer('note', { vector }, true)).toEqual({ unproven: first.origin, records: [] })
   })
 
   test('[P2] reaches a new relay, also what only a dead one had acknowledged', async () => {

@@ -345,36 +345,6 @@ const FAILED: readonly Failed[] = [
     options: { relays: 2, replicas: 2, documents: 1, editsPerMinute: 90, ...ANY_EDITS },
   },
   {
-    title: '[P1] what a relay lost and named anew is not joined with what a client folded under that name',
-    seed: 3006,
-    options: { relays: 1, folds: true, ...ANY_EDITS },
-    steps: [
-      { at: 19_164, kind: 'type', seed: 1525898185 },
-      { at: 20_018, kind: 'type', seed: 1873492627 },
-      { at: 20_188, kind: 'nest', seed: 1488344596 },
-      { at: 20_988, kind: 'edit', seed: 1975090555 },
-      { at: 21_915, kind: 'nest', seed: 1560243309 },
-      { at: 24_280, kind: 'relay lost write', seed: 61782616 },
-      { at: 51_069, kind: 'quota', seed: 580908885 },
-      { at: 53_382, kind: 'erase', seed: 761800994 },
-      { at: 53_737, kind: 'type', seed: 313736751 },
-      { at: 55_968, kind: 'nest', seed: 321932682 },
-      { at: 57_040, kind: 'relay lost write', seed: 681294117 },
-      { at: 57_091, kind: 'type', seed: 2096877063 },
-    ],
-  },
-  ...[3004, 3070, 3189].map((seed) => ({
-    title: '[P1] a client that folded what a relay went back behind does not join two histories',
-    seed,
-    options: { relays: 1, folds: true, faults: COPIES, ...ANY_EDITS },
-  })),
-  {
-    title:
-      '[P8] a relay that has told its vector, and not its clocks, is asked for these before anything counts as a fork',
-    seed: 3039,
-    options: { relays: 2, folds: true, ...ANY_EDITS },
-  },
-  {
     title: '[P11] the simulator: a page that thaws runs no timer that it cancels then',
     seed: 2393,
     options: { relays: 1, ...ANY_EDITS },
