@@ -11,6 +11,11 @@ import { createClock } from '../../sim/time/clock.ts'
 import { createProcess } from '../../sim/time/process.ts'
 import { inShare } from '../../support/amount.ts'
 
+const SLOW_WAYS = [
+  ...(['delay', 'stall', 'slow reader', 'break', 'one way', 'partition'] as const),
+  ...(['tab open', 'tab close'] as const),
+]
+
 interface Failed {
   title: string
   seed: number
@@ -403,6 +408,11 @@ const FAILED: readonly Failed[] = [
       { at: 28_864, kind: 'tab close', seed: 1521185844 },
     ],
   },
+  ...[800_015, 800_031].map((seed) => ({
+    title: '[P2][P8] on slow ways, a relay that is behind a client which folded is taken for no fork',
+    seed,
+    options: { relays: 3, replicas: 6, folds: true, faultsPerMinute: 20, faults: SLOW_WAYS },
+  })),
   {
     title: '[P1] what another tab stored is not taken for seen where the log could not be read for it',
     seed: 1_200_033,
