@@ -27,13 +27,15 @@ const RETRIES_MAX = 10
 export function createBreaker(environment: Environment): Breaker {
   let failures = 0
   let openings = 0
-  let openUntil = 0
+  let openedAt = 0
+  let openMs = 0
   let probing = false
   let retries = RETRIES_MAX
 
   function state(): Breaker['state'] {
     if (failures < FAILURES_MAX) return 'closed'
-    return environment.now() >= openUntil ? 'half-open' : 'open'
+    // A clock that is put back meanwhile leaves nobody alone for as long.
+    return Math.abs(environment.now() - openedAt) >= openMs ? 'half-open' : 'open'
   }
 
   return {
@@ -51,7 +53,7 @@ export function createBreaker(environment: Environment): Breaker {
       return true
     },
     hurry() {
-      openUntil = Math.min(openUntil, environment.now())
+      openMs = 0
     },
     succeeded() {
       failures = 0
@@ -62,7 +64,9 @@ export function createBreaker(environment: Environment): Breaker {
     failed() {
       failures++
       probing = false
-      if (failures >= FAILURES_MAX) openUntil = environment.now() + backoff(environment, openings++, 0)
+      if (failures < FAILURES_MAX) return
+      openedAt = environment.now()
+      openMs = backoff(environment, openings++, 0)
     },
   }
 }

@@ -31,9 +31,10 @@ export interface Member {
   /** Times in a row that it did. */
   misses: number
   comparing: boolean
-  /** Comparisons in a row after which it still did; the next one not before. */
+  /** Comparisons in a row after which it still did; when the last one began, and for how long there is no other. */
   compares: number
-  compareAfter: number
+  comparedAt: number
+  compareWaitMs: number
   cancelBeat?: () => void
 }
 
@@ -100,7 +101,8 @@ export function createMembers({ environment, relay: self, own, joined, left }: M
       misses: 0,
       comparing: false,
       compares: 0,
-      compareAfter: 0,
+      comparedAt: 0,
+      compareWaitMs: 0,
     }
     members.set(address, member)
     joined(member)
@@ -140,7 +142,7 @@ export function createMembers({ environment, relay: self, own, joined, left }: M
       if (relay !== self && double === undefined) {
         if (member.relay !== relay) {
           member.isBack = true
-          member.compareAfter = 0
+          member.compareWaitMs = 0
         }
         member.relay = relay
         return true

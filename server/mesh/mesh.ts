@@ -203,7 +203,7 @@ export function createMesh(options: MeshOptions): Mesh {
 
   /** What is on its way makes roots differ, and ends that by itself; where comparing does not help it grows rarer. */
   function isComparisonDue(member: Member): boolean {
-    if (member.comparing || environment.now() < member.compareAfter) return false
+    if (member.comparing || Math.abs(environment.now() - member.comparedAt) < member.compareWaitMs) return false
     // What is tried again may yet arrive. Then one of the two compares, which mends both; where it does not the other does.
     const isFirst = member.relay === undefined || relay < member.relay
     if (!member.isBack && member.misses < (isFirst ? MISSES_BEFORE : MISSES_BEFORE + 1)) return false
@@ -219,7 +219,8 @@ export function createMesh(options: MeshOptions): Mesh {
     member.comparing = true
     member.isBack = false
     counters.rounds++
-    member.compareAfter = environment.now() + Math.min(300_000, bounds.HEARTBEAT_MS * 2 ** member.compares++)
+    member.comparedAt = environment.now()
+    member.compareWaitMs = Math.min(300_000, bounds.HEARTBEAT_MS * 2 ** member.compares++)
     try {
       const elements = roots.elements()
       const mine = { elements: () => elements, summaryFor: roots.summaryFor }

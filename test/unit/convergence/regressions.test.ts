@@ -415,6 +415,20 @@ const FAILED: readonly Failed[] = [
     options: { relays: 3, replicas: 6, folds: true, faultsPerMinute: 20, faults: SLOW_WAYS },
   })),
   {
+    title: '[P10] a relay whose clock was put back while it left another alone finds it again',
+    seed: 52,
+    options: { replicas: 2, mesh: true, durationMs: 30_000 },
+    steps: [
+      { at: 23_900, kind: 'relay crash', seed: 822232935 },
+      { at: 24_960, kind: 'relay clock jump', seed: 1670636888 },
+    ],
+  },
+  {
+    title: '[P10] a relay whose clock was put back finds the one that forgot it, and folded meanwhile',
+    seed: 4183,
+    options: { relays: 3, mesh: true, folds: true, ...ANY_EDITS },
+  },
+  {
     title: '[P1] what another tab stored is not taken for seen where the log could not be read for it',
     seed: 1_200_033,
     options: { relays: 2 },
