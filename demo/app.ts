@@ -16,6 +16,9 @@ import { createOwnPerson } from './people/person.ts'
 import { tellOfProblems } from './trust/problems.ts'
 import { mayOnlyRead } from './trust/words.ts'
 
+/** Also in index.html: a file whose name changes with its content, which is sent once. */
+const ICON = new URL('./icon.svg', import.meta.url).href
+
 export interface App {
   open(id: string): void
   close(): void
@@ -209,7 +212,7 @@ export function openApp(workspace: Workspace, relays: readonly string[]): App {
     const start = make(
       'div',
       { class: 'nothing' },
-      make('img', { src: './icon.svg', alt: '', width: '56', height: '56' }),
+      make('img', { src: ICON, alt: '', width: '56', height: '56' }),
       make('p', {}, 'Choose a note, or begin one.'),
       make(
         'div',

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import { findBrowser } from './browser.ts'
 
-const PUBLIC = join(import.meta.dirname, '../demo/public')
+const DEMO = join(import.meta.dirname, '../demo')
+const PUBLIC = join(DEMO, 'public')
 const BACKGROUND = '#14665a'
 
 /** A maskable icon may be cut to a circle of 80 % of its size: the drawing keeps to that. */
@@ -14,7 +15,7 @@ const icons = [
   { name: 'icon-maskable-512.png', size: 512, share: 0.72, background: BACKGROUND },
 ]
 
-const svg = readFileSync(join(PUBLIC, 'icon.svg'), 'utf8')
+const svg = readFileSync(join(DEMO, 'icon.svg'), 'utf8')
 const browser = await chromium.launch({ executablePath: findBrowser(), chromiumSandbox: process.getuid?.() !== 0 })
 try {
   const page = await browser.newPage()

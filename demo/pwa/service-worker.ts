@@ -30,10 +30,15 @@ const TAKE_OVER = 'take over'
 const MATCH = { ignoreVary: true }
 const MATCH_PAGE = { ignoreVary: true, ignoreSearch: true }
 
+/**
+ * Has a hash of its content in its name: what the browser's own cache has of it, which the page has loaded just now, is this
+ * version's. What keeps its name is asked for past that cache, as it may be another version's.
+ */
+const isHashed = (file: string): boolean => file.startsWith('./assets/')
+
 async function install(): Promise<void> {
   const cache = await caches.open(CACHE)
-  // Past the browser's own cache: the files of one version, not what it still has of another.
-  await cache.addAll(PRECACHE.files.map((file) => new Request(file, { cache: 'reload' })))
+  await cache.addAll(PRECACHE.files.map((file) => new Request(file, { cache: isHashed(file) ? 'default' : 'reload' })))
 }
 
 /** The version before stays: pages of it may still be open, and load parts of it that they have not needed yet. */

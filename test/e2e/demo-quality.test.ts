@@ -1,19 +1,31 @@
 /** What can be measured of the demo's quality: accessibility, installability, bytes of the first load, and a long list. */
 import { cpSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
+import { getRequestListener } from '@hono/node-server'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createRelay } from '../../server/index.ts'
 import { seedNotebook } from '../../tools/seed.ts'
 import { launchBrowser } from '../support/browser.ts'
-import { buildDemo, newProfile, openByTitle, openNotebookPage, statusOf, tells } from '../support/fieldnotes.ts'
-import { temporaryFolder, until } from '../support/lifetime.ts'
+import {
+  buildDemo,
+  createNote,
+  installed,
+  newProfile,
+  openByTitle,
+  openNotebookPage,
+  statusOf,
+  tells,
+} from '../support/fieldnotes.ts'
+import { cleanUp, temporaryFolder, until } from '../support/lifetime.ts'
 import { buildPages } from '../support/pages.ts'
-import { startRelayProcess } from '../support/relay-process.ts'
+import { freePort, startRelayProcess } from '../support/relay-process.ts'
 
-/** What the first load may weigh, gzipped: scripts, styles, the page itself. */
+/** What the first load may weigh, gzipped: the page itself, scripts, styles, pictures; what is sent twice weighs twice. */
 const FIRST_LOAD_BYTES_MAX = 250_000
 /** Until the list can be used, on loopback, with a processor four times as slow. The goal is 1 s on a machine of its own. */
 const INTERACTIVE_GOAL_MS = 1_000
@@ -96,23 +108,24 @@ describe('the app', () => {
   })
 
   test(`[P11] the first load is at most ${FIRST_LOAD_BYTES_MAX} bytes gzipped, with the editor`, async () => {
-    const relay = await startRelayProcess({ pages: demo })
-    const profile = await newProfile(browser, { serviceWorkers: 'block' })
-    const page = await profile.newPage()
-    const bodies: Promise<[string, number]>[] = []
-    page.on('response', (response) => {
-      bodies.push(response.body().then((body) => [new URL(response.url()).pathname, gzipSync(body).length]))
-    })
-    await page.goto(relay.url)
-    await page.getByTestId('new').click()
-    await page.getByRole('menuitem', { name: 'Note' }).click()
-    await page.getByTestId('editor').waitFor()
-    // Each file once: the icon, of a quarter of a kilobyte, is asked for by every place that shows it.
-    const loaded = [...new Map(await Promise.all(bodies))]
-    const bytes = loaded.reduce((sum, [, size]) => sum + size, 0)
-    console.log(`first load: ${bytes} bytes gzipped in ${loaded.length} files`)
-    expect(bytes, JSON.stringify(loaded)).toBeLessThanOrEqual(FIRST_LOAD_BYTES_MAX)
+    const relay = await startCountingRelay(demo)
+    const page = await openNotebookPage(await newProfile(browser, { serviceWorkers: 'block' }), relay.url)
+    await createNote(page, 'First')
+    await tells(page, { connection: 'synced' }, 'status-all')
+    const { sent } = relay
+    const bytes = sent.reduce((sum, { gzipped }) => sum + gzipped, 0)
+    console.log(`first load: ${bytes} bytes gzipped in ${sent.length} files`)
+    expect(bytes, JSON.stringify(sent)).toBeLessThanOrEqual(FIRST_LOAD_BYTES_MAX)
     expect(bytes).toBeGreaterThan(100_000)
+    expect(sentTwice(sent)).toEqual([])
+  })
+
+  test('[P11] is kept on the device without being sent again: nothing but the page itself is', async () => {
+    const relay = await startCountingRelay(demo)
+    const page = await openNotebookPage(await newProfile(browser), relay.url)
+    await installed(page)
+    expect(relay.sent.map(({ path }) => path)).toEqual(expect.arrayContaining(['/service-worker.js', '/icon-512.png']))
+    expect(sentTwice(relay.sent)).toEqual(['/'])
   })
 
   test('is soon interactive, also with a processor four times as slow', async () => {
@@ -171,6 +184,39 @@ describe('the app', () => {
     expect((await statusOf(page, 'status-all')).unacknowledged).toBe('0')
   })
 })
+
+interface Sent {
+  path: string
+  gzipped: number
+}
+
+/** A relay with a server around it that counts all it sends: a file as often as it is sent. */
+async function startCountingRelay(demo: string): Promise<{ url: string; sent: readonly Sent[] }> {
+  const sent: Sent[] = []
+  const relay = createRelay({ demo })
+  const server = createServer(
+    getRequestListener(async (request) => {
+      const answer = await relay.fetch(request)
+      const body = await answer.clone().bytes()
+      sent.push({ path: new URL(request.url).pathname, gzipped: gzipSync(body).length })
+      return answer
+    }),
+  )
+  relay.attach(server)
+  const port = await freePort()
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  cleanUp(async () => {
+    await relay.close()
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  })
+  return { url: `http://127.0.0.1:${port}`, sent }
+}
+
+function sentTwice(sent: readonly Sent[]): string[] {
+  const paths = sent.map(({ path }) => path)
+  return paths.filter((path, at) => paths.indexOf(path) !== at)
+}
 
 /** Until the list is drawn from what is on the device. */
 async function msUntilListed(profile: BrowserContext, url: string): Promise<number> {
