@@ -28,7 +28,7 @@ export function atMostOften(log: Log, now: () => number): Log {
   const told = new Map<string, { at: number; left: number }>()
   return (level, event, fields = {}) => {
     const last = told.get(event)
-    if (last !== undefined && now() - last.at < LOG_EVENT_EVERY_MS) {
+    if (last !== undefined && Math.abs(now() - last.at) < LOG_EVENT_EVERY_MS) {
       last.left++
       return
     }

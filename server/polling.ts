@@ -101,13 +101,19 @@ export function createPolling({ core, environment, admit }: PollingOptions): Pol
   }
 
   function slow(session: Session, forMs: number): void {
-    const until = environment.now() + Math.min(forMs, SLOWED_MS_MAX)
-    if (forMs > 0) session.slowedUntil = Math.max(session.slowedUntil, until)
+    const waitMs = Math.max(slowedMs(session), Math.min(forMs, SLOWED_MS_MAX))
+    if (forMs > 0) session.slowedUntil = environment.now() + waitMs
+  }
+
+  /** A clock that was put back makes nobody wait for as long. */
+  function slowedMs({ slowedUntil }: Session): number {
+    const waitMs = slowedUntil - environment.now()
+    return waitMs > SLOWED_MS_MAX ? 0 : Math.max(0, waitMs)
   }
 
   /** Ends when it may bring more. */
-  async function taken({ slowedUntil }: Session): Promise<Response> {
-    const waitMs = slowedUntil - environment.now()
+  async function taken(session: Session): Promise<Response> {
+    const waitMs = slowedMs(session)
     if (waitMs > 0) await new Promise<void>((resolve) => void environment.setTimer(resolve, waitMs))
     return new Response(null, { status: 204 })
   }
@@ -169,7 +175,7 @@ export function createPolling({ core, environment, admit }: PollingOptions): Pol
     if (what === 'close') end(id, session)
     else if (what === 'send') {
       if (Number(number) !== session.taken + 1) return failure(410, new RejoinError('protocol', 'a request was lost'))
-      if (session.slowedUntil > environment.now()) throw new RejoinError('overloaded', 'it does not wait for answers')
+      if (slowedMs(session) > 0) throw new RejoinError('overloaded', 'it does not wait for answers')
       session.taken++
       take(session, frames)
       return taken(session)

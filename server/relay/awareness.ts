@@ -149,7 +149,7 @@ export function createAwarenessRooms(
   function askAgain(room: Room): void {
     for (const state of room.states.values()) {
       const { owner, json, at } = state
-      if (owner.renews || json === GONE || now() - at < RENEWED_AFTER_MS) continue
+      if (owner.renews || json === GONE || Math.abs(now() - at) < RENEWED_AFTER_MS) continue
       state.at = now()
       owner.send({ type: 'awareness', ...room.where, bytes: encodeStates([{ ...state, json: GONE }]) })
     }

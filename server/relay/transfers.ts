@@ -53,8 +53,10 @@ export const TRANSFERS_MAX = 64
 
 export function createTransfers(options: TransfersOptions): Transfers {
   const { store, judge, commits, ownership, shapes, environment, commitFirst, report } = options
+  /** A clock that was ahead when its last piece came does not keep others from a document for as long. */
+  const idleMs = ({ at }: Pick<Transfer, 'at'>): number => Math.abs(environment.now() - at)
   try {
-    drop([...store.transfers()].filter(({ at }) => environment.now() - at > TRANSFER_KEPT_MS))
+    drop([...store.transfers()].filter((each) => idleMs(each) > TRANSFER_KEPT_MS))
   } catch (error) {
     // They are in nobody's way; the next start tries it again.
     report(error)
@@ -125,7 +127,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
     if (current?.id === piece.id) {
       if (piece.index < current.pieces) return undefined
       if (piece.index === current.pieces) return current
-    } else if (current !== undefined && current.peer !== peer && environment.now() - current.at < TRANSFER_IDLE_MS) {
+    } else if (current !== undefined && current.peer !== peer && idleMs(current) < TRANSFER_IDLE_MS) {
       throw new RejoinError('overloaded', 'somebody else is sending this document')
     }
     if (piece.index > 0) throw new RejoinError('gap', `piece ${piece.index}, and the ones before it are not here`)
@@ -147,7 +149,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
     commitFirst()
     const others = [...store.transfers()].filter(({ where }) => where.document !== document.ref.document)
     if (others.length < TRANSFERS_MAX) return
-    const idle = others.filter(({ at }) => environment.now() - at >= TRANSFER_IDLE_MS)
+    const idle = others.filter((each) => idleMs(each) >= TRANSFER_IDLE_MS)
     if (idle.length === 0) throw new RejoinError('overloaded', `${others.length} documents are being sent`)
     drop(idle)
   }

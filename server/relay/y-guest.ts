@@ -127,7 +127,7 @@ export function createYGuest(
         if (permission.access.may('comment')) awareness.update(where, message.bytes, member)
         changes++
         // It renews its awareness about as often as it has to hear something.
-        if (environment.now() - sentAt >= QUIET_MS_MAX / 2) send(NOBODY)
+        if (silentMs() >= QUIET_MS_MAX / 2) send(NOBODY)
         break
       case 'query-awareness':
         awareness.enter(where, member)
@@ -183,6 +183,9 @@ export function createYGuest(
     answersLeft--
     send(frame)
   }
+
+  /** A clock that was put back hides no silence. */
+  const silentMs = (): number => Math.abs(environment.now() - sentAt)
 
   function send(frame: Uint8Array): void {
     if (over) return
@@ -240,7 +243,7 @@ export function createYGuest(
         answersLeft = Math.min(ANSWERS_AT_ONCE, answersLeft + ANSWERS_PER_TICK)
         answer()
       })
-      if (environment.now() - sentAt >= QUIET_MS_MAX) send(NOBODY)
+      if (silentMs() >= QUIET_MS_MAX) send(NOBODY)
     },
     heard() {},
     end,

@@ -272,7 +272,7 @@ export class RelayObject extends DurableObject<unknown> {
   #turn(act: () => void): void {
     this.#inTurn = true
     try {
-      if (Date.now() - this.#tickedAt >= TICK_EVERY_MS) this.#tick()
+      if (Math.abs(Date.now() - this.#tickedAt) >= TICK_EVERY_MS) this.#tick()
       act()
     } finally {
       this.#inTurn = false

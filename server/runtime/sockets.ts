@@ -156,7 +156,7 @@ export function createSockets({ core, limits, now, broken }: SocketsOptions): So
       stream.once('close', () => visitor.leave())
     },
     tick() {
-      if (now() - pingedAt < PING_EVERY_MS) return
+      if (Math.abs(now() - pingedAt) < PING_EVERY_MS) return
       pingedAt = now()
       for (const socket of sockets) {
         if (!socket.pings) continue

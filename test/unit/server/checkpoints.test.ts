@@ -917,6 +917,35 @@ describe('a relay that has lost a document', () => {
     expect([...store.transfers()].map(({ where }) => where.document)).toEqual(['list'])
   })
 
+  test('[P10] drops a transfer of a time when the clock was years ahead, and does not wait for it', () => {
+    const { pieces } = typed()
+    const store = createMemoryStore()
+    const ahead = createRelay(store)
+    ahead.bench.jump(10 * 365 * 24 * 3_600_000)
+    ahead.greeted(ALICE).send(pieces[0] as Piece)
+    ahead.bench.commit()
+    expect([...store.transfers()]).toHaveLength(1)
+    createRelay(store).greeted(BOB)
+    expect([...store.transfers()]).toEqual([])
+  })
+
+  test('[P10] takes a document from another where the clock was put back after one began to send it', () => {
+    const { alice, pieces } = typed()
+    const relay = createRelay()
+    relay.greeted(ALICE).send(pieces[0] as Piece)
+    relay.bench.commit()
+    const bob = relay.greeted(BOB)
+    const others = checkpointOf(alice, 150, 'f'.repeat(16))
+    bob.send(others[0] as Piece)
+    relay.bench.commit()
+    expect(bob.received('refused')).toMatchObject([{ code: 'overloaded' }])
+    relay.bench.jump(-3_600_000)
+    bob.send(...others)
+    relay.bench.commit()
+    expect(bob.received('refused')).toHaveLength(1)
+    expect(bob.received('ack')).toMatchObject([{ seq: 1_000 }])
+  })
+
   test('[P2] tells nobody of a checkpoint whose commit failed, and has forgotten it', () => {
     const { alice, pieces } = typed()
     const store = createMemoryStore()

@@ -108,6 +108,10 @@ describe('a stock client', () => {
     expect(received(alice, 'awareness')).toEqual([{ type: 'awareness', bytes: new Uint8Array([0]) }])
     bench.pass(60_000)
     expect(alice.sent.length).toBeGreaterThanOrEqual(3)
+    alice.sent.length = 0
+    bench.jump(-3_600_000)
+    bench.pass(20_000)
+    expect(alice.sent.length).toBeGreaterThanOrEqual(1)
   })
 
   test('[P5] whose update rests on something unknown is asked for it, once', () => {
