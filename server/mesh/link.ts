@@ -139,7 +139,9 @@ export function createLink(options: LinkOptions): Link {
       const body = createBody()
       for (const message of messages) body.put(message)
       const claimedAt = environment.now()
-      for (const { where } of dots) for (const owners of ownersOf(workspace, where.document, claimed)) body.put(owners)
+      // What was noted since the clock was put back looks older than what was told.
+      const since = claimedAt < claimed ? 0 : claimed
+      for (const { where } of dots) for (const owners of ownersOf(workspace, where.document, since)) body.put(owners)
       const { incoming, from } = await ask(body)
       claimed = claimedAt - bounds.CLAIMS_AGAIN_MS
       counters.pushes++

@@ -75,6 +75,20 @@ it('[P8] who begins a session or an origin at one relay owns it at the others, p
   expect(write(c, alice, doc, 'on ')).toBeUndefined()
 })
 
+it('[P8] who begins a session at a relay whose clock was put back owns it at the others', async () => {
+  const world = createWorld(2)
+  const [a, b] = [world.node(0), world.node(1)]
+  const doc = new Y.Doc()
+  a.skewMs -= 3_600_000
+  expect(write(a, person('1'), doc, 'hello')).toBeUndefined()
+  await world.until('b has it', () => b.workspace.document('note') !== undefined)
+  await world.run(1_000)
+  const copy = new Y.Doc()
+  Y.applyUpdate(copy, Y.encodeStateAsUpdate(doc))
+  copy.clientID = doc.clientID
+  expect(write(b, person('2'), copy, 'in her name')).toBe('foreign')
+})
+
 it("[P10] claimed by two on both sides of a partition, a name is the same one's everywhere after", async () => {
   const world = createWorld(2)
   const [a, b] = [world.node(0), world.node(1)]

@@ -23,6 +23,8 @@ export interface MeshNode {
   store: RelayStore
   /** Nothing reaches it. */
   down: boolean
+  /** What its clock is ahead by. */
+  skewMs: number
   readonly errors: unknown[]
   readonly refusals: Refusal[]
   /** Bytes and numbers of requests that it was sent. */
@@ -126,7 +128,8 @@ export function createRing(
   }
 
   function start(node: MeshNode, store: RelayStore): void {
-    const own = environmentOf(`${node.name} ${clock.now()}`)
+    const right = environmentOf(`${node.name} ${clock.now()}`)
+    const own: Environment = { ...right, now: () => right.now() + node.skewMs }
     const report = (error: unknown): void => void node.errors.push(error)
     node.store = store
     node.workspace = createRelayWorkspace({
@@ -163,6 +166,7 @@ export function createRing(
     const node: MeshNode = {
       name,
       down: false,
+      skewMs: 0,
       errors: [],
       refusals: [],
       requests: 0,
