@@ -51,7 +51,10 @@ export function createComparing(talk: Talk, sending: Sending): Comparing {
       opened.add(where.document)
       await open(where)
     }
-    for (const held of await log.documents()) if (!opened.has(held.ref.document)) await beginClosed(held)
+    for (const held of await log.documents()) {
+      if (held.lacks) repairs.add(held.ref.document)
+      else if (!opened.has(held.ref.document)) await beginClosed(held)
+    }
     for (const document of repairs) await repair(document)
   }
 
@@ -162,9 +165,10 @@ export function createComparing(talk: Talk, sending: Sending): Comparing {
     const vector = held?.vector ?? new Map()
     if (held?.waits) await settleHeld([{ where: message, vector: message.vector }])
     if (message.reply) put({ type: 'vector', ...refOf(message), vector, reply: false })
-    else if (covers(vector, message.vector) && conflicts(vector, message.vector).length === 0)
+    else if (covers(vector, message.vector) && conflicts(vector, message.vector).length === 0) {
       await fetched(message.document)
-    else await talk.differAgain(message)
+      if (held?.lacks) await unlessBroken(log.compensate(message.document))
+    } else await talk.differAgain(message)
   }
 
   /** What the relay lacks. Who may only read brings nothing of others'; what is its own the relay is to refuse, and say so. */

@@ -76,7 +76,10 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     passOver(taken)
     show(taken)
     for (const document of [...taken.arrived.keys(), ...taken.pieces.keys()]) refusals.delete(document)
-    for (const each of incoming) if (each.type === 'entries') reviveLater(each.entries)
+    for (const each of incoming) {
+      if (each.type === 'entries') reviveLater(each.entries)
+      else if (each.type === 'ack') reviveLater(each.ack)
+    }
     for (const ref of taken.outdated) talk.put({ type: 'tombstone', ...ref, through: 0 })
     await mend(unfit)
     await goOn(incoming)

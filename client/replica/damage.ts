@@ -84,6 +84,18 @@ export async function giveUpGroundless(
   return { rows: cut.lostOwn + given.size, branch, isLost: true }
 }
 
+/**
+ * Notes what of the document is here again. Returns whether something that relays had, and that was damaged here, is not: the relay
+ * that it was compared with has it no more.
+ */
+export async function stillLacks(transaction: WriteTransaction, document: DocumentId): Promise<boolean> {
+  const row = await transaction.get('documents', [document])
+  if (row?.lacks === undefined || row.away !== undefined) return false
+  const now = lacking(row, vectorOf(row), new Map())
+  if (now.lacks?.length !== row.lacks.length) transaction.put('documents', [document], now)
+  return now.lacks !== undefined
+}
+
 /** Whoever waits for a receipt is told, and what open documents have of it comes soon. */
 const lostNow = (row: DocumentRow, { environment }: Mover): DocumentRow => ({
   ...givenUp(row, LOST),

@@ -33,11 +33,11 @@ export async function sealEdits(
   if (row === undefined || edits.length === 0) return nothingSealed((await readSelf(transaction)).head)
   const where = refOf(row)
   const vector = vectorOf(row)
-  const self = await namer(transaction, row, environment)
+  const isLate = edits.some(({ value }) => value.late)
+  const self = await namer(transaction, row, isLate, environment)
   const { origin } = self
   const ranges = rangesOf(edits)
   const joined = joinEdits(edits)
-  const isLate = edits.some(({ value }) => value.late)
   const parts = (isLate ? await cutAtGround(transaction, row, joined) : [joined]).flatMap(cut)
   const offered: Offered[] = []
   const records = parts.map((bytes, index): Waiting => {
@@ -82,11 +82,20 @@ export async function tightenEdits(transaction: WriteTransaction, document: Docu
   }
 }
 
-/** Dots of what left this device, and is not all back, are not given again (P8): then this replica goes on under another origin. */
-async function namer(transaction: WriteTransaction, row: DocumentRow, environment: Environment): Promise<ReplicaRow> {
+/**
+ * Dots of what left this device or was damaged, and is not all back, are not given again (P8): then this replica goes on under another
+ * origin. So it does where late edits may be what records rest on that wait: as the next ones of that origin they would wait for those.
+ */
+async function namer(
+  transaction: WriteTransaction,
+  row: DocumentRow,
+  isLate: boolean,
+  environment: Environment,
+): Promise<ReplicaRow> {
   const self = await readSelf(transaction)
   const isTaken = sealedSeq(row, self.origin) > headOf(vectorOf(row), self.origin).seq
-  return isTaken ? leaveOrigin(transaction, environment) : self
+  const isGround = isLate && row.lacks !== undefined && row.waiting.length > 0
+  return isTaken || isGround ? leaveOrigin(transaction, environment) : self
 }
 
 /** What of the edits is submitted next; `undefined` where they are too much for one update and are to be cut first. */

@@ -1,5 +1,5 @@
 /** What the update log takes and gives. Its face is `UpdateLog`, opened by `openUpdateLog`. */
-import type { VersionVector } from '../../shared/causality/version-vector.ts'
+import type { Dot, VersionVector } from '../../shared/causality/version-vector.ts'
 import type { RejoinError } from '../../shared/errors.ts'
 import type { Hash64 } from '../../shared/hash.ts'
 import type { DocumentId, OriginId, ReplicaId } from '../../shared/ids.ts'
@@ -29,6 +29,8 @@ export interface HeldDocument {
   unacknowledged: number
   /** Records of it wait for a relay, were it only under a new name. */
   waits?: boolean
+  /** Relays had these dots of it, which were taken out as damaged and may not be here again. */
+  lacks?: readonly Dot[]
   /** It was deleted, and not opened or written since: it is not listed. */
   deleted?: boolean
   /** No relay is known to have heard of its epoch: its tombstone is to be sent. */
@@ -325,4 +327,9 @@ export interface UpdateLog extends DeviceLog {
    * returns the document then.
    */
   giveUp(document: DocumentId): Promise<HeldDocument | undefined>
+  /**
+   * The document was compared with a relay. What was taken out of it as damaged, and is still not here, that relay has not either:
+   * a Y.Doc that is open may be the only one who has it.
+   */
+  compensate(document: DocumentId): Promise<void>
 }

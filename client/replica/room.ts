@@ -3,7 +3,7 @@
  * what it is called, its epoch, and what was held, so that no name is given twice (P8) and nobody takes a part for the whole. Its
  * version vector begins anew, as it says what is here (P4).
  */
-import { covers, headOf } from '../../shared/causality/version-vector.ts'
+import { covers } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { type DocumentId, FIRST_EPOCH, type OriginId, type ReplicaId } from '../../shared/ids.ts'
 import { dropCheckpoint, shrunk } from './checkpoints.ts'
@@ -27,10 +27,10 @@ const SPARE_KEY: Key = ['', 'spare', 0]
 /** Nothing of it is here, and nothing is wanted. */
 export const hasLeft = ({ away }: DocumentRow): boolean => away !== undefined && !away.wanted
 
-/** The highest seq that this replica may have sealed of a document under an origin: what left counts. */
-export function sealedSeq({ vector, away }: Pick<DocumentRow, 'vector' | 'away'>, origin: OriginId): number {
-  const before = headOf(vectorOf({ vector: away?.vector ?? [] }), origin).seq
-  return Math.max(before, headOf(vectorOf({ vector }), origin).seq)
+/** The highest seq that this replica may have sealed of a document under an origin: what left counts, and what was damaged. */
+export function sealedSeq(row: Pick<DocumentRow, 'vector' | 'away' | 'lacks'>, origin: OriginId): number {
+  const dots = [...row.vector, ...(row.away?.vector ?? []), ...(row.lacks ?? [])]
+  return dots.reduce((most, each) => (each.origin === origin ? Math.max(most, each.seq) : most), 0)
 }
 
 export async function pin(

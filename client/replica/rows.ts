@@ -25,6 +25,7 @@ export const toHeld = (row: DocumentRow, edits: number): HeldDocument => ({
   vector: vectorOf(row),
   unacknowledged: countOf(row) + edits,
   waits: row.waiting.length > 0 || undefined,
+  lacks: row.lacks,
   deleted: (row.deleted && edits === 0) || undefined,
   untold: row.untold,
   pinned: row.pinned,

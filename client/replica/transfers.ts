@@ -161,7 +161,7 @@ async function complete(work: Work, entered: Entered, set: Complete): Promise<vo
   await note(work, entered, set)
   // Nothing is here of what was sealed under it before: whoever has that seals on, if it is a copy.
   const { origin } = work.self
-  const sealed = sealedSeq({ vector: rowsOf(entered.vector), away: entered.row.away }, origin)
+  const sealed = sealedSeq({ ...entered.row, vector: rowsOf(entered.vector) }, origin)
   if (headOf(vector, origin).seq > sealed) work.self.origin = randomId(work.environment)
   await fold(work, entered, set, { checkpoint, foldable, landed, joined })
 }
@@ -177,9 +177,8 @@ async function compareJoints(
   checkpoint: CheckpointRow | undefined,
 ): Promise<{ forks: OriginId[]; isComparable: boolean }> {
   const own = new Set([work.self.origin, ...row.waiting.map(({ origin }) => origin)])
-  // What left this device was sealed here as well.
-  const isNews = (origin: OriginId): boolean =>
-    headOf(theirs, origin).seq > sealedSeq({ vector: [], away: row.away }, origin)
+  // What left this device, or was damaged, was sealed here as well.
+  const isNews = (origin: OriginId): boolean => headOf(theirs, origin).seq > sealedSeq({ ...row, vector: [] }, origin)
   const isOurs = (origin: OriginId): boolean => own.has(origin) && headOf(vector, origin).seq > 0 && isNews(origin)
   const { joints, gaps } = jointsOf(vector, theirs, piece.base ?? new Map())
   const forks = gaps.filter(isOurs)

@@ -17,7 +17,7 @@ import { answer } from './answering.ts'
 import { type Reason, toBranch } from './branches.ts'
 import { dropPartial } from './checkpoints.ts'
 import { compact } from './compaction.ts'
-import { type Damage, giveUpGroundless, takeOutDamaged } from './damage.ts'
+import { type Damage, giveUpGroundless, stillLacks, takeOutDamaged } from './damage.ts'
 import { branchEdits, deleteHere } from './deletion.ts'
 import { type OpenedLog, openDeviceLog, putEdit, type Rest } from './device-log.ts'
 import { cutEdits, inParts, nextUnsent, nothingSealed, sealEdits, tightenEdits, within } from './edits.ts'
@@ -342,6 +342,9 @@ export function completeLog(
         found(damage)
         return damage.isLost ? readHeld(transaction, document, at) : undefined
       }),
+    async compensate(document) {
+      if (await store.write(['documents'], (transaction) => stillLacks(transaction, document))) lost?.(document)
+    },
   }
 }
 

@@ -268,6 +268,31 @@ const FAILED: readonly Failed[] = [
     ],
   },
   {
+    title: '[P2] what was damaged here, and what the relay that had it has lost, an open document brings back',
+    seed: 8661,
+    options: { relays: 3, mesh: true, ...ANY_EDITS },
+    steps: [
+      { at: 282, kind: 'mesh partition', seed: 1487302812 },
+      { at: 2_087, kind: 'type', seed: 1957599323 },
+      { at: 6_842, kind: 'client rot', seed: 1187978536 },
+      { at: 9_741, kind: 'relay lost write', seed: 1048126224 },
+      { at: 12_298, kind: 'nest', seed: 1175334742 },
+    ],
+  },
+  {
+    title: '[P2] what an open document brings back of the damaged does not wait for edits that rest on it',
+    seed: 8661,
+    options: { relays: 3, mesh: true, ...ANY_EDITS },
+    steps: [
+      { at: 282, kind: 'mesh partition', seed: 1487302812 },
+      { at: 2_087, kind: 'type', seed: 1957599323 },
+      { at: 6_842, kind: 'client rot', seed: 1187978536 },
+      { at: 9_741, kind: 'relay lost write', seed: 1048126224 },
+      { at: 9_760, kind: 'nest', seed: 1175334742 },
+      { at: 12_298, kind: 'nest', seed: 1175334742 },
+    ],
+  },
+  {
     title: '[P2] the simulator: what a device keeps as a branch, as it rests on what rotted there, is not lost',
     seed: 1003,
     options: { relays: 3, mesh: true, ...ANY_EDITS },
