@@ -4,7 +4,7 @@ import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
 import type { HeldDocument } from './log-types.ts'
 import type { CheckpointRow, DocumentRow, Key, ReadTransaction, RecordRow, ReplicaRow, Row } from './store.ts'
 
-export const refOf = (from: DocumentRef): DocumentRef => ({ document: from.document, epoch: from.epoch, gc: from.gc })
+export const refOf = ({ document, epoch, gc }: DocumentRef): DocumentRef => ({ document, epoch, gc })
 
 export const newDocument = (where: DocumentRef): DocumentRow => ({ ...refOf(where), vector: [], waiting: [] })
 
