@@ -5,12 +5,11 @@
  * what inflates.
  */
 import type { Environment } from '../../shared/environment.ts'
-import { isOfStorage, type RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, randomId } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { createFence, type Fence } from './fence.ts'
-import { type Checkpoints, load, NOTHING_SEEN } from './loading.ts'
-import type { Appended, DeviceLog, Edit, HeldDocument, LoadedDocument } from './log-types.ts'
+import { type Checkpoints, createLoading } from './loading.ts'
+import type { Appended, DeviceLog, Edit, HeldDocument } from './log-types.ts'
 import { isAcknowledged, readOutstanding } from './outstanding.ts'
 import { newDocument, readDocuments, readHeld, readSelf, wanted } from './rows.ts'
 import { type Bad, toEdit } from './soundness.ts'
@@ -52,7 +51,6 @@ export async function openDeviceLog(
   const self = opened[0] ?? (await store.write(['meta'], begin))
   const fence = createFence(store, tab)
   const loose = new Set<DocumentId>()
-  let checkpoints: Checkpoints | undefined
   /** The newest numbers of this tab's edits. */
   const numbers = new Map<DocumentId, number>()
   const pause = (): Promise<void> => new Promise((resolve) => void environment.setTimer(resolve, 0))
@@ -72,32 +70,18 @@ export async function openDeviceLog(
       known(transaction, where, await transaction.get('documents', [where.document])),
     )
 
+  const load = createLoading({
+    store,
+    pause,
+    inflating,
+    mend: async (document, bad) => (await rest()).mend(document, bad),
+    ensure,
+  })
+
   function nextEdit(document: DocumentId): number {
     const next = 1 + (numbers.get(document) ?? 0)
     numbers.set(document, next)
     return next
-  }
-
-  async function loadSound(
-    document: DocumentId,
-    seen = NOTHING_SEEN,
-    opening?: DocumentRef,
-    unnoted = false,
-  ): Promise<LoadedDocument> {
-    const found = await load(store, document, seen, pause, checkpoints, opening, unnoted)
-    if (found === 'checkpoints') checkpoints = await inflating()
-    else if (typeof found === 'object') {
-      const { loaded, bad, lost } = found
-      if (bad.length + lost === 0) return loaded
-      await (await rest()).mend(document, bad)
-    } else if (opening !== undefined) {
-      await ensure(opening).catch((error: RejoinError) => {
-        // A store that cannot note a new one keeps nobody from writing it: with what is stored of it later it is known, too (P6).
-        if (found === 'ensure' || !isOfStorage(error)) throw error
-        unnoted = true
-      })
-    }
-    return loadSound(document, seen, opening, unnoted)
   }
 
   let moments = 0
@@ -126,9 +110,9 @@ export async function openDeviceLog(
     loose,
     pause,
     opened: opened[1],
-    open: (where) => loadSound(where.document, undefined, where),
+    open: (where) => load(where.document, undefined, where),
     documents: () => store.read(['documents', 'edits'], readDocuments),
-    load: (document, seen) => loadSound(document, seen),
+    load: (document, seen) => load(document, seen),
     held: (document) => store.read(['documents', 'edits'], (transaction) => readHeld(transaction, document, moment())),
     nextEdit,
     moment,

@@ -1,5 +1,6 @@
 /** What a Y.Doc is given of a document: the pieces of its checkpoint, the records beside it, and edits. */
 import { covers, headOf } from '../../shared/causality/version-vector.ts'
+import { isOfStorage, RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { LoadedDocument, Seen } from './log-types.ts'
@@ -14,7 +15,7 @@ export interface Checkpoints {
   inflateInSteps: typeof import('./inflating.ts').inflateInSteps
 }
 
-export const NOTHING_SEEN: Seen = { vector: new Map(), edits: new Map() }
+type Inflated = Awaited<ReturnType<Checkpoints['inflateInSteps']>>
 
 /** What of a document is not seen yet, as it is stored. */
 interface Found {
@@ -26,28 +27,73 @@ interface Found {
   missing: Bad[]
 }
 
-/** What is to be done first: it takes `Checkpoints`, or the document is to be made known, a new one or not. */
-export type Before = 'checkpoints' | 'ensure' | 'new'
+/** What is asked for. */
+interface Wish {
+  document: DocumentId
+  /** What of it is not to be read. */
+  seen: Seen
+  /** It is opened so: it is to be known then, and wanted. */
+  opening: DocumentRef | undefined
+}
 
-/**
- * Reads what is not `seen` yet; `bad` and `lost` are damaged records and pieces, and how many damaged edits there are. `opening`: it is
- * to be known then, and wanted; `unnoted`: where it is not, that cannot be. Nothing is found of a document that is not known.
- */
-export async function load(
-  store: ReplicaStore,
-  document: DocumentId,
-  seen: Seen,
-  pause: () => Promise<void>,
-  checkpoints: Checkpoints | undefined,
-  opening: DocumentRef | undefined,
-  unnoted: boolean,
-): Promise<{ loaded: LoadedDocument; bad: Bad[]; lost: number } | Before> {
-  const found = await store.read(['documents', 'records', 'edits', 'checkpoints', 'pieces'], (transaction) =>
-    find(transaction, document, seen, checkpoints, opening, unnoted),
-  )
-  if (typeof found === 'string') return found
-  const { row, pieces, records, edits, missing } = found
-  const { updates = [], damaged = [] } = (await checkpoints?.inflateInSteps(pieces, pause)) ?? {}
+/** It is to be made known here first, or wanted again. */
+interface Unnoted {
+  opening: DocumentRef
+  isNew: boolean
+}
+
+export interface LoadingOptions {
+  store: ReplicaStore
+  pause(): Promise<void>
+  inflating(): Promise<Checkpoints>
+  /** Takes damaged rows out. */
+  mend(document: DocumentId, bad: readonly Bad[]): Promise<void>
+  /** Makes a document known here, and wanted. */
+  ensure(where: DocumentRef): Promise<void>
+}
+
+/** Reads what is not `seen` of a document; nothing is found of one that is not known. See `DeviceLog.open` and `load`. */
+export type Load = (document: DocumentId, seen?: Seen, opening?: DocumentRef) => Promise<LoadedDocument>
+
+/** What has to be done before a document can be loaded is done, and then it is read again. */
+export function createLoading({ store, pause, inflating, mend, ensure }: LoadingOptions): Load {
+  let checkpoints: Checkpoints | undefined
+
+  /** Whether it is now. A store that cannot note a new one keeps nobody from writing it: with what is stored of it later it is known, too (P6). */
+  async function isNoted({ opening, isNew }: Unnoted): Promise<boolean> {
+    try {
+      await ensure(opening)
+      return true
+    } catch (error) {
+      if (isNew && error instanceof RejoinError && isOfStorage(error)) return false
+      throw error
+    }
+  }
+
+  return async (document, seen = { vector: new Map(), edits: new Map() }, opening) => {
+    const wish = { document, seen, opening }
+    for (let mayNote = true; ; ) {
+      const found = await store.read(['documents', 'records', 'edits', 'checkpoints', 'pieces'], (transaction) =>
+        find(transaction, wish, checkpoints, mayNote),
+      )
+      if (found === 'checkpoints') checkpoints = await inflating()
+      else if ('opening' in found) mayNote = await isNoted(found)
+      else {
+        const inflated = await checkpoints?.inflateInSteps(found.pieces, pause)
+        const { loaded, bad, lost } = toLoaded(found, wish, inflated)
+        if (bad.length + lost === 0) return loaded
+        await mend(document, bad)
+      }
+    }
+  }
+}
+
+/** What was found, as a Y.Doc takes it; `bad` and `lost` are damaged records and pieces, and how many damaged edits there are. */
+function toLoaded(
+  { row, records, edits, missing }: Found,
+  { document, seen }: Wish,
+  { updates, damaged }: Inflated = { updates: [], damaged: [] },
+): { loaded: LoadedDocument; bad: Bad[]; lost: number } {
   const bad: Bad[] = [...missing]
   for (const { id, index } of damaged) bad.push({ document, origin: '', seq: 0, piece: { id, index } })
   for (const each of records) {
@@ -73,22 +119,21 @@ export async function load(
   return { loaded: { ...held, updates, seen: { vector, edits: seenEdits } }, bad, lost }
 }
 
+/** What of it can be read; `checkpoints`: it takes what reads them. */
 async function find(
   transaction: ReadTransaction,
-  document: DocumentId,
-  seen: Seen,
+  { document, seen, opening }: Wish,
   checkpoints: Checkpoints | undefined,
-  opening: DocumentRef | undefined,
-  unnoted: boolean,
-): Promise<Found | Before> {
+  mayNote: boolean,
+): Promise<Found | Unnoted | 'checkpoints'> {
   // All at once: a reader waits for each answer of the browser.
   const [known, checkpoint, edits] = await Promise.all([
     transaction.get('documents', [document]),
     transaction.get('checkpoints', [document]),
     transaction.range('edits', [document]),
   ])
-  if (opening !== undefined && known === undefined && !unnoted) return 'new'
-  if (opening !== undefined && known !== undefined && wanted(known) !== known) return 'ensure'
+  const isNew = known === undefined
+  if (opening !== undefined && (isNew ? mayNote : wanted(known) !== known)) return { opening, isNew }
   const row = known ?? newDocument(opening ?? { document, epoch: FIRST_EPOCH, gc: true })
   const covered = coveredBy(checkpoint)
   const seenHeads = new Map([...seen.vector].map(([origin, seq]) => [origin, { seq, chain: '' }]))
