@@ -80,8 +80,8 @@ export interface DocumentOptions {
   stuck(document: DocumentId): void
   /** What the Y.Doc was given builds on something that this device does not have. */
   lacking(document: DocumentId): void
-  /** What was typed belongs to a document that was deleted meanwhile: it is kept as these. */
-  buried(branches: readonly BranchRow[]): void
+  /** What was typed belongs to a document that was deleted meanwhile: it is kept as this. */
+  buried(branch: BranchRow): void
   /** Asks the relay to tell when this is at so many relays. */
   confirm(asked: Confirmation): void
   /** Awareness of this tab for the relay. */

@@ -3,7 +3,7 @@
  * the longest time leave it, one transaction each. Only the tab that leads does this, and only with what may leave: see
  * `evict` of the update log. It also notes what is used, as that is what is kept.
  */
-import type { Environment } from '../shared/environment.ts'
+import { type Environment, pauseFor } from '../shared/environment.ts'
 import { isOfStorage, RejoinError } from '../shared/errors.ts'
 import type { DocumentId } from '../shared/ids.ts'
 import type { HeldDocument, UpdateLog } from './replica/update-log.ts'
@@ -62,8 +62,6 @@ export function createEvicting(options: EvictingOptions): Evicting {
   /** There was news while room was made. */
   let again = false
   let closed = false
-
-  const pause = (): Promise<void> => new Promise((resolve) => environment.setTimer(resolve, 0))
 
   function plan(): void {
     again = running
@@ -135,7 +133,7 @@ export function createEvicting(options: EvictingOptions): Evicting {
       if (closed) return
       if (sizes.has(document)) continue
       resize(document, await log.size(document))
-      await pause()
+      await pauseFor(environment)
     }
   }
 
@@ -159,7 +157,7 @@ export function createEvicting(options: EvictingOptions): Evicting {
     if (gone === undefined) return 0
     resize(document, 0)
     options.left(gone.held)
-    await pause()
+    await pauseFor(environment)
     return gone.freed
   }
 

@@ -4,10 +4,10 @@
  */
 import { type ErrorCode, RejoinError } from '../shared/errors.ts'
 import type { DocumentId, OriginId } from '../shared/ids.ts'
+import type { Acting } from './acting.ts'
 import type { Documents } from './documents.ts'
-import { type Events, toBranch } from './events.ts'
+import type { Events } from './events.ts'
 import type { DeviceLog, HeldDocument } from './replica/log-types.ts'
-import type { BranchRow } from './replica/store.ts'
 import type { Standing } from './standing.ts'
 import { keptOf } from './status.ts'
 import type { TabNews } from './tabs/channel.ts'
@@ -15,13 +15,8 @@ import type { Team } from './team.ts'
 
 export interface HearingOptions {
   log: Pick<DeviceLog, 'held' | 'moment'>
-  /** All that is unacknowledged of a document, with what is typed until that is done, becomes branches. */
-  refuse(
-    document: DocumentId,
-    code: ErrorCode,
-    detail: string,
-    flush: () => Promise<number | undefined>,
-  ): Promise<BranchRow[]>
+  /** A relay refused edits of this document for good: what is unacknowledged becomes branches. */
+  end: Acting['end']
   documents: Documents
   standing: Standing
   events: Events
@@ -32,14 +27,10 @@ export interface HearingOptions {
 
 export interface Hearing {
   fromTab(news: TabNews): void
-  /** This tab deletes a document: nobody here is to be told but the other tabs. */
-  deletedHere(document: DocumentId): void
   /** The replica's view of these documents is this now. */
   changed(held: readonly HeldDocument[]): void
-  /** A relay refused edits of this document for good: what is unacknowledged becomes branches. */
-  endDocument(document: DocumentId, code: ErrorCode, detail: string): Promise<void>
-  /** What the relay sends of this document cannot be read; `heardHere`: this tab heard it. */
-  setAside(document: DocumentId, error: RejoinError, heardHere: boolean): void
+  /** What the relay sends of this document cannot be read; says whether that is news. */
+  setAside(document: DocumentId, code: ErrorCode, detail: string): boolean
   /** Under this origin the log holds other records than before. */
   forked(document: DocumentId, origin: OriginId): void
   /** The document was deleted. */
@@ -70,24 +61,11 @@ export function createHearing(options: HearingOptions): Hearing {
     standing.show()
   }
 
-  /** Its Y.Doc is cut off; who opens it again gets what the relay accepted. */
-  async function endDocument(id: DocumentId, code: ErrorCode, detail: string): Promise<void> {
-    const document = documents.get(id)
-    const branches = await options.refuse(id, code, detail, async () => document?.flush())
-    document?.refuse(new RejoinError(code, `a relay refused edits of ${JSON.stringify(id)}: ${detail}`))
-    documents.cutOff(id)
-    standing.count(id, 0)
-    standing.show()
-    for (const branch of branches) emit('refused', toBranch(branch))
-  }
-
-  function setAside(document: DocumentId, { code, detail }: RejoinError, heardHere: boolean): void {
+  function setAside(document: DocumentId, code: ErrorCode, detail: string): boolean {
     documents.get(document)?.status.set({ unreadable: { code, detail } })
-    if (heardHere) tell({ type: 'unreadable', document, code, detail })
     const isNews = standing.setAside(document, code)
     standing.show()
-    const what = `what the relay sends of ${JSON.stringify(document)} cannot be read: the next connection asks again`
-    if (isNews && heardHere) report(new RejoinError(code, `${what}: ${detail}`))
+    return isNews
   }
 
   function forked(document: DocumentId, origin: OriginId): void {
@@ -141,7 +119,7 @@ export function createHearing(options: HearingOptions): Hearing {
         forked(news.document, news.origin)
         return lookAgain(news.document)
       case 'unreadable':
-        return setAside(news.document, new RejoinError(news.code, news.detail), false)
+        return void setAside(news.document, news.code, news.detail)
       case 'deleted':
         ended(news.document)
         standing.forget(news.document)
@@ -149,22 +127,13 @@ export function createHearing(options: HearingOptions): Hearing {
         return standing.show()
       case 'refused':
         // The tab that was told has made a branch; what was typed here since, on top of it, becomes one as well.
-        if (documents.get(news.document) !== undefined) await endDocument(news.document, news.code, news.detail)
+        if (documents.get(news.document) !== undefined) await options.end(news.document, news.code, news.detail)
     }
-  }
-
-  function deletedHere(document: DocumentId): void {
-    ended(document)
-    standing.forget(document, true)
-    tell({ type: 'deleted', document })
-    standing.show()
   }
 
   return {
     fromTab: (news) => void fromTab(news).catch(reportUnlessClosed),
-    deletedHere,
     changed,
-    endDocument,
     setAside,
     forked,
     ended,

@@ -5,12 +5,14 @@
 import { type ErrorCode, RejoinError, withoutRemedy } from '../shared/errors.ts'
 import type { DocumentId } from '../shared/ids.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
+import type { Acting } from './acting.ts'
 import type { ConversationHost } from './connection/host.ts'
 import type { OpenDocument } from './document.ts'
 import type { Documents } from './documents.ts'
 import type { Events } from './events.ts'
 import { toBranch } from './events.ts'
 import type { Hearing } from './hearing.ts'
+import type { Leading } from './leading.ts'
 import type { BranchRow } from './replica/store.ts'
 import type { Standing } from './standing.ts'
 import { toTrouble } from './status.ts'
@@ -22,11 +24,14 @@ export interface HostingOptions {
   standing: Standing
   events: Events
   team: Team
+  leading: Leading
+  /** A relay refused edits of this document for good. */
+  end: Acting['end']
 }
 
 /** What a conversation tells, but for its end. */
 export function createHost(options: HostingOptions): Omit<ConversationHost, 'ended' | 'recount' | 'spread'> {
-  const { hearing, documents, standing, events, team } = options
+  const { hearing, documents, standing, events, team, leading } = options
   const { emit, report } = events
   const { tell } = team
 
@@ -36,7 +41,7 @@ export function createHost(options: HostingOptions): Omit<ConversationHost, 'end
     const those = id === undefined ? documents.all().filter(isWhole) : [documents.get(id)]
     for (const document of those) document?.fetched().then(standing.show, report)
     standing.show()
-    team.fetched(id)
+    leading.fetched(id)
     if (id === undefined) team.stands()
   }
 
@@ -44,8 +49,15 @@ export function createHost(options: HostingOptions): Omit<ConversationHost, 'end
 
   async function refused(id: DocumentId, code: ErrorCode, message: string): Promise<void> {
     const detail = withoutRemedy(code, message)
-    await hearing.endDocument(id, code, detail)
+    await options.end(id, code, detail)
     tell({ type: 'refused', document: id, code, detail })
+  }
+
+  function setAside(document: DocumentId, { code, detail }: RejoinError): void {
+    tell({ type: 'unreadable', document, code, detail })
+    if (!hearing.setAside(document, code, detail)) return
+    const what = `what the relay sends of ${JSON.stringify(document)} cannot be read: the next connection asks again`
+    report(new RejoinError(code, `${what}: ${detail}`))
   }
 
   function storing(error: RejoinError | undefined): void {
@@ -79,7 +91,7 @@ export function createHost(options: HostingOptions): Omit<ConversationHost, 'end
       team.stands()
     },
     permitted: (role) => standing.permit(role),
-    opened: () => team.documents(),
+    opened: leading.documents,
     entered(id) {
       documents.get(id)?.connected()
       tell({ type: 'entered', document: id })
@@ -88,7 +100,7 @@ export function createHost(options: HostingOptions): Omit<ConversationHost, 'end
       documents.get(id)?.arrived(records)
       tell({ type: 'arrived', document: id, records })
     },
-    setAside: (id, error) => hearing.setAside(id, error, true),
+    setAside,
     differs: (id) => report(new RejoinError('corrupt', `the relay has another content of ${JSON.stringify(id)}`)),
     arrivedPieces: (id, pieces) => documents.get(id)?.arrivedPieces(pieces),
     progress(id, pieces, count) {
@@ -96,7 +108,7 @@ export function createHost(options: HostingOptions): Omit<ConversationHost, 'end
       tell({ type: 'progress', document: id, pieces, count })
     },
     deleted,
-    unstored: (id, relay) => team.unstored(id, relay),
+    unstored: leading.unstored,
     storing,
     passed(id, relay, updates) {
       documents.get(id)?.passed(relay, updates)
@@ -108,7 +120,7 @@ export function createHost(options: HostingOptions): Omit<ConversationHost, 'end
     },
     changed: hearing.changed,
     fetched,
-    awareness: (id, bytes) => team.people(id, bytes),
+    awareness: leading.people,
     confirmed({ vector, relays, ...where }) {
       documents.get(where.document)?.confirmed({ where, vector, relays })
       tell({ type: 'confirmed', confirmation: { where, vector, relays } })

@@ -8,7 +8,7 @@ import type { DocumentRef } from '../shared/update/record.ts'
 import type { Documents } from './documents.ts'
 import type { Link } from './link.ts'
 import { mergeUpdates } from './replica/merging.ts'
-import type { FollowerNews, PeopleNews, TabMessage } from './tabs/channel.ts'
+import type { FollowerNews, PeopleNews, TabMessage, TabNews, TabRequest } from './tabs/channel.ts'
 import { createGuests } from './tabs/guests.ts'
 import type { Locks } from './tabs/locks.ts'
 import type { Unstored } from './writing.ts'
@@ -20,8 +20,6 @@ export interface LeadingOptions {
   documents: Documents
   link: Link
   tell(message: TabMessage): void
-  /** What was fetched since the connection began. */
-  fetched: ReadonlySet<DocumentId>
   /** Whether timers may be late here. */
   isHidden(): boolean
 }
@@ -30,8 +28,17 @@ export interface Leading {
   heard(message: Exclude<FollowerNews, { type: 'ask' | 'connect' }>): void
   /** A guest has told of people. */
   showed(news: PeopleNews): void
+  /** What another tab has put into the log is this one's to send. */
+  send(news: TabNews | TabRequest): void
+  /** A relay holds of this document, or of all, what is here. */
+  fetched(document: DocumentId | undefined): void
+  /** No relay is reached, and nothing known of what it holds. */
+  disconnected(): void
+  /** People as the relay knows them. */
+  people(document: DocumentId, bytes: Uint8Array): void
   /** Whether a guest has it open. */
   has(document: DocumentId): boolean
+  /** What is open in any tab. */
   documents(): DocumentRef[]
   /** What no tab can store of a document and this relay does not have. */
   unstored(document: DocumentId, relay: ReplicaId): Unstored | undefined
@@ -40,7 +47,9 @@ export interface Leading {
 }
 
 export function createLeading(options: LeadingOptions): Leading {
-  const { documents, link, tell } = options
+  const { documents, link, tell, isHidden } = options
+  /** Since the connection began. */
+  const fetched = new Set<DocumentId>()
   const guests = createGuests({ lockOf: options.lockOf, locks: options.locks, left })
 
   /** A guest has left a document, and whoever it showed there. */
@@ -61,7 +70,7 @@ export function createLeading(options: LeadingOptions): Leading {
         case 'opened':
           guests.opened(message.tab, message.where)
           conversation?.open(message.where)
-          if (options.fetched.has(message.where.document)) tell({ type: 'fetched', document: message.where.document })
+          if (fetched.has(message.where.document)) tell({ type: 'fetched', document: message.where.document })
           break
         case 'closed':
           guests.closed(message.tab, message.where)
@@ -73,7 +82,7 @@ export function createLeading(options: LeadingOptions): Leading {
         }
         case 'submit':
           guests.handed(message.document, message)
-          conversation?.edited(message.document, options.isHidden())
+          conversation?.edited(message.document, isHidden())
       }
     },
     showed({ bytes, from }) {
@@ -81,8 +90,24 @@ export function createLeading(options: LeadingOptions): Leading {
       guests.showed(from.tab, from.where, bytes)
       link.conversation?.awareness(from.where, bytes)
     },
+    send(news) {
+      const those = news.type === 'edited' ? [news.document] : news.type === 'changed' ? news.documents : []
+      for (const document of those) link.conversation?.edited(document, isHidden())
+    },
+    fetched(document) {
+      if (document !== undefined) fetched.add(document)
+      tell({ type: 'fetched', document })
+    },
+    disconnected: () => fetched.clear(),
+    people(document, bytes) {
+      documents.get(document)?.receiveAwareness(bytes)
+      if (guests.has(document)) tell({ type: 'people', document, bytes })
+    },
     has: guests.has,
-    documents: guests.documents,
+    documents() {
+      const all = [...documents.all().map(({ where }) => where), ...guests.documents()]
+      return [...new Map(all.map((where) => [where.document, where])).values()]
+    },
     unstored(document, relay) {
       const own = documents.unstored(document, relay)
       const others = guests.handedOf(document)

@@ -43,7 +43,7 @@ export function createLink({ environment, load, changed, again, report }: LinkOp
           cancelAgain = undefined
           again()
         },
-        backoff(environment, failures++, 0),
+        backoff(environment, failures++),
       )
     } finally {
       isLoading = false

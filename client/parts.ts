@@ -6,8 +6,8 @@ import { toRejoinError } from '../shared/errors.ts'
 import type { Checkpoints } from './replica/loading.ts'
 
 export type LogPart = Pick<
-  typeof import('./replica/update-log.ts'),
-  'completeLog' | 'createCompacting' | 'dropStale' | 'refuseAll'
+  typeof import('./acting.ts'),
+  'completeLog' | 'createActing' | 'createCompacting' | 'dropStale'
 >
 
 /** Loads them; the simulator has them already, so that a seed decides everything. */
@@ -15,7 +15,7 @@ export interface Parts {
   /** The rest of the update log: what talks to relays, folds, deletes and mends. */
   log(): Promise<LogPart>
   /** The connection, and what is said over it. */
-  relaying(): Promise<Pick<typeof import('./relaying.ts'), 'createEvicting' | 'createLeading' | 'createRelaying'>>
+  relaying(): Promise<Pick<typeof import('./relaying.ts'), 'createRelaying'>>
   /** What reads checkpoints: documents that were folded open as soon as it is there. */
   inflating(): Promise<Checkpoints>
   /** The store in memory, where that is wished for or no other one opens. */
@@ -25,7 +25,7 @@ export interface Parts {
 }
 
 export const importedParts: Parts = {
-  log: () => import('./replica/update-log.ts'),
+  log: () => import('./acting.ts'),
   relaying: () => import('./relaying.ts'),
   inflating: () => import('./replica/inflating.ts'),
   memory: () => import('./replica/memory.ts'),

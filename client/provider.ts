@@ -89,7 +89,7 @@ export class RejoinProvider extends ObservableV2<{ [E in keyof ProviderEvents]: 
       if (isOver || !isWanted) return
       this.#show('offline')
       const again = (): void => this.#tryToEnter(turn, failures + 1)
-      this.#cancelAgain = systemEnvironment.setTimer(again, backoff(systemEnvironment, failures, 0))
+      this.#cancelAgain = systemEnvironment.setTimer(again, backoff(systemEnvironment, failures))
     })
   }
 

@@ -5,7 +5,7 @@
 import * as Y from 'yjs'
 import { backoff } from '../shared/backoff.ts'
 import type { VersionVector } from '../shared/causality/version-vector.ts'
-import type { Environment } from '../shared/environment.ts'
+import { type Environment, pauseFor } from '../shared/environment.ts'
 import { isOfStorage, type RejoinError, toRejoinError } from '../shared/errors.ts'
 import type { OriginId } from '../shared/ids.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
@@ -126,7 +126,7 @@ export function createReading(options: ReadingOptions): Reading {
         if (failed === 0) report(error)
         await new Promise<void>((resolve) => {
           hurryLoad = resolve
-          environment.setTimer(resolve, backoff(environment, failed, 0))
+          environment.setTimer(resolve, backoff(environment, failed))
         })
       }
     }
@@ -188,7 +188,7 @@ export function createReading(options: ReadingOptions): Reading {
         apply(batch)
         batch = []
         bytes = 0
-        await new Promise<void>((resolve) => environment.setTimer(resolve, 0))
+        await pauseFor(environment)
       }
       batch.push(update)
       bytes += update.length

@@ -2,7 +2,7 @@
 
 import { backoff } from '../shared/backoff.ts'
 import { covers } from '../shared/causality/version-vector.ts'
-import type { Environment } from '../shared/environment.ts'
+import { type Environment, pauseFor } from '../shared/environment.ts'
 import { isOfStorage, RejoinError } from '../shared/errors.ts'
 import type { DocumentId } from '../shared/ids.ts'
 import type { DeviceLog, Outstanding } from './replica/log-types.ts'
@@ -86,7 +86,7 @@ export function createReceipts(
         return await read()
       } catch (error) {
         if (ended !== undefined || !(error instanceof RejoinError && isOfStorage(error))) throw error
-        await new Promise<void>((resolve) => environment.setTimer(resolve, backoff(environment, tries, 0)))
+        await pauseFor(environment, backoff(environment, tries))
       }
     }
   }

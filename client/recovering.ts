@@ -81,7 +81,7 @@ export async function openRecovering(settings: RecoveringOptions): Promise<Works
   }
 
   function plan(): void {
-    cancel = environment.setTimer(() => void attempt(), backoff(environment, tries++, 0))
+    cancel = environment.setTimer(() => void attempt(), backoff(environment, tries++))
   }
 
   async function attempt(): Promise<void> {

@@ -5,22 +5,24 @@
 import type { Environment } from '../shared/environment.ts'
 import { type ErrorCode, RejoinError, withoutRemedy } from '../shared/errors.ts'
 import type { Scope } from '../shared/wire/messages.ts'
+import type { Acting } from './acting.ts'
 import { type Connector, type ConnectorOptions, createConnector, type Ended } from './connection/connector.ts'
 import { createConversation } from './connection/conversation.ts'
 import { dialAnyhow } from './connection/polling.ts'
 import type { Documents } from './documents.ts'
 import type { Events } from './events.ts'
+import { createEvicting, type Evicting } from './evicting.ts'
 import type { Hearing } from './hearing.ts'
 import { createHost } from './hosting.ts'
+import { createLeading } from './leading.ts'
 import type { WorkspaceOptions } from './options.ts'
 import type { UpdateLog } from './replica/log-types.ts'
 import type { Standing } from './standing.ts'
 import type { Team } from './team.ts'
 
-export { createEvicting } from './evicting.ts'
-export { createLeading } from './leading.ts'
-
-export interface RelayingOptions extends Pick<WorkspaceOptions, 'dial' | 'token'>, Pick<ConnectorOptions, 'changed'> {
+export interface RelayingOptions extends Pick<ConnectorOptions, 'changed'> {
+  /** As the app gave them. */
+  options: Pick<WorkspaceOptions, 'dial' | 'token' | 'budgetBytes'>
   urls: readonly string[]
   scope: Scope
   log: UpdateLog
@@ -30,16 +32,35 @@ export interface RelayingOptions extends Pick<WorkspaceOptions, 'dial' | 'token'
   standing: Standing
   events: Events
   team: Team
+  /** A relay refused edits of this document for good. */
+  end: Acting['end']
   /** What is still shown as unacknowledged is counted again. */
   recount(): Promise<void>
 }
 
-export function createRelaying(options: RelayingOptions): Connector {
-  const { log, environment, standing, team } = options
-  const { report } = options.events
-  const host = createHost(options)
+export interface Relaying {
+  connector: Connector
+  evicting: Evicting
+}
+
+export function createRelaying(relaying: RelayingOptions): Relaying {
+  const { options, log, environment, hearing, documents, standing, events, team, end } = relaying
+  const { report } = events
+  const leading = team.equip(createLeading)
+  const host = createHost({ hearing, documents, standing, events, team, leading, end })
+  const evicting = createEvicting({
+    log,
+    environment,
+    budgetBytes: options.budgetBytes ?? Infinity,
+    leads: () => log.durable && team.role === 'leading',
+    isSynced: () => standing.status.get().connection === 'synced',
+    isOpen: (id) => leading.documents().some(({ document }) => document === id),
+    left: (held) => hearing.changed([held]),
+    report,
+  })
+  for (const { where } of documents.all()) evicting.used(where.document)
   const connector = createConnector({
-    urls: options.urls,
+    urls: relaying.urls,
     dial: options.dial ?? dialAnyhow(environment.now),
     environment,
     async converse(url, socket, ended) {
@@ -52,13 +73,13 @@ export function createRelaying(options: RelayingOptions): Connector {
           log,
           socket,
           url,
-          scope: options.scope,
+          scope: relaying.scope,
           token,
           renewToken: typeof options.token === 'function' ? () => askToken(options.token) : undefined,
           environment,
           host: {
             ...host,
-            recount: options.recount,
+            recount: relaying.recount,
             spread: (withinMs) => connector.spread(withinMs),
             ended: over(ended),
           },
@@ -68,7 +89,7 @@ export function createRelaying(options: RelayingOptions): Connector {
         throw problem
       }
     },
-    changed: options.changed,
+    changed: relaying.changed,
   })
   let told: ErrorCode | undefined
   standing.status.subscribe(({ connection }) => {
@@ -90,7 +111,7 @@ export function createRelaying(options: RelayingOptions): Connector {
     }
   }
 
-  return connector
+  return { connector, evicting }
 }
 
 /** Ends that come and go by themselves. */

@@ -3,7 +3,7 @@
  * what it tells, and hand over what they cannot do themselves. Which tab typed an edit does not matter to anybody.
  */
 import type { Environment } from '../shared/environment.ts'
-import type { DocumentId, ReplicaId } from '../shared/ids.ts'
+import type { DocumentId } from '../shared/ids.ts'
 import type { DocumentRef } from '../shared/update/record.ts'
 import type { Documents } from './documents.ts'
 import type { Leading, LeadingOptions } from './leading.ts'
@@ -50,7 +50,7 @@ export interface Team {
   /** Stays out of it: this tab is offline. */
   leave(): void
   /** The code is there for what a leader does for the others. */
-  equip(createLeading: (options: LeadingOptions) => Leading): void
+  equip(createLeading: (options: LeadingOptions) => Leading): Leading
   /** How this tab stands has changed. */
   stands(): void
   /** What this tab did as the leader was refused: another has begun to lead. */
@@ -65,16 +65,10 @@ export interface Team {
   confirm(confirmation: Confirmation): void
   /** Awareness of this tab. */
   showed(where: DocumentRef, bytes: Uint8Array): void
-  /** People as the relay knows them. */
-  people(document: DocumentId, bytes: Uint8Array): void
-  /** A relay holds of this document what is here. */
-  fetched(document: DocumentId | undefined): void
   /** An edit of this tab is stored, as its nth. */
   stored(document: DocumentId, n: number, count: number, bytes: Uint8Array): void
   /** Edits cannot be stored. */
   stuck(document: DocumentId): void
-  /** What no tab can store of a document and this relay does not have. */
-  unstored(document: DocumentId, relay: ReplicaId): Unstored | undefined
   /** Tells nobody any more. Idempotent. */
   close(): void
 }
@@ -90,8 +84,6 @@ export function createTeam(options: TeamOptions): Team {
   const me = log.tab
   const lockOf = (tab: string): string => `${name}/${tab}`
   const page = watchPage(sleep, wake, leaves)
-  /** Documents that were fetched since the connection began. */
-  const fetched = new Set<DocumentId>()
   /** What was handed to the leader, by document. */
   const handed = new Map<DocumentId, { number: number; unstored: Unstored }>()
   let handedOver = 0
@@ -149,7 +141,7 @@ export function createTeam(options: TeamOptions): Team {
 
   function stands(): void {
     const now = standing.tell()
-    if (now.connection !== 'syncing') fetched.clear()
+    if (now.connection !== 'syncing') leading?.disconnected()
     if (isLeading()) tell({ type: 'standing', tab: leading === undefined ? '' : me, ...now })
   }
 
@@ -193,15 +185,8 @@ export function createTeam(options: TeamOptions): Team {
         break
       default:
         options.heard(message)
-        if (isLeading()) send(message)
+        if (isLeading()) leading?.send(message)
     }
-  }
-
-  /** What another tab has put into the log is this one's to send. */
-  function send(news: TabNews | TabRequest): void {
-    const { conversation } = link
-    const those = news.type === 'edited' ? [news.document] : news.type === 'changed' ? news.documents : []
-    for (const document of those) conversation?.edited(document, !page.isVisible())
   }
 
   function heardLeader(message: LeaderNews): void {
@@ -278,10 +263,6 @@ export function createTeam(options: TeamOptions): Team {
     }, 0)
   }
 
-  function ask({ where, vector, relays }: Confirmation): void {
-    link.conversation?.confirm({ ...where, vector, relays })
-  }
-
   function heardPeople(news: PeopleNews): void {
     if (standing.connection === 'syncing') documents.get(news.document)?.receiveAwareness(news.bytes)
     if (isLeading()) leading?.showed(news)
@@ -324,8 +305,9 @@ export function createTeam(options: TeamOptions): Team {
     },
     equip(createLeading) {
       const isHidden = (): boolean => !page.isVisible()
-      leading = createLeading({ lockOf, locks, documents, link, tell, fetched, isHidden })
+      leading = createLeading({ lockOf, locks, documents, link, tell, isHidden })
       stands()
+      return leading
     },
     stands,
     fenced: leadership.fenced,
@@ -341,25 +323,15 @@ export function createTeam(options: TeamOptions): Team {
       if (!leading?.has(where.document)) link.conversation?.close(where)
       if (leadership.role === 'following') tell({ type: 'closed', tab: me, where })
     },
-    documents() {
-      const all = [...documents.all().map(({ where }) => where), ...(leading?.documents() ?? [])]
-      return [...new Map(all.map((where) => [where.document, where])).values()]
-    },
+    documents: () => leading?.documents() ?? documents.all().map(({ where }) => where),
     confirm(confirmation) {
-      if (leadership.role === 'following') tell({ type: 'confirm', confirmation })
-      else ask(confirmation)
+      const message = { type: 'confirm' as const, confirmation }
+      if (leadership.role === 'following') tell(message)
+      else leading?.heard(message)
     },
     showed(where, bytes) {
       tell({ type: 'people', document: where.document, bytes, from: { tab: me, where } })
       link.conversation?.awareness(where, bytes)
-    },
-    people(document, bytes) {
-      documents.get(document)?.receiveAwareness(bytes)
-      if (leading?.has(document)) tell({ type: 'people', document, bytes })
-    },
-    fetched(document) {
-      if (document !== undefined) fetched.add(document)
-      tell({ type: 'fetched', document })
     },
     stored(document, n, count, bytes) {
       link.conversation?.edited(document)
@@ -371,7 +343,6 @@ export function createTeam(options: TeamOptions): Team {
       if (isLeading()) link.conversation?.edited(document)
       else handOver(document)
     },
-    unstored: (document, relay) => leading?.unstored(document, relay),
     close() {
       if (closed) return
       closed = true

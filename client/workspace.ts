@@ -5,7 +5,8 @@
  */
 import { systemEnvironment } from '../shared/environment.ts'
 import { RejoinError, toRejoinError } from '../shared/errors.ts'
-import { checkDocumentId, type DocumentId, FIRST_EPOCH } from '../shared/ids.ts'
+import { type DocumentId, FIRST_EPOCH } from '../shared/ids.ts'
+import type { Acting } from './acting.ts'
 import { type DocumentHandle, type OpenDocument, openDocument } from './document.ts'
 import { createDocuments } from './documents.ts'
 import { type Branch, createEvents, toBranch, type WorkspaceEvents } from './events.ts'
@@ -110,7 +111,7 @@ export async function beginWorkspace(
   store: ReplicaStore,
   unopened?: RejoinError,
 ): Promise<Workspace> {
-  const { environment = systemEnvironment, parts = importedParts, budgetBytes = Infinity } = options
+  const { environment = systemEnvironment, parts = importedParts } = options
   const name = nameOf(options)
   const urls = (options.relays ?? []).map((relay) => syncUrl(relay, options.id))
   const log = await openDeviceLog(store, environment, whole, () => loaded(parts.inflating()))
@@ -132,7 +133,7 @@ export async function beginWorkspace(
   const { status } = standing
   const hearing = createHearing({
     log,
-    refuse: async (...what) => (await loaded(parts.log())).refuseAll(await whole(), ...what),
+    end,
     touched,
     documents,
     standing,
@@ -157,27 +158,10 @@ export async function beginWorkspace(
   const link = createLink({
     environment,
     async load() {
-      const [{ createEvicting, createLeading, createRelaying }, complete] = await Promise.all([
-        loaded(parts.relaying()),
-        whole(),
-      ])
-      team.equip(createLeading)
-      evicting = createEvicting({
-        log: complete,
-        environment,
-        budgetBytes,
-        leads: () => log.durable && team.role === 'leading',
-        isSynced: () => status.get().connection === 'synced',
-        isOpen: (id) => team.documents().some(({ document }) => document === id),
-        left: (held) => hearing.changed([held]),
-        report,
-      })
-      for (const { where } of documents.all()) evicting.used(where.document)
-      if (closed) evicting.close()
-      return createRelaying({
+      const [{ createRelaying }, complete] = await Promise.all([loaded(parts.relaying()), whole()])
+      const relaying = createRelaying({
+        options,
         urls,
-        dial: options.dial,
-        token: options.token,
         scope,
         log: complete,
         environment,
@@ -186,9 +170,13 @@ export async function beginWorkspace(
         standing,
         events,
         team,
+        end,
         recount,
         changed: connectionChanged,
       })
+      evicting = relaying.evicting
+      if (closed) evicting.close()
+      return relaying.connector
     },
     changed: connectionChanged,
     again: () => team.passOn(),
@@ -338,9 +326,7 @@ export async function beginWorkspace(
       },
       stuck: (document) => team.stuck(document),
       lacking: askFor,
-      buried(branches) {
-        for (const branch of branches) events.emit('deleted', { document: id, branch: toBranch(branch) })
-      },
+      buried: (branch) => events.emit('deleted', { document: id, branch: toBranch(branch) }),
       confirm: (confirmation) => team.confirm(confirmation),
       sendAwareness: (where, bytes) => team.showed(where, bytes),
       report,
@@ -373,13 +359,13 @@ export async function beginWorkspace(
     }
   }
 
-  async function pin(id: DocumentId, pinned: boolean): Promise<void> {
-    checkDocumentId(id)
-    const held = await (await whole()).pin(id, pinned)
-    hearing.changed([held])
-    // Another tab may be the one that is connected.
-    if (pinned) askFor(id)
-    else if (!team.documents().some(({ document }) => document === id)) link.conversation?.close(held.ref)
+  async function end(...what: Parameters<Acting['end']>): Promise<void> {
+    await (await acting()).end(...what)
+  }
+
+  async function acting(): Promise<Acting> {
+    const [{ createActing }, complete] = await Promise.all([loaded(parts.log()), whole()])
+    return createActing({ log: complete, documents, standing, events, hearing, team, link, askFor })
   }
 
   /** What is not here is fetched by whoever is connected. */
@@ -431,22 +417,13 @@ export async function beginWorkspace(
     },
     connect,
     disconnect: () => team.leave(),
-    async export(id) {
-      checkDocumentId(id)
-      await documents.get(id)?.flush()
-      return (await whole()).export(id)
-    },
-    pin: (id) => pin(id, true),
-    unpin: (id) => pin(id, false),
+    export: async (id) => (await acting()).export(id),
+    pin: async (id) => (await acting()).pin(id, true),
+    unpin: async (id) => (await acting()).pin(id, false),
     branches: async () => (await log.branches()).map(toBranch),
     async delete(id) {
       if (closed) throw new RejoinError('closed', 'the workspace is closed')
-      checkDocumentId(id)
-      const complete = await whole()
-      hearing.deletedHere(id)
-      await complete.delete(id)
-      link.conversation?.edited(id)
-      team.tell({ type: 'changed', documents: [id] })
+      await (await acting()).delete(id)
     },
     dismiss: ({ document, id }) => log.dismiss(document, id),
     on: events.on,

@@ -26,8 +26,8 @@ export interface WritingOptions {
   stored(count: number, n: number, bytes: Uint8Array, at: number): void
   /** Whether what was last typed could be stored, and why not. */
   storage(error: RejoinError | undefined): void
-  /** What was typed belongs to a document that was deleted: it is kept as these. */
-  buried(branches: readonly BranchRow[]): void
+  /** What was typed belongs to a document that was deleted: it is kept as this. */
+  buried(branch: BranchRow): void
   /** Something is waiting that the store refuses. */
   stuck(): void
   report(error: unknown): void
@@ -134,8 +134,8 @@ export function createWriting(options: WritingOptions): Writing {
       const loose = held.length > 1
       const edit = { where: where(), n, bytes, count, late, loose }
       late = false
-      const { branches, at } = await log.append([edit])
-      if (branches.length > 0) options.buried(branches)
+      const { branch, at } = await log.append(edit)
+      if (branch !== undefined) options.buried(branch)
       tries = 0
       trouble = undefined
       options.storage(undefined)
@@ -151,7 +151,7 @@ export function createWriting(options: WritingOptions): Writing {
       options.storage(problem)
       if (problem.code !== trouble) report(problem)
       trouble = problem.code
-      if (!ended) environment.setTimer(appendSoon, backoff(environment, tries++, 0))
+      if (!ended) environment.setTimer(appendSoon, backoff(environment, tries++))
     } finally {
       storing = false
       onItsWay = []

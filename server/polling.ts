@@ -4,7 +4,7 @@
  * the connection is a queue here, bounded as a socket is. It knows nothing of what is in the frames.
  */
 
-import type { Environment } from '../shared/environment.ts'
+import { type Environment, pauseFor } from '../shared/environment.ts'
 import { closeCode } from '../shared/error-numbers.ts'
 import { RejoinError } from '../shared/errors.ts'
 import { FRAME_BYTES_MAX } from '../shared/limits.ts'
@@ -114,7 +114,7 @@ export function createPolling({ core, environment, admit }: PollingOptions): Pol
   /** Ends when it may bring more. */
   async function taken(session: Session): Promise<Response> {
     const waitMs = slowedMs(session)
-    if (waitMs > 0) await new Promise<void>((resolve) => void environment.setTimer(resolve, waitMs))
+    if (waitMs > 0) await pauseFor(environment, waitMs)
     return new Response(null, { status: 204 })
   }
 
@@ -138,7 +138,7 @@ export function createPolling({ core, environment, admit }: PollingOptions): Pol
       }
     })
     session.wake = () => {}
-    if (session.over === undefined) await new Promise<void>((resolve) => void environment.setTimer(resolve, GATHER_MS))
+    if (session.over === undefined) await pauseFor(environment, GATHER_MS)
   }
 
   async function poll(id: string, session: Session): Promise<Response> {

@@ -20,6 +20,10 @@ export const systemEnvironment: Environment = {
   },
 }
 
+/** Resolves after so long, at least when whatever waits already had its turn. */
+export const pauseFor = (environment: Environment, ms = 0): Promise<void> =>
+  new Promise((resolve) => void environment.setTimer(resolve, ms))
+
 /** A fraction in [0, 1) from the environment's chance. */
 export function randomFraction(environment: Environment): number {
   const bytes = environment.randomBytes(4)

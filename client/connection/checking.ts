@@ -4,6 +4,7 @@
  * side sends the other all it has. It runs while there is nothing else to do, one document at a time, each in its turn.
  */
 import { documentVersion } from '../../shared/digest/version.ts'
+import { pauseFor } from '../../shared/environment.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import { CONTENT_CHECK_BYTES_MAX } from '../../shared/limits.ts'
 import { compactToPieces } from '../../shared/update/fold.ts'
@@ -104,7 +105,7 @@ export function createChecking(talk: Talk, sending: Sending): Checking {
       const step = steps.next()
       if (step.done === true) return step.value
       if (environment.now() - began < STEP_MS_MAX) continue
-      await new Promise<void>((resolve) => environment.setTimer(resolve, 0))
+      await pauseFor(environment)
       began = environment.now()
     }
   }

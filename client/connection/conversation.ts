@@ -3,7 +3,7 @@
  * log. `comparing` finds what either side lacks, `receiving` stores what comes, `sending` seals and sends what was typed. It
  * ends with its socket; everything that must last is in the log.
  */
-import type { Environment } from '../../shared/environment.ts'
+import { type Environment, pauseFor } from '../../shared/environment.ts'
 import { type ErrorCode, type RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import { SEND_BUFFER_BYTES_HIGH } from '../../shared/limits.ts'
@@ -184,7 +184,7 @@ export function createConversation(options: ConversationOptions): Conversation {
   async function room(): Promise<void> {
     frames.flush()
     while (!over && socket.buffered() > SEND_BUFFER_BYTES_HIGH) {
-      await new Promise<void>((resolve) => environment.setTimer(resolve, ROOM_AFTER_MS))
+      await pauseFor(environment, ROOM_AFTER_MS)
     }
   }
 

@@ -2,6 +2,7 @@
  * What comes from the relay on its way into the log: records of others, acknowledgements and refusals. What came in together is
  * stored in one transaction with the place it ends at, and only then shown; what does not fit is compared and mended.
  */
+import { pauseFor } from '../../shared/environment.ts'
 import { type ErrorCode, isFinal, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import type { Action } from '../../shared/sync/session.ts'
@@ -107,7 +108,7 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
         return await log.take(incoming, progress.note())
       } catch (error) {
         if (!(error instanceof RejoinError && error.code === 'storage-failed') || tries === TRIES_MAX) throw error
-        await new Promise<void>((resolve) => talk.environment.setTimer(resolve, tries * TRY_AGAIN_MS))
+        await pauseFor(talk.environment, tries * TRY_AGAIN_MS)
       }
     }
   }

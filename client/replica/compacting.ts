@@ -33,8 +33,6 @@ export function createCompacting(
   let running = false
   let closed = false
 
-  const pause = (): Promise<void> => new Promise((resolve) => environment.setTimer(resolve, 0))
-
   function plan(): void {
     if (closed || running || cancel !== undefined || waiting.size === 0) return
     cancel = environment.setTimer(() => {
@@ -51,7 +49,7 @@ export function createCompacting(
     waiting.delete(document)
     running = true
     try {
-      if (await log.wantsCompaction(document)) await log.compact(document, pause)
+      if (await log.wantsCompaction(document)) await log.compact(document)
     } catch (error) {
       // It can wait: nothing is lost by not folding.
       if (!(error instanceof RejoinError && WAITS.has(error.code))) report(error)

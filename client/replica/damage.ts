@@ -5,6 +5,7 @@
  */
 import { type Head, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { DocumentId, OriginId } from '../../shared/ids.ts'
+import { isSound } from '../../shared/update/record.ts'
 import { givenUp, putBranch, type Reason } from './branches.ts'
 import { dropCheckpoint, shrunk } from './checkpoints.ts'
 import { summariesOf, withoutGround } from './content.ts'
@@ -14,7 +15,7 @@ import { forgetPlaces } from './peers.ts'
 import { readPieces } from './pieces.ts'
 import { cutOrigin, firstWaiting, leaveOrigin, readRecord, rowsOf } from './record-rows.ts'
 import { coveredBy, dotOf, inOrder, toRecord, vectorOf } from './rows.ts'
-import { type Bad, isSound, isSoundEdit, isSoundRow } from './soundness.ts'
+import { type Bad, isSoundEdit, isSoundRow } from './soundness.ts'
 import type { BranchRow, DocumentRow, Row, WriteTransaction } from './store.ts'
 
 /** What was found; a row is found once, whichever tab looks. */

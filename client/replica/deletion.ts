@@ -57,15 +57,15 @@ export async function deleteHere(
 }
 
 /** Edits that were typed into an epoch that is no more: they join what became a branch before, if anything did. */
-export async function branchEdits(
+export async function branchEdit(
   transaction: WriteTransaction,
   where: DocumentRef,
-  updates: readonly Uint8Array[],
+  update: Uint8Array,
   environment: Environment,
 ): Promise<BranchRow> {
   const branches = await transaction.range('branches', [where.document])
   const known = branches.find(({ value }) => value.code === DELETED.code && value.epoch === where.epoch)?.value
-  return putBranch(transaction, newDocument(where), updates, DELETED, known?.id, environment)
+  return putBranch(transaction, newDocument(where), [update], DELETED, known?.id, environment)
 }
 
 /** Whoever waits for a receipt of what was given up is to be told. */

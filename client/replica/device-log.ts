@@ -4,7 +4,7 @@
  * is needed. Only damage, and edits of a document that was deleted, wait for that: no other edit does (P6). To read a checkpoint takes
  * what inflates.
  */
-import type { Environment } from '../../shared/environment.ts'
+import { type Environment, pauseFor } from '../../shared/environment.ts'
 import { type DocumentId, randomId } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { createFence, type Fence } from './fence.ts'
@@ -24,16 +24,14 @@ export interface OpenedLog extends DeviceLog {
   readonly opened: readonly HeldDocument[]
   /** Documents in whose edits, stored by this tab, is more than it takes to say the same. */
   readonly loose: Set<DocumentId>
-  /** Lets others run. */
-  pause(): Promise<void>
 }
 
 /** What is loaded later. */
 export interface Rest {
   /** Takes damaged rows out. */
   mend(document: DocumentId, bad: readonly Bad[]): Promise<void>
-  /** Appends edits of which some are of an epoch that is no more. */
-  appendOutdated(edits: readonly Edit[]): Promise<Appended>
+  /** Appends an edit that is of an epoch which is no more. */
+  appendOutdated(edit: Edit): Promise<Appended>
 }
 
 /** Opens the log of a store. Where `rest` or `inflating` rejects, so does what waits for it. */
@@ -53,7 +51,6 @@ export async function openDeviceLog(
   const loose = new Set<DocumentId>()
   /** The newest numbers of this tab's edits. */
   const numbers = new Map<DocumentId, number>()
-  const pause = (): Promise<void> => new Promise((resolve) => void environment.setTimer(resolve, 0))
 
   /** The first time ever; another tab may be at it too. */
   async function begin(transaction: WriteTransaction): Promise<ReplicaRow> {
@@ -72,7 +69,7 @@ export async function openDeviceLog(
 
   const load = createLoading({
     store,
-    pause,
+    pause: () => pauseFor(environment),
     inflating,
     mend: async (document, bad) => (await rest()).mend(document, bad),
     ensure,
@@ -87,17 +84,17 @@ export async function openDeviceLog(
   let moments = 0
   const moment = (): number => ++moments
 
-  async function append(edits: readonly Edit[]): Promise<Appended> {
+  async function append(edit: Edit): Promise<Appended> {
+    const { where, loose: isLoose } = edit
     const appended = await store.write(['edits', 'documents'], async (transaction) => {
       const at = moment()
-      const rows: (DocumentRow | undefined)[] = []
-      for (const { where } of edits) rows.push(await transaction.get('documents', [where.document]))
-      if (edits.some(({ where }, index) => where.epoch < (rows[index]?.epoch ?? where.epoch))) return undefined
-      for (const [index, edit] of edits.entries()) putEdit(transaction, edit, rows[index], tab)
-      return { branches: [], at }
+      const row = await transaction.get('documents', [where.document])
+      if (row !== undefined && where.epoch < row.epoch) return undefined
+      putEdit(transaction, edit, row, tab)
+      return { at }
     })
-    for (const { where, loose: isLoose } of edits) if (isLoose) loose.add(where.document)
-    return appended ?? (await rest()).appendOutdated(edits)
+    if (isLoose) loose.add(where.document)
+    return appended ?? (await rest()).appendOutdated(edit)
   }
 
   return {
@@ -108,7 +105,6 @@ export async function openDeviceLog(
     environment,
     fence,
     loose,
-    pause,
     opened: opened[1],
     open: (where) => load(where.document, undefined, where),
     documents: () => store.read(['documents', 'edits'], readDocuments),

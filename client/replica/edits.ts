@@ -12,7 +12,7 @@ import type { Offered, Sealed, Unsent } from './log-types.ts'
 import type { Mover } from './moving.ts'
 import { leaveOrigin, putRecord, rowsOf } from './record-rows.ts'
 import { sealedSeq } from './room.ts'
-import { readSelf, refOf, vectorOf, wanted } from './rows.ts'
+import { readSelf, refOf, sumOf, vectorOf, wanted } from './rows.ts'
 import { editChecksum, isSoundEdit, toEdit } from './soundness.ts'
 import type { DocumentRow, EditRange, ReplicaRow, Row, Waiting, WriteTransaction } from './store.ts'
 
@@ -149,8 +149,6 @@ export const within = (bytes: Uint8Array): Uint8Array[] => splitUpdate(bytes, UP
 export const inParts = (updates: readonly Uint8Array[]): Uint8Array[] => cut(joinUpdates(updates.flatMap(within)))
 
 const isOnePart = (bytes: Uint8Array): boolean => cut(bytes).length === 1
-
-const sumOf = (edits: readonly Row<'edits'>[]): number => edits.reduce((sum, { value }) => sum + value.count, 0)
 
 /** They wait until the last part is acknowledged. */
 const countOfPart = (edits: readonly Row<'edits'>[], index: number, parts: number): number =>

@@ -1,6 +1,6 @@
 /** What of the stored records may be sent. */
-import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
-import { type Bad, isSound } from './soundness.ts'
+import { type DocumentRef, isSound, type UpdateRecord } from '../../shared/update/record.ts'
+import type { Bad } from './soundness.ts'
 
 /** Whether a record may be sent: it is sound, and does not follow one of its origin that is not. Notes those that are not. */
 export function isFit(where: DocumentRef, record: UpdateRecord, bad: Bad[]): boolean {

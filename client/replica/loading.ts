@@ -5,7 +5,7 @@ import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { LoadedDocument, Seen } from './log-types.ts'
 import type { FoundPiece } from './pieces.ts'
-import { coveredBy, inOrder, newDocument, seqsOf, toHeld, vectorOf, wanted } from './rows.ts'
+import { coveredBy, inOrder, newDocument, seqsOf, sumOf, toHeld, vectorOf, wanted } from './rows.ts'
 import { type Bad, firstMissing, isSoundEdit, isSoundRow } from './soundness.ts'
 import type { DocumentRow, ReadTransaction, ReplicaStore, Row } from './store.ts'
 
@@ -110,10 +110,7 @@ function toLoaded(
     else lost++
     seenEdits.set(tab, Math.max(n, seenEdits.get(tab) ?? 0))
   }
-  const held = toHeld(
-    row,
-    edits.reduce((sum, { value }) => sum + value.count, 0),
-  )
+  const held = toHeld(row, sumOf(edits))
   // An origin that the log has left counts from 0 again.
   const vector = new Map([...[...seen.vector.keys()].map((origin) => [origin, 0] as const), ...seqsOf(held.vector)])
   return { loaded: { ...held, updates, seen: { vector, edits: seenEdits } }, bad, lost }

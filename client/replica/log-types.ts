@@ -45,9 +45,9 @@ export interface HeldDocument {
   at?: number
 }
 
-/** Edits that are stored: at which moment of the log, and what of them became branches. */
+/** An edit that is stored: at which moment of the log, and the branch that it became, if it did. */
 export interface Appended {
-  branches: BranchRow[]
+  branch?: BranchRow
   at: number
 }
 
@@ -236,10 +236,10 @@ export interface DeviceLog {
    */
   moment(): number
   /**
-   * Resolves when the edits are as durable as the store is. Edits of an epoch that is no more become a branch of code `deleted`,
-   * or join it; returns these, and the moment of the transaction.
+   * Resolves when the edit is as durable as the store is. One of an epoch that is no more becomes a branch of code `deleted`, or
+   * joins it; returns that, and the moment of the transaction.
    */
-  append(edits: readonly Edit[]): Promise<Appended>
+  append(edit: Edit): Promise<Appended>
   branches(): Promise<BranchRow[]>
   /** Forgets a branch; one that is not there is forgotten already. */
   dismiss(document: DocumentId, id: string): Promise<void>

@@ -20,6 +20,9 @@ export const seqsOf = (vector: VersionVector): Map<OriginId, number> =>
 
 export const countOf = (row: DocumentRow): number => row.waiting.reduce((sum, waiting) => sum + waiting.count, 0)
 
+/** Yjs transactions in these edits. */
+export const sumOf = (edits: readonly Row<'edits'>[]): number => edits.reduce((sum, { value }) => sum + value.count, 0)
+
 export const toHeld = (row: DocumentRow, edits: number): HeldDocument => ({
   ref: refOf(row),
   vector: vectorOf(row),
@@ -42,8 +45,7 @@ export async function readHeld(
   const row = await transaction.get('documents', [document])
   if (row === undefined) return undefined
   const edits = await transaction.range('edits', [document])
-  const count = edits.reduce((sum, { value }) => sum + value.count, 0)
-  return { ...toHeld(row, count), at }
+  return { ...toHeld(row, sumOf(edits)), at }
 }
 
 export async function readDocuments(transaction: ReadTransaction): Promise<HeldDocument[]> {

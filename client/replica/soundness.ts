@@ -2,7 +2,7 @@
 import type { DotRange } from '../../shared/causality/version-vector.ts'
 import type { Hash64 } from '../../shared/hash.ts'
 import type { DocumentId, OriginId } from '../../shared/ids.ts'
-import { type DocumentRef, recordChecksum, type UpdateRecord, verify } from '../../shared/update/record.ts'
+import { type DocumentRef, isSound, recordChecksum } from '../../shared/update/record.ts'
 import { toRecord } from './rows.ts'
 import type { EditRow, Row } from './store.ts'
 
@@ -29,15 +29,6 @@ export const toEdit = (where: DocumentRef, bytes: Uint8Array, count: number, lat
 
 export const isSoundEdit = (where: DocumentRef, { bytes, checksum }: EditRow): boolean =>
   editChecksum(where, bytes) === checksum
-
-export function isSound(where: DocumentRef, record: UpdateRecord): boolean {
-  try {
-    verify(where, record)
-    return true
-  } catch {
-    return false
-  }
-}
 
 export const isSoundRow = (where: DocumentRef, { key, value }: Row<'records'>): boolean =>
   isSound(where, toRecord(key, value))

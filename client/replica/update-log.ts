@@ -7,7 +7,7 @@
  * dot, sealed, with a note which edits it holds. A replica without durable storage seals nothing: it submits, and the relay
  * names the record.
  */
-import type { Environment } from '../../shared/environment.ts'
+import { type Environment, pauseFor } from '../../shared/environment.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
@@ -18,7 +18,7 @@ import { type Reason, toBranch } from './branches.ts'
 import { dropPartial } from './checkpoints.ts'
 import { compact } from './compaction.ts'
 import { type Damage, giveUpGroundless, stillLacks, takeOutDamaged } from './damage.ts'
-import { branchEdits, deleteHere } from './deletion.ts'
+import { branchEdit, deleteHere } from './deletion.ts'
 import { type OpenedLog, openDeviceLog, putEdit, type Rest } from './device-log.ts'
 import { cutEdits, inParts, nextUnsent, nothingSealed, sealEdits, tightenEdits, within } from './edits.ts'
 import { unseal } from './forks.ts'
@@ -40,7 +40,6 @@ import { tombstoneRow } from './work.ts'
 
 export { createCompacting } from './compacting.ts'
 export type * from './log-types.ts'
-export { refuseAll } from './refusing.ts'
 
 /**
  * Opens the whole log of a store. `damaged` is told of rows that do not match their checksums, once: records are taken out and are
@@ -76,7 +75,8 @@ export function completeLog(
   damaged: (document: DocumentId, rows: number, branch?: BranchRow) => void = () => {},
   lost?: (document: DocumentId) => void,
 ): WholeLog {
-  const { store, environment, fence, tab, pause, moment } = device
+  const { store, environment, fence, tab, moment } = device
+  const pause = (): Promise<void> => pauseFor(environment)
   const mover: Mover = { tab, durable: store.durable, environment }
   const rounds = createRounds()
   const measuring = createMeasuring(store)
@@ -114,18 +114,16 @@ export function completeLog(
     for (const [document, those] of Map.groupBy(bad, (each) => each.document)) await mend(document, those)
   }
 
-  const appendOutdated: Rest['appendOutdated'] = (edits) =>
+  const appendOutdated: Rest['appendOutdated'] = (edit) =>
     store.write(['edits', 'documents', 'branches'], async (transaction) => {
       const at = moment()
-      const branches: BranchRow[] = []
-      for (const edit of edits) {
-        const { where, bytes } = edit
-        const row = await transaction.get('documents', [where.document])
-        if (row !== undefined && where.epoch < row.epoch) {
-          branches.push(await branchEdits(transaction, where, [bytes], environment))
-        } else putEdit(transaction, edit, row, tab)
+      const { where, bytes } = edit
+      const row = await transaction.get('documents', [where.document])
+      if (row !== undefined && where.epoch < row.epoch) {
+        return { branch: await branchEdit(transaction, where, bytes, environment), at }
       }
-      return { branches, at }
+      putEdit(transaction, edit, row, tab)
+      return { at }
     })
 
   /** What cannot be joined stays as it was typed: whoever sends it is told why. */

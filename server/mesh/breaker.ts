@@ -66,7 +66,7 @@ export function createBreaker(environment: Environment): Breaker {
       probing = false
       if (failures < FAILURES_MAX) return
       openedAt = environment.now()
-      openMs = backoff(environment, openings++, 0)
+      openMs = backoff(environment, openings++)
     },
   }
 }

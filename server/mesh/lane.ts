@@ -39,7 +39,7 @@ export function createLane({ environment, peer, work, isIdle, failed }: LaneOpti
       busy = false
       failed(error)
       tries++
-      if (tries < TRIES_MAX && peer.mayRetry?.() !== false) runAfter(backoff(environment, tries - 1, 0))
+      if (tries < TRIES_MAX && peer.mayRetry?.() !== false) runAfter(backoff(environment, tries - 1))
     }
   }
 

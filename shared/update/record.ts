@@ -35,9 +35,13 @@ export interface Unsealed extends Dot {
   bytes: Uint8Array
 }
 
-/** Raises `corrupt` where a stored record is not what was sealed. */
+/** Whether a stored record is what was sealed. */
+export const isSound = (where: DocumentRef, record: UpdateRecord): boolean =>
+  recordChecksum(where, record) === record.checksum
+
+/** Raises `corrupt` where it is not. */
 export function verify(where: DocumentRef, record: UpdateRecord): void {
-  if (recordChecksum(where, record) !== record.checksum) {
+  if (!isSound(where, record)) {
     throw new RejoinError(
       'corrupt',
       `record ${record.origin}/${record.seq} of ${JSON.stringify(where.document)} does not match its checksum`,

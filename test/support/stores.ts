@@ -118,7 +118,7 @@ export function typist(log: UpdateLog, where: DocumentRef = NOTE) {
       updates = []
       for (const word of words) doc.getText('text').insert(doc.getText('text').length, word)
       const bytes = joinUpdates(updates)
-      await log.append([{ where, n: ++n, bytes, count: words.length }])
+      await log.append({ where, n: ++n, bytes, count: words.length })
       return bytes
     },
     /** Sees what the log holds. */

@@ -51,7 +51,7 @@ describe('what was typed in a burst', () => {
 
   test('[P7] is looked at no more once it is sealed', async () => {
     const log = await openLog(durable())
-    await log.append([{ where: NOTE, n: 1, bytes: EMPTY_UPDATE, count: 2, loose: true }])
+    await log.append({ where: NOTE, n: 1, bytes: EMPTY_UPDATE, count: 2, loose: true })
     expect(await log.wantsCompaction(NOTE.document)).toBe(true)
     await log.seal(NOTE.document)
     expect(await log.wantsCompaction(NOTE.document)).toBe(false)

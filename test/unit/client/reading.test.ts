@@ -57,7 +57,7 @@ describe('edits of tabs that built on one another', () => {
     for (let i = 0; i < 4_000; i++) author.getText('text').insert(0, `${i % 10}`)
     // All of the one tab comes before all of the other: half of it waits for what the other typed.
     for (const [i, bytes] of updates.entries())
-      await tabs[i % 2 === 0 ? 0 : 1].append([{ where: NOTE, n: i + 1, bytes, count: 1 }])
+      await tabs[i % 2 === 0 ? 0 : 1].append({ where: NOTE, n: i + 1, bytes, count: 1 })
     const doc = new Y.Doc()
     const reading = createReading({
       where: NOTE,

@@ -28,7 +28,7 @@ const NEVER = async (): Promise<void> => {}
 /** Stores a history, some of it as edits that wait. */
 async function keep(log: UpdateLog, updates: readonly Uint8Array[], chance: Chance): Promise<void> {
   for (const [n, bytes] of updates.entries()) {
-    await log.append([{ where: NOTE, n, bytes, count: 1 }])
+    await log.append({ where: NOTE, n, bytes, count: 1 })
     if (chance.below(3) === 0) await log.seal('note')
     if (chance.below(4) === 0) await acknowledge(log)
     if (chance.below(12) === 0) await foldAll(log)
@@ -76,7 +76,7 @@ describe('compaction', () => {
         (text) => text.insert(0, 'secret '.repeat(1000)),
         (text) => text.delete(0, 6999),
       )
-      for (const [n, bytes] of updates.entries()) await log.append([{ where: { ...NOTE, gc }, n, bytes, count: 1 }])
+      for (const [n, bytes] of updates.entries()) await log.append({ where: { ...NOTE, gc }, n, bytes, count: 1 })
       await log.seal('note')
       await acknowledge(log)
       await foldAll(log)

@@ -239,7 +239,7 @@ describe('a damaged record', () => {
     await type('typed')
     for (const tab of [other, await open()]) expect((await tab.seal('note')).records).toEqual([])
     // What the open document has of it comes meanwhile.
-    await other.append([{ where: NOTE, n: 1, bytes: lost, count: 1, late: true }])
+    await other.append({ where: NOTE, n: 1, bytes: lost, count: 1, late: true })
     now += 2_000
     expect((await other.seal('note')).records).toHaveLength(1)
     expect(await read(other)).toBe('lost typed')

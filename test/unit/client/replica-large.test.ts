@@ -96,7 +96,7 @@ test('what cannot be cut stands alone, as large as it is, and holds up nothing b
     const doc = new Y.Doc()
     doc.getText('text').insert(0, 'small')
     doc.getArray('files').push([new Uint8Array(2 * MIB)])
-    await log.append([{ where: NOTE, n: 1, bytes: Y.encodeStateAsUpdate(doc), count: 2 }])
+    await log.append({ where: NOTE, n: 1, bytes: Y.encodeStateAsUpdate(doc), count: 2 })
     if (log.durable) {
       await log.seal('note')
       const sizes = (await records(log)).map(({ bytes }) => bytes.length > UPDATE_BYTES_MAX)

@@ -640,14 +640,12 @@ async function live(chance: Chance, steps: number) {
     if (chance.below(3) === 0) {
       const before = Y.encodeStateVector(writer.doc)
       text.delete(chance.below(text.length), 1)
-      await log.append([
-        {
-          where: NOTE,
-          n: 1_000_000 + chance.below(2 ** 30),
-          bytes: Y.encodeStateAsUpdate(writer.doc, before),
-          count: 1,
-        },
-      ])
+      await log.append({
+        where: NOTE,
+        n: 1_000_000 + chance.below(2 ** 30),
+        bytes: Y.encodeStateAsUpdate(writer.doc, before),
+        count: 1,
+      })
     }
     await log.seal('note')
     oracle.note(await records(log))

@@ -83,10 +83,8 @@ describe('edits', () => {
     const log = await openLog(durable())
     const all = [...lettersOfMany(), ...deletionsOfMany()]
     // One transaction of an app that clears every second letter.
-    await log.append([
-      { where: NOTE, n: 1, bytes: joinUpdates([...lettersOfMany()]), count: 1 },
-      { where: NOTE, n: 2, bytes: Y.mergeUpdates([...deletionsOfMany()]), count: 1 },
-    ])
+    await log.append({ where: NOTE, n: 1, bytes: joinUpdates([...lettersOfMany()]), count: 1 })
+    await log.append({ where: NOTE, n: 2, bytes: Y.mergeUpdates([...deletionsOfMany()]), count: 1 })
     expect(await log.export('note')).toEqual(joinUpdates(all))
     await log.seal('note')
     const sealed = (await records(log)).map(({ bytes }) => bytes)
