@@ -12,6 +12,7 @@ import { inspectUpdate } from '../../shared/update/inspect.ts'
 import { createIntervalIndex, decodeIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { type RelayStore, type StoredDocument, TOMBSTONE_EXPIRED } from '../storage/store.ts'
+import { newTail, type Tail } from './tail.ts'
 
 /** A document in use, ahead of the store by what waits for its commit. */
 export interface LiveDocument {
@@ -36,12 +37,6 @@ export interface LiveDocument {
   setIndex(index: IntervalIndex): void
   /** Rough bytes of memory. */
   size(): number
-}
-
-/** Records after a checkpoint. */
-export interface Tail {
-  records: number
-  bytes: number
 }
 
 /** What has come of a transfer, ahead of the store by what waits for its commit. */
@@ -160,7 +155,7 @@ function createLive(
     touched: 'touched' in from ? (from.touched ?? 0) : 0,
     burying: false,
     version: store === undefined ? undefined : versionOf(from, vector),
-    tail: { records: 0, bytes: 0 },
+    tail: newTail(undefined),
     index() {
       index ??= store === undefined ? createIntervalIndex() : readIndex(store, document)
       return index
@@ -207,8 +202,8 @@ function readIndex(store: RelayStore, document: LiveDocument): IntervalIndex {
 
 function readIntervals(store: RelayStore, document: LiveDocument): IntervalIndex {
   const { ref } = document
-  const tail = { records: 0, bytes: 0 }
   const checkpoint = store.checkpoint(ref)
+  const tail = newTail(checkpoint)
   const index = checkpoint === undefined ? createIntervalIndex() : decodeIntervalIndex(checkpoint.intervals)
   for (const { record } of store.history(ref, checkpoint?.through)) {
     index.add(inspectUpdate(record.bytes))

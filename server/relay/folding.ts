@@ -6,37 +6,65 @@
 import type { VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Hash64 } from '../../shared/hash.ts'
 import { PIECE_BYTES_TARGET } from '../../shared/limits.ts'
-import { COMPACT_BYTES, compactToPieces, hasTooManyPieces } from '../../shared/update/fold.ts'
+import { deflatePiece } from '../../shared/update/deflate-piece.ts'
+import { compactToPieces, hasTooManyPieces, joinToPieces } from '../../shared/update/fold.ts'
 import { inflatePiece } from '../../shared/update/inflate-piece.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
 import { createIntervalIndex, decodeIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
+import { EMPTY_UPDATE } from '../../shared/update/join.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Steps } from '../../shared/update/steps.ts'
 import type { Checkpoint, Fold, LogEntry, RelayStore } from '../storage/store.ts'
-import { refOf, type Tail } from './documents.ts'
+import { refOf } from './documents.ts'
+import { COMPACT_SIZE_MAX, type Tail } from './tail.ts'
 
 /** Bytes appended to a checkpoint before all of it is compacted together: these, and a quarter of what was compacted. */
 export const COMPACT_APPENDED_BYTES_MIN = 32 * 1024
-/** Inflated bytes of a document that is compacted together: it is in memory for that, and to split it takes a step of its own. */
-export const COMPACT_SIZE_MAX = 4 * 1024 * 1024
-
 /** Bytes of records in one fold: they are in memory for it. The rest is for the next. */
 const FOLD_BYTES_MAX = 16 * 1024 * 1024
 
 export type FoldKind = 'append' | 'compact'
 
-/** Whether a document is to be folded. */
-export const isFoldDue = (tail: Tail, recordsMax: number): boolean =>
-  tail.records > recordsMax || tail.bytes > COMPACT_BYTES
-
-/** How it is to be folded. */
+/** How a document is to be folded. */
 export function foldKind(checkpoint: Checkpoint | undefined, tail: Tail): FoldKind {
   const { size, compacted, pieces } = checkpoint ?? { size: 0, compacted: 0, pieces: 0 }
   if (size + tail.bytes > COMPACT_SIZE_MAX) return 'append'
   const appended = size - compacted + tail.bytes
   const isDue = compacted === 0 || appended >= Math.max(COMPACT_APPENDED_BYTES_MIN, compacted / 4)
   return isDue || hasTooManyPieces(pieces, size) ? 'compact' : 'append'
+}
+
+/** Updates in their order, as many together as fill a piece; without those that say nothing. */
+export function batches(updates: Iterable<Uint8Array>): Uint8Array[][] {
+  const made: Uint8Array[][] = []
+  let bytes = Number.POSITIVE_INFINITY
+  for (const update of updates) {
+    if (update.length <= EMPTY_UPDATE.length) continue
+    if (bytes + update.length > PIECE_BYTES_TARGET) {
+      made.push([])
+      bytes = 0
+    }
+    made.at(-1)?.push(update)
+    bytes += update.length
+  }
+  return made
+}
+
+/** Updates in their order, as pieces that say the same. */
+export const toPieces = (updates: Iterable<Uint8Array>): PieceBytes[] => batches(updates).flatMap(joinToPieces)
+
+/**
+ * Whether pieces that came are to be joined before they are kept. What is cut for its receiver leaves nothing of most pieces, or only
+ * what they delete: kept as they are, they would be sent back, and kept there, twice as many with each turn.
+ */
+export const isScattered = ({ pieces, size }: Pick<Checkpoint, 'pieces' | 'size'>): boolean =>
+  pieces > 1 + 2 * Math.ceil(size / PIECE_BYTES_TARGET)
+
+/** Such pieces, inflated, as few that say the same: one at least, as the last one tells what is held with it. */
+export function gather(updates: Iterable<Uint8Array>): PieceBytes[] {
+  const pieces = toPieces(updates)
+  return pieces.length > 0 ? pieces : [deflatePiece(EMPTY_UPDATE)]
 }
 
 /** A document's content as it stands in a store: the checkpoint's pieces and the records after it. Raises `corrupt`. */

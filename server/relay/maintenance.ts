@@ -7,14 +7,15 @@ import type { Environment } from '../../shared/environment.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, randomId } from '../../shared/ids.ts'
 import type { Steps } from '../../shared/update/steps.ts'
-import type { Fold, RelayStore } from '../storage/store.ts'
+import type { Checkpoint, Fold, RelayStore } from '../storage/store.ts'
 import type { Background } from './background.ts'
 import type { Commits } from './commits.ts'
-import { type LiveDocument, type LiveDocuments, storedOf, type Tail } from './documents.ts'
-import { foldKind, foldSteps, isFoldDue } from './folding.ts'
+import { type LiveDocument, type LiveDocuments, storedOf } from './documents.ts'
+import { foldKind, foldSteps } from './folding.ts'
 import type { Judge } from './judge.ts'
 import type { Quarantine } from './quarantine.ts'
 import type { Retention } from './retention.ts'
+import { isFoldDue, newTail, type Tail } from './tail.ts'
 
 export interface Maintenance {
   /** Something was committed to these documents. */
@@ -70,8 +71,11 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
     )
   }
 
-  const isDue = ({ ref, tail }: LiveDocument): boolean =>
-    isFoldDue(tail, unfoldedRecordsMax) && tail.records >= 2 * (failed.get(ref.document) ?? 0)
+  function isDue({ ref, tail }: LiveDocument): boolean {
+    const failedAt = failed.get(ref.document)
+    const isTried = failedAt === undefined || tail.records >= 2 * Math.max(1, failedAt)
+    return isTried && isFoldDue(tail, unfoldedRecordsMax)
+  }
 
   function* fold(id: DocumentId): Steps<void> {
     const document = live.get(id)
@@ -108,12 +112,12 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
     const stored = { ...storedOf(document), bytes: document.bytes + grown }
     store.commit({ documents: [stored], entries: [], folds: [fold] })
     judge.grow(document, grown)
-    document.tail = tailAfter(document, checkpoint.through)
+    document.tail = tailAfter(document, checkpoint)
   }
 
-  function tailAfter({ ref }: LiveDocument, through: number): Tail {
-    const tail = { records: 0, bytes: 0 }
-    for (const { record } of store.history(ref, through)) {
+  function tailAfter({ ref }: LiveDocument, checkpoint: Checkpoint): Tail {
+    const tail = newTail(checkpoint)
+    for (const { record } of store.history(ref, checkpoint.through)) {
       tail.records++
       tail.bytes += record.bytes.length
     }

@@ -11,16 +11,18 @@ import { type OriginId, randomId } from '../../shared/ids.ts'
 import { inflatePiece } from '../../shared/update/inflate-piece.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
 import { createIntervalIndex } from '../../shared/update/intervals.ts'
+import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { finish } from '../../shared/update/steps.ts'
 import type { Piece, Vector } from '../../shared/wire/messages.ts'
 import type { Fold, RelayStore, Transfer, TransferPiece } from '../storage/store.ts'
 import type { Commits, Subscriber } from './commits.ts'
 import { copyIndex, type LiveDocument, type LiveTransfer } from './documents.ts'
-import { foldSteps } from './folding.ts'
+import { foldSteps, gather, isScattered } from './folding.ts'
 import type { Judge, Permit } from './judge.ts'
 import type { Ownership } from './ownership.ts'
 import type { Shapes } from './shape.ts'
+import { newTail } from './tail.ts'
 
 export interface Transfers {
   /**
@@ -42,6 +44,16 @@ export interface TransfersOptions {
   /** Commits what waits. Raises `storage-failed`. */
   commitFirst: () => void
   report: (error: unknown) => void
+}
+
+/** All that came of a transfer. */
+interface Whole {
+  whole: LiveTransfer
+  /** The one piece that it has, or the last of several, which is not kept yet. */
+  only?: PieceBytes
+  last?: TransferPiece
+  vector: VersionVector
+  peer: OriginId
 }
 
 /** Who was sending a document and has not sent a piece for so long does not keep others from it. */
@@ -87,7 +99,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
     const kept = { where: document.ref, id, index, piece: { size, bytes: new Uint8Array(bytes) }, at: transfer.at }
     const dot = { origin: peer, seq: 0, chain: '' }
     if (vector === undefined) commits.queue({ from, where: document.ref, dot, request: 0, piece: kept })
-    else restore(from, document, transfer, kept, vector, peer)
+    else restore(from, document, { whole: transfer, last: kept, vector, peer })
   }
 
   /** What comes in one piece is not kept before, and is in nobody's way. */
@@ -96,7 +108,8 @@ export function createTransfers(options: TransfersOptions): Transfers {
     const summary = judge.takePiece(document, whole, piece, permit(from, document, piece))
     document.transfer?.index.add(summary)
     Object.assign(whole, grown(whole, piece))
-    if (piece.vector !== undefined) restore(from, document, whole, undefined, piece.vector, peer, piece)
+    const only = { size: piece.size, bytes: new Uint8Array(piece.bytes) }
+    if (piece.vector !== undefined) restore(from, document, { whole, only, vector: piece.vector, peer })
   }
 
   /** With the last piece all of them are looked at together. */
@@ -166,19 +179,8 @@ export function createTransfers(options: TransfersOptions): Transfers {
     return document.transfer
   }
 
-  /**
-   * All is there: what the document held before and what came become its checkpoint. `last` is the piece that is not kept yet;
-   * `only` stands for all of them.
-   */
-  function restore(
-    from: Subscriber,
-    document: LiveDocument,
-    whole: LiveTransfer,
-    last: TransferPiece | undefined,
-    vector: VersionVector,
-    peer: OriginId,
-    only?: Piece,
-  ): void {
+  /** All is there: what the document held before and what came become its checkpoint. */
+  function restore(from: Subscriber, document: LiveDocument, { whole, only, last, vector, peer }: Whole): void {
     commitFirst()
     const { ref } = document
     const held = readHeld(document)
@@ -186,20 +188,22 @@ export function createTransfers(options: TransfersOptions): Transfers {
       if (head.seq > headOf(document.vector, origin).seq) document.vector.set(origin, head)
     }
     const before = store.checkpoint(ref)?.bytes ?? 0
+    const added = only !== undefined ? [only] : last !== undefined && isScattered(whole) ? joined(last) : undefined
+    const came = added === undefined ? whole : sizeOf(added)
     const checkpoint = {
       ...held.checkpoint,
       vector: document.vector,
-      pieces: held.checkpoint.pieces + whole.pieces,
-      bytes: held.checkpoint.bytes + whole.bytes,
-      size: held.checkpoint.size + whole.size,
+      pieces: held.checkpoint.pieces + came.pieces,
+      bytes: held.checkpoint.bytes + came.bytes,
+      size: held.checkpoint.size + came.size,
       intervals: whole.index.encode(),
     }
     judge.grow(document, checkpoint.bytes - before)
     document.setIndex(whole.index)
-    document.tail = { records: 0, bytes: 0 }
+    document.tail = newTail(checkpoint)
     if (last !== undefined) document.transfer = undefined
-    const added = only === undefined ? [] : [{ size: only.size, bytes: new Uint8Array(only.bytes) }]
-    const fold = { where: ref, keep: held.keep, pieces: [...held.pieces, ...added], adopt: last !== undefined }
+    const transfer = last && (added === undefined ? ('adopted' as const) : ('joined' as const))
+    const fold = { where: ref, keep: held.keep, pieces: [...held.pieces, ...(added ?? [])], transfer }
     const firstNewPiece = held.checkpoint.pieces
     commits.queue(
       { from, where: ref, dot: dotOf(document.vector, vector, peer), request: 0, piece: last, firstNewPiece },
@@ -208,6 +212,10 @@ export function createTransfers(options: TransfersOptions): Transfers {
     // At once: the next transfer of this document begins in a commit after this one.
     commits.commit()
   }
+
+  /** What is kept of a transfer and its last piece, as few pieces. */
+  const joined = ({ where, piece }: TransferPiece): PieceBytes[] =>
+    gather([...store.transferPieces(where.document), piece].map(inflatePiece))
 
   /** Where it cannot be read, what memory has of a transfer counts its last piece already, which was not kept: the store knows. */
   function readHeld(document: LiveDocument): Fold {
@@ -237,6 +245,12 @@ export function heldFold(store: RelayStore, where: DocumentRef, environment: Env
   const none = { id, vector, through: 0, pieces: 0, bytes: 0, size: 0, compacted: 0, intervals: new Uint8Array() }
   return { where, checkpoint: none, keep: 0, pieces: [] }
 }
+
+const sizeOf = (pieces: readonly PieceBytes[]): Pick<LiveTransfer, 'pieces' | 'bytes' | 'size'> => ({
+  pieces: pieces.length,
+  bytes: pieces.reduce((sum, { bytes }) => sum + bytes.length, 0),
+  size: pieces.reduce((sum, { size }) => sum + size, 0),
+})
 
 function grown({ pieces, bytes, size }: LiveTransfer, piece: Piece): Pick<LiveTransfer, 'pieces' | 'bytes' | 'size'> {
   return { pieces: pieces + 1, bytes: bytes + piece.bytes.length, size: size + piece.size }

@@ -10,8 +10,6 @@ import { CHAIN_START, type Head, headOf, type VersionVector } from '../../shared
 import type { Environment } from '../../shared/environment.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, type OriginId, randomId } from '../../shared/ids.ts'
-import { PIECE_BYTES_TARGET } from '../../shared/limits.ts'
-import { joinToPieces } from '../../shared/update/fold.ts'
 import { inflatePiece } from '../../shared/update/inflate-piece.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
 import { createIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
@@ -24,9 +22,11 @@ import { cutUpdate } from '../../shared/update/state-vector.ts'
 import type { RelayStore } from '../storage/store.ts'
 import type { Commits, Refusal, Subscriber } from './commits.ts'
 import { copyIndex, type LiveDocument, type LiveDocuments, type LiveTransfer } from './documents.ts'
+import { batches, gather, isScattered, toPieces } from './folding.ts'
 import type { Intake } from './intake.ts'
 import type { Judge } from './judge.ts'
 import type { Shapes } from './shape.ts'
+import { newTail } from './tail.ts'
 import { heldFold } from './transfers.ts'
 
 /** One update of a branch: a record that shows its name, or a piece of a checkpoint, which does not. */
@@ -184,7 +184,7 @@ export function createYielding(options: YieldingOptions): Yielding {
     }
     judge.grow(document, checkpoint.bytes - document.bytes)
     document.setIndex(whole.index)
-    document.tail = { records: 0, bytes: 0 }
+    document.tail = newTail(checkpoint)
     const fold = { where: ref, keep: held.keep, pieces: [...held.pieces, ...pieces], alone: true }
     const dot = { origin: id, seq: 0, chain: CHAIN_START }
     const firstNewPiece = held.checkpoint.pieces
@@ -247,27 +247,12 @@ function indexOf(updates: readonly Uint8Array[]): IntervalIndex {
   return index
 }
 
-/** Updates in their order, as many together as fill a piece. */
-function batches(updates: readonly Uint8Array[]): Uint8Array[][] {
-  const made: Uint8Array[][] = []
-  let bytes = Number.POSITIVE_INFINITY
-  for (const update of updates) {
-    if (bytes + update.length > PIECE_BYTES_TARGET) {
-      made.push([])
-      bytes = 0
-    }
-    made.at(-1)?.push(update)
-    bytes += update.length
-  }
-  return made
-}
-
 /** Pieces as they came, and records joined into such. */
 function piecesOf(updates: readonly BranchUpdate[]): PieceBytes[] {
   const pieces: PieceBytes[] = []
   let records: Uint8Array[] = []
   const flush = (): void => {
-    for (const batch of batches(records)) pieces.push(...joinToPieces(batch))
+    pieces.push(...toPieces(records))
     records = []
   }
   for (const { bytes, piece } of updates) {
@@ -279,7 +264,8 @@ function piecesOf(updates: readonly BranchUpdate[]): PieceBytes[] {
     pieces.push(piece)
   }
   flush()
-  return pieces
+  const isLoose = isScattered({ pieces: pieces.length, size: pieces.reduce((sum, { size }) => sum + size, 0) })
+  return isLoose ? gather(updates.map(({ bytes }) => bytes)) : pieces
 }
 
 /** Those of `updates` that say something which is not known, without what is; then it is. */

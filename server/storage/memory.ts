@@ -94,13 +94,13 @@ export function createMemoryStore(environment: Environment = systemEnvironment):
     }
   }
 
-  function fold({ where, checkpoint, keep, pieces, adopt, alone }: Fold): void {
+  function fold({ where, checkpoint, keep, pieces, transfer, alone }: Fold): void {
     const row = documents.get(where.document)
     assert(row !== undefined, 'a fold comes with its document')
-    const adopted = adopt ? (transfers.get(where.document)?.pieces ?? []) : []
+    const adopted = transfer === 'adopted' ? (transfers.get(where.document)?.pieces ?? []) : []
     row.pieces = [...row.pieces.slice(0, keep), ...pieces, ...adopted]
     row.checkpoint = { ...checkpoint, vector: new Map(checkpoint.vector) }
-    if (adopt) transfers.delete(where.document)
+    if (transfer !== undefined) transfers.delete(where.document)
     if (!alone) return
     const stays = ({ offset }: Entry): boolean => offset >= checkpoint.through
     log = log.filter((entry) => entry.where.document !== where.document || stays(entry))

@@ -132,14 +132,12 @@ export function createSqliteStore(database: Database, environment: Environment):
     sql.putTransferPiece.run(Number(grown.number), index, ...rows.fromPiece(where, piece))
   }
 
-  function fold({ where, checkpoint, keep, pieces, adopt, alone }: Fold): void {
+  function fold({ where, checkpoint, keep, pieces, transfer, alone }: Fold): void {
     const number = numberIn(where)
     sql.cutPieces.run(number, keep)
     for (const [i, piece] of pieces.entries()) sql.putPiece.run(number, keep + i, ...rows.fromPiece(where, piece))
-    if (adopt) {
-      sql.adoptPieces.run(number, keep + pieces.length, where.document)
-      drop(where.document)
-    }
+    if (transfer === 'adopted') sql.adoptPieces.run(number, keep + pieces.length, where.document)
+    if (transfer !== undefined) drop(where.document)
     const { columns, parts } = rows.fromCheckpoint(where, checkpoint)
     sql.putCheckpoint.run(number, ...columns)
     sql.clearParts.run(number)

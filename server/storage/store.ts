@@ -88,8 +88,8 @@ export interface Fold {
   keep: number
   /** Follow those. */
   pieces: readonly PieceBytes[]
-  /** The pieces of the document's transfer follow these, and the transfer is over. */
-  adopt?: boolean
+  /** The document's transfer is over: its pieces follow these, or what they say is in these. */
+  transfer?: 'adopted' | 'joined'
   /** No entry of the document before `through` stays in the log: the checkpoint stands alone. */
   alone?: boolean
 }

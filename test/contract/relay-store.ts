@@ -390,7 +390,7 @@ export function testRelayStore(
         again.commit({
           documents: [{ ...refTo('note'), vector, bytes: 3 }],
           entries: [{ offset: 1, where: refTo('note'), restored: true }],
-          folds: [{ ...foldOf(1, 1, 0, [piece(7)], 3), adopt: true }],
+          folds: [{ ...foldOf(1, 1, 0, [piece(7)], 3), transfer: 'adopted' }],
         })
         expect(plainPieces(again.pieces(refTo('note'), 0))).toEqual(plainPieces([piece(7), piece(1), piece(2, 2)]))
         expect(again.transfer('note')).toBeUndefined()
@@ -399,6 +399,20 @@ export function testRelayStore(
         expect([...again.history(refTo('note'))]).toEqual([])
         expect(() => again.entry(1)).toThrow(expect.objectContaining({ code: 'corrupt' }))
         expect(again.head()).toBe(1)
+      })
+
+      test('are over where others say what came', () => {
+        const { store, reopen } = open()
+        store.commit(only({ transfers: [{ where: refTo('note'), id: hex(1), index: 0, piece: piece(1), at: 5 }] }))
+        store.commit({
+          documents: [{ ...refTo('note'), vector: new Map([[ALICE, { seq: 1, chain: hex(1) }]]), bytes: 1 }],
+          entries: [{ offset: 1, where: refTo('note'), restored: true }],
+          folds: [{ ...foldOf(1, 1, 0, [piece(7)], 1), transfer: 'joined' }],
+        })
+        const again = reopen()
+        expect(plainPieces(again.pieces(refTo('note'), 0))).toEqual(plainPieces([piece(7)]))
+        expect(again.transfer('note')).toBeUndefined()
+        expect([...again.transferPieces('note')]).toEqual([])
       })
 
       test('are dropped as transfers, one for all', () => {

@@ -1,12 +1,17 @@
 /** What must hold of every commit of a relay: its log is well formed, without a gap, on one history, and its vectors stand for it. */
-import type { CommitBatch, Fold, LogEntry } from '../../../server/storage/store.ts'
+import type { Checkpoint, CommitBatch, Fold, LogEntry } from '../../../server/storage/store.ts'
 import { nextChain } from '../../../shared/causality/chain.ts'
 import { type Head, headOf } from '../../../shared/causality/version-vector.ts'
+import { PIECE_BYTES_TARGET } from '../../../shared/limits.ts'
+import { COMPACT_PIECES } from '../../../shared/update/fold.ts'
 import type { UpdateSummary } from '../../../shared/update/inspect.ts'
 import { createIntervalIndex, type IntervalIndex } from '../../../shared/update/intervals.ts'
 import type { Dots } from './dots.ts'
 import { summaryOf } from './summaries.ts'
 import { type Held, type HeldRecord, vectorOf } from './types.ts'
+
+/** Pieces of a checkpoint beyond what its bytes need: as many more as make it due to be folded may come before that is done. */
+const PIECES_MAX = 2 * COMPACT_PIECES
 
 export interface RelayLogs {
   committed(relay: string, batch: CommitBatch): void
@@ -66,6 +71,7 @@ export function createRelayLogs({ dots, updatesAt, fail }: RelayLogsOptions): Re
         'restored' in entry ? batch.folds?.find(({ checkpoint }) => checkpoint.through === entry.offset) : undefined
       if (fold !== undefined) takeRestored(relay, log, fold)
     }
+    for (const { where, checkpoint } of batch.folds ?? []) checkPieces(relay, where.document, checkpoint)
     const offsets = new Set(batch.entries.map(({ offset }) => offset))
     for (const fold of batch.folds ?? []) if (!offsets.has(fold.checkpoint.through)) checkFold(relay, log, fold)
     for (const { document, vector } of batch.documents) checkVector(relay, log, document, vector)
@@ -100,6 +106,12 @@ export function createRelayLogs({ dots, updatesAt, fail }: RelayLogsOptions): Re
     for (const [origin, { seq }] of checkpoint.vector) {
       if (seq > headOf(held, origin).seq) fail(`[P4] ${relay} folds ${origin}/${seq} of ${document} without holding it`)
     }
+  }
+
+  /** What goes to and fro between relays makes none that grows and grows. */
+  function checkPieces(relay: string, document: string, { pieces, size }: Checkpoint): void {
+    const most = PIECES_MAX + 4 * Math.ceil(size / PIECE_BYTES_TARGET)
+    if (pieces > most) fail(`[P7] ${relay} has ${pieces} pieces of ${document}, ${size} bytes in all`)
   }
 
   function checkVector(relay: string, log: Log, document: string, vector: ReadonlyMap<string, Head>): void {

@@ -268,6 +268,21 @@ const FAILED: readonly Failed[] = [
     ],
   },
   {
+    title: '[P7] checkpoints that relays send to and fro do not double their pieces with each turn',
+    seed: 60,
+    options: {
+      relays: 5,
+      mesh: true,
+      folds: true,
+      replicas: 5,
+      documents: 1,
+      editsPerMinute: 60,
+      faultsPerMinute: 20,
+      faults: ['mesh partition', 'mesh one way', 'mesh flap', 'break', 'partition'],
+      ...ANY_EDITS,
+    },
+  },
+  {
     title: '[P2] what was damaged here, and what the relay that had it has lost, an open document brings back',
     seed: 8661,
     options: { relays: 3, mesh: true, ...ANY_EDITS },
