@@ -29,6 +29,8 @@ const RANK: Record<Safety, number> = { nowhere: 0, device: 1, relay: 2 }
 export function createCheckers(options: CheckersOptions): Checkers {
   const { now, relayOf, isRelay, updatesAt, fail } = options
   const edits: WrittenEdit[] = []
+  /** The same by replica and document. */
+  const written = new Map<string, WrittenEdit[]>()
   const allowed: Allowances = { forks: false, regress: false }
   const dots = createDots(() => allowed.forks, fail)
   const relays = createRelayLogs({ dots, updatesAt, fail })
@@ -45,8 +47,15 @@ export function createCheckers(options: CheckersOptions): Checkers {
     }
   }
 
-  const editsBy = (replica: string, document: string): WrittenEdit[] =>
-    edits.filter((edit) => edit.replica === replica && edit.document === document)
+  function editsBy(replica: string, document: string): WrittenEdit[] {
+    const key = `${replica} ${document}`
+    let found = written.get(key)
+    if (found === undefined) {
+      found = []
+      written.set(key, found)
+    }
+    return found
+  }
 
   function takenBack(replica: string, document: string): void {
     if (allowed.regress || allowed.forks) return
@@ -88,7 +97,10 @@ export function createCheckers(options: CheckersOptions): Checkers {
     edits,
     allowed,
     bounds: createBounds(now, fail),
-    wrote: (edit) => void edits.push(edit),
+    wrote(edit) {
+      edits.push(edit)
+      editsBy(edit.replica, edit.document).push(edit)
+    },
     relayCommitted: (relay, batch) => relays.committed(relay, batch),
     relayRestored: (relay, batches) => relays.restored(relay, batches),
     clientCommitted(replica, writes) {

@@ -4,7 +4,7 @@
  */
 import type { Tables } from '../../../client/replica/store.ts'
 import { decodeClocks, raiseClocks } from '../../../shared/update/fold.ts'
-import type { StructRange, UpdateSummary } from '../../../shared/update/inspect.ts'
+import type { UpdateSummary } from '../../../shared/update/inspect.ts'
 import type { DiskWrite } from '../storage/client-disk.ts'
 import { inflated } from '../storage/inflated.ts'
 import { summaryOf } from './summaries.ts'
@@ -81,12 +81,12 @@ function groundless(
   clocks: ReadonlyMap<number, number>,
 ): { client: number; clock: number } | undefined {
   const known = (client: number): number => clocks.get(client) ?? 0
-  const own = (client: number): StructRange[] => structs.filter((range) => range.client === client)
   for (const [client, clock] of dependencies) if (clock > known(client)) return { client, clock }
+  const own = new Map<number, number>()
+  for (const { client, clock, length } of structs) own.set(client, Math.max(clock + length, own.get(client) ?? 0))
   for (const { client, clock, length } of deletes) {
     const end = clock + length
-    if (end > Math.max(known(client), ...own(client).map((range) => range.clock + range.length)))
-      return { client, clock: end }
+    if (end > known(client) && end > (own.get(client) ?? 0)) return { client, clock: end }
   }
   return undefined
 }

@@ -55,6 +55,8 @@ interface Content {
 
 export function createRelayLogs({ dots, updatesAt, fail }: RelayLogsOptions): RelayLogs {
   const logs = new Map<string, Log>()
+  /** Where updates were found last: an index only grows, until another one takes its place. */
+  const found = new WeakMap<UpdateSummary, IntervalIndex>()
 
   function of(relay: string): Log {
     const found = logs.get(relay) ?? createLog(0)
@@ -146,7 +148,14 @@ export function createRelayLogs({ dots, updatesAt, fail }: RelayLogsOptions): Re
     holdDot: (document, origin, seq) =>
       [...logs.values()].some((log) => headOf(vectorOf(log, document), origin).seq >= seq),
     hold(document, summary) {
-      for (const [relay, log] of logs) if (indexOf(relay, log, document)?.adds(summary) === false) return true
+      const before = found.get(summary)
+      for (const { contents } of logs.values()) if (before && contents.get(document)?.index === before) return true
+      for (const [relay, log] of logs) {
+        const index = indexOf(relay, log, document)
+        if (index?.adds(summary) !== false) continue
+        found.set(summary, index)
+        return true
+      }
       return false
     },
   }

@@ -25,7 +25,7 @@ export function installChannels(clock: Clock, chance: Chance, running: Running):
     }
 
     postMessage(data: unknown): void {
-      for (const other of channels.get(this.name) ?? []) if (other !== this) other.enqueue(structuredClone(data))
+      for (const other of channels.get(this.name) ?? []) if (other !== this) other.enqueue(cloned(data))
     }
 
     close(): void {
@@ -59,3 +59,20 @@ export function installChannels(clock: Clock, chance: Chance, running: Running):
     if (platform !== undefined) Object.defineProperty(globalThis, 'BroadcastChannel', platform)
   }
 }
+
+/**
+ * A structured clone. The platform's, which takes ten times as long, has the word on everything but what messages are made of; none of
+ * them holds itself.
+ */
+function cloned(value: unknown): unknown {
+  if (value === null || PRIMITIVE.has(typeof value)) return value
+  if (Array.isArray(value)) return value.map(cloned)
+  if (value instanceof Uint8Array) return new Uint8Array(value)
+  if (value instanceof Map) return new Map([...value].map(([key, held]) => [cloned(key), cloned(held)]))
+  if (typeof value !== 'object' || value.constructor !== Object) return structuredClone(value)
+  const copy: Record<string, unknown> = {}
+  for (const [key, held] of Object.entries(value)) copy[key] = cloned(held)
+  return copy
+}
+
+const PRIMITIVE: ReadonlySet<string> = new Set(['string', 'number', 'boolean', 'undefined', 'bigint'])

@@ -35,8 +35,9 @@ export function createClock(chance: Chance): Clock {
     return new Promise((resolve, reject) => {
       const goOn = (): void => {
         try {
-          if (step(untilMs)) whenSettled(events % BREATHE_EVERY === 0, lookAtDone)
-          else resolve()
+          if (!step(untilMs)) resolve()
+          else if (events % BREATHE_EVERY === 0) setImmediate(lookAtDone)
+          else void RESOLVED.then(soon)
         } catch (error) {
           reject(error)
         }
@@ -49,7 +50,8 @@ export function createClock(chance: Chance): Clock {
           reject(error)
         }
       }
-      whenSettled(false, goOn)
+      const soon = (): void => process.nextTick(lookAtDone)
+      void RESOLVED.then(() => process.nextTick(goOn))
     })
   }
 
@@ -89,17 +91,11 @@ export function createClock(chance: Chance): Clock {
 /** Events between two looks of the event loop at the rest of the process, which a test runner and signals need. */
 const BREATHE_EVERY = 512
 
-const RESOLVED = Promise.resolve()
-
 /**
- * Goes on when no promise can go on any more: Node calls back for `nextTick` only when the queue of microtasks is empty,
- * however many more they bring forth. That is about five times cheaper than a turn of the event loop, and is done without a promise of
- * its own, as it is done for every event.
+ * To go on when no promise can go on any more: Node calls back for `nextTick` that was asked for in a microtask only when the queue of
+ * those is empty, however many more they bring forth. That is about five times cheaper than a turn of the event loop.
  */
-function whenSettled(breathes: boolean, goOn: () => void): void {
-  if (breathes) setImmediate(goOn)
-  else void RESOLVED.then(() => process.nextTick(goOn))
-}
+const RESOLVED = Promise.resolve()
 
 const isBefore = (a: Event, b: Event): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)
 

@@ -125,6 +125,8 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
     handle.whenLoaded.catch((error: unknown) => ground.blame(`${process.name} ${document}`, error))
     // What the app shows as received is, and stays so.
     let isReceived = false
+    /** Edits before this one are known to be at a relay, and stay so. */
+    let known = 0
     const typedBefore = checkers.typedBy(replica.name, document)
     // What was typed in another tab, and received there, this one may hear of later, also when that is closed.
     const isAlone = (): boolean =>
@@ -142,7 +144,9 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
         return
       }
       isReceived = true
-      const news = edits.filter(({ safety }) => safety !== 'relay')
+      while (edits[known]?.safety === 'relay') known++
+      if (known === edits.length) return
+      const news = edits.slice(known).filter(({ safety }) => safety !== 'relay')
       if (news.length === 0) return
       ground.note(`${process.name} shows ${news.length} of ${document} at relay`)
       checkers.told(news, 'relay')
