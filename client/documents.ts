@@ -74,7 +74,12 @@ export function createDocuments({ make, left, report }: DocumentsOptions): Docum
     all: () => [...open.values()].map(({ document }) => document),
     writers,
     unstored: (id, relay) => together(writers(id).flatMap((document) => document.unstored(relay) ?? [])),
-    unsaved: () => unsavedOf(writing()),
+    unsaved() {
+      let sum = 0
+      for (const { document } of open.values()) sum += unsavedOf(document)
+      for (const document of leaving) sum += unsavedOf(document)
+      return sum
+    },
     flush,
     open(id, { doc, awareness, gc }) {
       checkDocumentId(id)
@@ -97,7 +102,7 @@ export function createDocuments({ make, left, report }: DocumentsOptions): Docum
       for (const document of documents) void leave(document)
       await Promise.all([...leaving].map((document) => document.close().catch(report)))
       await flush()
-      const lost = unsavedOf([...leaving])
+      const lost = [...leaving].reduce((sum, document) => sum + unsavedOf(document), 0)
       for (const document of leaving) document.end()
       return lost
     },
@@ -105,8 +110,7 @@ export function createDocuments({ make, left, report }: DocumentsOptions): Docum
 }
 
 /** How many edits are neither in the log nor at a relay. */
-const unsavedOf = (documents: readonly OpenDocument[]): number =>
-  documents.reduce((sum, { edits }) => sum + edits.typed - edits.safe, 0)
+const unsavedOf = ({ edits }: OpenDocument): number => edits.typed - edits.safe
 
 function together(all: readonly Unstored[]): Unstored | undefined {
   if (all.length < 2) return all[0]

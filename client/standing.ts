@@ -99,7 +99,11 @@ function added(before: Count, more: Count['added'][number]): Count {
   return { read: before.read + first.count, at: first.at, added: all.slice(1) }
 }
 
-const totalOf = ({ read, added }: Count = NONE): number => added.reduce((sum, { count }) => sum + count, read)
+function totalOf({ read, added }: Count = NONE): number {
+  let total = read
+  for (const { count } of added) total += count
+  return total
+}
 
 export function createStanding(options: StandingOptions): Standing {
   const { environment, scope, durable, opened, unopened } = options
@@ -172,10 +176,15 @@ export function createStanding(options: StandingOptions): Standing {
 
   /** Whatever was in sync still is. */
   function heard(now = environment.now()): void {
-    for (const each of [status, ...opened().map((document) => document.status)]) {
-      const { connection: of, lastSyncedAt } = each.get()
-      if (of === 'synced' && Math.abs(now - lastSyncedAt) >= HEARD_EVERY_MS) each.setQuietly({ lastSyncedAt: now })
+    if (isDue(status, now)) status.setQuietly({ lastSyncedAt: now })
+    for (const document of opened()) {
+      if (isDue(document.status, now)) document.status.setQuietly({ lastSyncedAt: now })
     }
+  }
+
+  function isDue(of: Readable<{ connection: Connection; lastSyncedAt: number }>, now: number): boolean {
+    const { connection, lastSyncedAt } = of.get()
+    return connection === 'synced' && Math.abs(now - lastSyncedAt) >= HEARD_EVERY_MS
   }
 
   return {

@@ -236,7 +236,11 @@ export function createWriting(options: WritingOptions): Writing {
 }
 
 /** How many transactions no relay has. */
-const countOf = (held: readonly Held[]): number => held.filter(({ relays }) => relays.size === 0).length
+function countOf(held: readonly Held[]): number {
+  let count = 0
+  for (const { relays } of held) if (relays.size === 0) count++
+  return count
+}
 
 /** What a Y.Doc's state says that these updates do not; `undefined`: nothing. */
 function beyond(held: readonly Uint8Array[], state: Uint8Array): Uint8Array | undefined {

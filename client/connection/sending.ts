@@ -18,6 +18,8 @@ import { unlessBroken } from './progress.ts'
 const SEAL_AFTER_MS = 20
 /** Records that may be on their way before more is sealed: several round trips of somebody who types. */
 const RECORDS_ON_THE_WAY_MAX = 16
+/** How often the store is asked for what a tab left behind that told nobody of it: only one that crashed does. */
+const LOOK_EVERY_MS = 10_000
 /** Rows of the log that are looked at in one go. */
 const OUTBOX_ROWS = 256
 
@@ -63,6 +65,8 @@ export function createSending(talk: Talk): Sending {
   /** Stored edits that were submitted as they could not be sealed: once is enough, unless that was refused. */
   const carried = new Map<DocumentId, string>()
   let requests = 0
+  /** When the store was asked last what is not sealed; `undefined`: something could not be. */
+  let lookedAt: number | undefined
   let cancelSeal: (() => void) | undefined
 
   async function begin(): Promise<void> {
@@ -96,6 +100,7 @@ export function createSending(talk: Talk): Sending {
       const sealed = await unlessRefused(document, unlessBroken(log.seal(document)))
       if (sealed === undefined || host.unstored(document, progress.relay) !== undefined)
         stuck.set(document, sealed === undefined)
+      if (sealed === undefined) lookedAt = undefined
       end = sealed?.added.head
       if (sealed !== undefined) fresh.push(...offer(sealed))
       if (sealed !== undefined && sealed.records.length > 0) host.sealed(document, sealed.records)
@@ -190,10 +195,14 @@ export function createSending(talk: Talk): Sending {
 
   async function sweep(): Promise<void> {
     sendOffered(offers.overdue())
-    // What a tab did not seal before it was closed, or cannot send, is sealed by whoever has a connection.
-    const { unsealed, head } = await log.waiting()
-    if (log.durable) for (const document of unsealed) edited.add(document)
-    await send(head, true)
+    const now = talk.environment.now()
+    if (lookedAt === undefined || Math.abs(now - lookedAt) >= LOOK_EVERY_MS) {
+      // What a tab did not seal before it was closed, or cannot send, is sealed by whoever has a connection.
+      const { unsealed, head } = await log.waiting()
+      lookedAt = now
+      if (log.durable) for (const document of unsealed) edited.add(document)
+      await send(head, true)
+    } else if (edited.size > 0) await send(undefined, true)
     if (offers.isEmpty()) await host.recount()
   }
 

@@ -102,8 +102,8 @@ export async function chainAt(
 ): Promise<Chain | undefined> {
   const held = headOf(vector, origin)
   if (held.seq === seq) return held.chain
-  const covered = headOf(coveredBy(checkpoint), origin)
-  if (covered.seq === seq) return covered.chain
+  const covered = checkpoint?.vector.find((head) => head.origin === origin)
+  if (covered?.seq === seq) return covered.chain
   return (await transaction.get('records', [document, origin, seq]))?.chain
 }
 

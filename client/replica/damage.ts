@@ -212,6 +212,7 @@ async function firstDamaged(
   const first = new Map<OriginId, number>()
   const gone: string[] = []
   let spare = 0
+  if (bad.length === 0) return { first, gone, spare }
   const covered = coveredBy(await transaction.get('checkpoints', [row.document]))
   const vector = vectorOf(row)
   for (const { origin, seq, piece } of bad) {
@@ -242,8 +243,9 @@ async function takeOutPieces(
   first: Map<OriginId, number>,
 ): Promise<number> {
   const { document } = row
+  if (!bad.some(({ piece }) => piece !== undefined)) return 0
   const checkpoint = await transaction.get('checkpoints', [document])
-  if (checkpoint === undefined || !bad.some(({ piece }) => piece !== undefined)) return 0
+  if (checkpoint === undefined) return 0
   const damaged = (await readPieces(transaction, row, checkpoint.pieces)).filter(({ isSound: sound }) => !sound).length
   if (damaged === 0) return 0
   await dropCheckpoint(transaction, document)

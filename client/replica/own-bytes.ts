@@ -4,7 +4,8 @@
  */
 export function withOwnBytes<V extends object>(value: V): V {
   let own: Record<string, unknown> | undefined
-  for (const [name, field] of Object.entries(value)) {
+  for (const name in value) {
+    const field: unknown = value[name]
     if (!(field instanceof Uint8Array)) continue
     own ??= { ...(value as Record<string, unknown>) }
     own[name] = field.slice()

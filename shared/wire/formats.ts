@@ -415,13 +415,25 @@ const typeByNumber = new Map<number, Message['type']>(
   (Object.keys(FORMATS) as Message['type'][]).map((type) => [FORMATS[type].number, type]),
 )
 
+/** All messages are written with one, as buffers of their own would cost more than most of them. */
+const writer = encoding.createEncoder()
+writer.cbuf = new Uint8Array(1024)
+/** A buffer that grew beyond this is not kept. */
+const BUFFER_BYTES_MAX = 16 * 1024
+
 /** One message as bytes, to be put into a frame; the same bytes may go to many receivers. */
 export function encodeMessage(message: Message): Uint8Array {
-  const writer = encoding.createEncoder()
   const format = FORMATS[message.type] as Format<Message>
-  encoding.writeUint8(writer, format.number)
-  format.write(writer, message)
-  return encoding.toUint8Array(writer)
+  const { cbuf } = writer
+  try {
+    encoding.writeUint8(writer, format.number)
+    format.write(writer, message)
+    return writer.bufs.length === 0 ? writer.cbuf.slice(0, writer.cpos) : encoding.toUint8Array(writer)
+  } finally {
+    if (writer.cbuf.length > BUFFER_BYTES_MAX) writer.cbuf = cbuf
+    writer.cpos = 0
+    writer.bufs.length = 0
+  }
 }
 
 /** Raises `bad-frame`. */
