@@ -1,6 +1,5 @@
 /** A relay in a process of its own, which is killed and started again: for the tests and the mesh of the demo. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
 const CLI = fileURLToPath(new URL('../server/cli.ts', import.meta.url))
@@ -73,19 +72,5 @@ function listening(child: ChildProcess): Promise<void> {
     })
     child.once('error', reject)
     child.once('close', (code) => reject(new Error(`the relay ended with ${code}: ${said}`)))
-  })
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => {
-        if (address === null || typeof address === 'string') reject(new Error('no port'))
-        else resolve(address.port)
-      })
-    })
   })
 }

@@ -12,7 +12,7 @@ import { WebSocket } from 'ws'
 import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { decodeYMessage, encodeAwareness, encodeUpdate } from '../../server/relay/y-protocol.ts'
-import { freePort } from '../systems/processes.ts'
+import { freePort } from '../../tools/free-port.ts'
 import { atMost, printFigures } from '../table.ts'
 
 const SOCKETS = 200

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import { createRelay, type Relay } from '../../server/index.ts'
+import { freePort } from '../../tools/free-port.ts'
 import { testRelayRuntime } from '../contract/relay-runtime.ts'
-import { freePort, startRelayProcess } from '../support/relay-process.ts'
+import { startRelayProcess } from '../support/relay-process.ts'
 
 /** A folder for as long as a suite runs, which is longer than a test. */
 function folder(): { data: string; remove(): void } {

@@ -1,10 +1,9 @@
 /** Who is in a document: seen by the others while they are there, and no longer. */
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchBrowser } from '../support/browser.ts'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import { cleanUp, until } from '../support/lifetime.ts'
 import { startNetworkProxy } from '../support/network-proxy.ts'
-import { begin, buildPages, openPage } from '../support/pages.ts'
+import { begin, launchPages, openPage } from '../support/pages.ts'
 import { openPerson } from '../support/person.ts'
 import { startRelayProcess } from '../support/relay-process.ts'
 
@@ -14,13 +13,7 @@ import { startRelayProcess } from '../support/relay-process.ts'
  */
 const AT_ONCE_MS = 8_000
 
-let browser: Browser
-let pages: string
-beforeAll(async () => {
-  browser = await launchBrowser()
-  pages = await buildPages()
-})
-afterAll(() => browser.close())
+const { browser, pages } = await launchPages()
 
 describe('awareness', () => {
   test('a page that comes sees who is there, and is seen; one that closes is gone', async () => {

@@ -90,24 +90,12 @@ async function sealSome(page: Page, network: NetworkProxy, lose: 'loseAnswers' |
   return (await storedBy(page)).records
 }
 
-/** What is in the page's database, read past the client: checksums by dot, and edits that are no record yet. */
+/** What is in the page's database: checksums by dot, and how many edits are no record yet. */
 async function storedBy(page: Page): Promise<{ records: Map<string, string>; edits: number }> {
   const { records, edits } = await page.evaluate(async () => {
-    const result = <T>(request: IDBRequest<T>) =>
-      new Promise<T>((resolve, reject) => {
-        request.onsuccess = () => resolve(request.result)
-        request.onerror = () => reject(request.error)
-      })
-    const [{ name = '' } = {}] = await indexedDB.databases()
-    const database = await result(indexedDB.open(name))
-    const transaction = database.transaction(['records', 'edits'])
-    const [keys, rows, count] = await Promise.all([
-      result(transaction.objectStore('records').getAllKeys()),
-      result(transaction.objectStore('records').getAll() as IDBRequest<{ checksum: string }[]>),
-      result(transaction.objectStore('edits').count()),
-    ])
-    database.close()
-    return { records: keys.map((key, at) => [String(key), rows[at]?.checksum ?? ''] as const), edits: count }
+    const rows = await window.rows('records')
+    const checksums = rows.map(({ key, value }) => [String(key), (value as RecordRow).checksum] as const)
+    return { records: checksums, edits: (await window.rows('edits')).length }
   })
   return { records: new Map(records), edits }
 }

@@ -1,10 +1,9 @@
 /** People in two browsers and on Node edit one document at once, and all of them end with the same (P1). */
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchBrowser } from '../support/browser.ts'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import { cleanUp, until } from '../support/lifetime.ts'
 import { type NetworkProxy, startNetworkProxy } from '../support/network-proxy.ts'
-import { buildPages, openPage } from '../support/pages.ts'
+import { launchPages, openPage } from '../support/pages.ts'
 import { openPerson, type Person, type PersonOptions } from '../support/person.ts'
 import { type Random, seeded } from '../support/random.ts'
 import { type RelayProcess, startRelayProcess } from '../support/relay-process.ts'
@@ -13,13 +12,7 @@ import { seedOfTest } from '../support/seed.ts'
 const ROUNDS = 40
 const EDITS_MAX = 12
 
-let browser: Browser
-let pages: string
-beforeAll(async () => {
-  browser = await launchBrowser()
-  pages = await buildPages()
-})
-afterAll(() => browser.close())
+const { browser, pages } = await launchPages()
 
 describe('two pages and a client on Node, in one document', () => {
   test('[P1] edits of text, map and array, at once', async () => {

@@ -1,12 +1,11 @@
 /** The demo before a relay that asks for tokens: what it says, how a key comes in, and that it goes nowhere else. */
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import { mintToken } from '../../server/auth/tokens.ts'
 import { createRelay } from '../../server/index.ts'
-import { launchBrowser } from '../support/browser.ts'
 import {
-  buildDemo,
   createNote,
+  launchDemo,
   newProfile,
   openByTitle,
   openNotebookPage,
@@ -17,13 +16,7 @@ import { cleanUp, until } from '../support/lifetime.ts'
 
 const SECRET = 'a secret of thirty-two bytes, or of more'
 
-let browser: Browser
-let demo: string
-beforeAll(async () => {
-  browser = await launchBrowser()
-  demo = await buildDemo()
-})
-afterAll(() => browser.close())
+const { browser, demo } = await launchDemo()
 
 describe('a relay that asks for tokens', () => {
   test('[P5] is said to ask for a key; a link brings one, which stays out of addresses and requests', async () => {

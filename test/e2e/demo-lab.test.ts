@@ -1,18 +1,11 @@
 /** The network lab: a world in the page that parts and joins, and says so. */
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchBrowser } from '../support/browser.ts'
-import { buildDemo, newProfile, openNotebookPage } from '../support/fieldnotes.ts'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
+import { launchDemo, newProfile, openNotebookPage } from '../support/fieldnotes.ts'
 import { until } from '../support/lifetime.ts'
 import { startRelayProcess } from '../support/relay-process.ts'
 
-let browser: Browser
-let demo: string
-beforeAll(async () => {
-  browser = await launchBrowser()
-  demo = await buildDemo()
-})
-afterAll(() => browser.close())
+const { browser, demo } = await launchDemo()
 
 describe('the network lab', () => {
   test('[P1][P10] parts where it is cut, keeps hints, and joins when it is healed, with no relay but its own', async () => {

@@ -1,13 +1,14 @@
 /** The demo in front of several relays: it says at how many a note is, and goes on when one is gone. */
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import { createRelay, type Relay } from '../../server/index.ts'
+import { freePort } from '../../tools/free-port.ts'
 import { type LocalMesh, openLocalMesh } from '../../tools/mesh/mesh.ts'
 import { startBlockingProxy } from '../support/blocking-proxy.ts'
-import { launchBrowser } from '../support/browser.ts'
 import {
-  buildDemo,
   createNote,
+  launchDemo,
   newProfile,
   openByTitle,
   openNotebookPage,
@@ -16,15 +17,8 @@ import {
   type,
 } from '../support/fieldnotes.ts'
 import { cleanUp, temporaryFolder, until } from '../support/lifetime.ts'
-import { freePort } from '../support/relay-process.ts'
 
-let browser: Browser
-let demo: string
-beforeAll(async () => {
-  browser = await launchBrowser()
-  demo = await buildDemo()
-})
-afterAll(() => browser.close())
+const { browser, demo } = await launchDemo()
 
 describe('three relays', () => {
   test('[P2] the note is said to be at three relays, and the loss of one loses nothing', async () => {

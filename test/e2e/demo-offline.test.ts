@@ -1,13 +1,12 @@
 /** The demo as an app: it is installed, starts with no server, goes on in many tabs, and takes new versions when asked. */
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchBrowser } from '../support/browser.ts'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import {
-  buildDemo,
   createNote,
   installed,
+  launchDemo,
   newProfile,
   openByTitle,
   openNotebookPage,
@@ -22,13 +21,7 @@ import {
 import { temporaryFolder, until } from '../support/lifetime.ts'
 import { startRelayProcess } from '../support/relay-process.ts'
 
-let browser: Browser
-let demo: string
-beforeAll(async () => {
-  browser = await launchBrowser()
-  demo = await buildDemo()
-})
-afterAll(() => browser.close())
+const { browser, demo } = await launchDemo()
 
 describe('Fieldnotes without a server', () => {
   test('[P2][P6] starts offline, takes edits of three notes in two tabs, and converges with another profile', async () => {

@@ -1,4 +1,5 @@
 /** What can be measured of the demo's quality: accessibility, installability, bytes of the first load, and a long list. */
+
 import { cpSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
@@ -6,15 +7,15 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { getRequestListener } from '@hono/node-server'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { BrowserContext, Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import { createRelay } from '../../server/index.ts'
+import { freePort } from '../../tools/free-port.ts'
 import { seedNotebook } from '../../tools/seed.ts'
-import { launchBrowser } from '../support/browser.ts'
 import {
-  buildDemo,
   createNote,
   installed,
+  launchDemo,
   newProfile,
   openByTitle,
   openNotebookPage,
@@ -23,7 +24,7 @@ import {
 } from '../support/fieldnotes.ts'
 import { cleanUp, temporaryFolder, until } from '../support/lifetime.ts'
 import { buildPages } from '../support/pages.ts'
-import { freePort, startRelayProcess } from '../support/relay-process.ts'
+import { startRelayProcess } from '../support/relay-process.ts'
 
 /** What the first load may weigh, gzipped: the page itself, scripts, styles, pictures; what is sent twice weighs twice. */
 const FIRST_LOAD_BYTES_MAX = 250_000
@@ -40,13 +41,7 @@ interface Axe {
   run(options: object): Promise<{ violations: { id: string; impact: string | null; nodes: { html: string }[] }[] }>
 }
 
-let browser: Browser
-let demo: string
-beforeAll(async () => {
-  browser = await launchBrowser()
-  demo = await buildDemo()
-})
-afterAll(() => browser.close())
+const { browser, demo } = await launchDemo()
 
 describe('accessibility', () => {
   for (const colorScheme of ['light', 'dark'] as const) {

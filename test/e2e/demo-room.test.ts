@@ -1,11 +1,10 @@
 /** Fieldnotes on a device with little room: what leaves it, what stays, and what is said of both. */
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import { seedNotebook } from '../../tools/seed.ts'
-import { launchBrowser } from '../support/browser.ts'
 import {
-  buildDemo,
   installed,
+  launchDemo,
   newProfile,
   openByTitle,
   openNotebookPage,
@@ -16,13 +15,7 @@ import {
 import { until } from '../support/lifetime.ts'
 import { startRelayProcess } from '../support/relay-process.ts'
 
-let browser: Browser
-let demo: string
-beforeAll(async () => {
-  browser = await launchBrowser()
-  demo = await buildDemo()
-})
-afterAll(() => browser.close())
+const { browser, demo } = await launchDemo()
 
 describe('little room', () => {
   test('[P2][P6] notes leave for the relay, but those that are kept here; they say so, and come back', async () => {

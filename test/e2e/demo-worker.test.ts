@@ -1,11 +1,9 @@
 /** The demo as `npm run dev:worker` serves it: page and relay from wrangler, which is killed and started again. */
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { launchBrowser } from '../support/browser.ts'
+import { expect, test } from 'vitest'
 import {
-  buildDemo,
   createNote,
   installed,
+  launchDemo,
   newProfile,
   openByTitle,
   openNotebookPage,
@@ -17,13 +15,7 @@ import {
 import { until } from '../support/lifetime.ts'
 import { startWranglerProcess } from '../support/wrangler-process.ts'
 
-let browser: Browser
-let demo: string
-beforeAll(async () => {
-  browser = await launchBrowser()
-  demo = await buildDemo()
-})
-afterAll(() => browser.close())
+const { browser, demo } = await launchDemo()
 
 test('[P1][P2][P6] Fieldnotes at a Worker: two profiles converge, start and write while it is gone, and join when it is back', async () => {
   const worker = await startWranglerProcess('--assets', demo)

@@ -1,14 +1,13 @@
 /** The demo as people use it: notes and boards together with others, and what it says of how safe they are. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import { seedNotebook } from '../../tools/seed.ts'
-import { launchBrowser } from '../support/browser.ts'
 import {
-  buildDemo,
   createBoard,
   createNote,
+  launchDemo,
   newProfile,
   openByTitle,
   openNotebookPage,
@@ -23,13 +22,7 @@ import {
 import { temporaryFolder, until } from '../support/lifetime.ts'
 import { startRelayProcess } from '../support/relay-process.ts'
 
-let browser: Browser
-let demo: string
-beforeAll(async () => {
-  browser = await launchBrowser()
-  demo = await buildDemo()
-})
-afterAll(() => browser.close())
+const { browser, demo } = await launchDemo()
 
 describe('a note', () => {
   test('[P1] two people type into one note and see the text, name and cursor of each other', async () => {

@@ -9,8 +9,8 @@ import { delimiter, dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openWorkspace } from '../../client/index.ts'
 import { mintToken } from '../../server/auth/tokens.ts'
+import { freePort } from '../../tools/free-port.ts'
 import { until } from '../support/lifetime.ts'
-import { freePort } from '../support/relay-process.ts'
 
 const project = join(import.meta.dirname, '../..')
 const folder = mkdtempSync(join(tmpdir(), 'rejoin-docker-'))

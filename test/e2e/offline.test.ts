@@ -1,23 +1,16 @@
 /** Pages without network: people go on, a page that is opened again has it all, and both sides join when it is back. */
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchBrowser } from '../support/browser.ts'
+import type { BrowserContext, Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import { cleanUp, until } from '../support/lifetime.ts'
 import { type NetworkProxy, startNetworkProxy } from '../support/network-proxy.ts'
-import { begin, buildPages, jsonOf, openPage } from '../support/pages.ts'
+import { begin, jsonOf, launchPages, openPage } from '../support/pages.ts'
 import { openPerson, type Person } from '../support/person.ts'
 import { type RelayProcess, startRelayProcess } from '../support/relay-process.ts'
 import { seedOfTest } from '../support/seed.ts'
 
 const EDITS = 1_000
 
-let browser: Browser
-let pages: string
-beforeAll(async () => {
-  browser = await launchBrowser()
-  pages = await buildPages()
-})
-afterAll(() => browser.close())
+const { browser, pages } = await launchPages()
 
 describe('a page without network', () => {
   test(`[P2][P6] ${EDITS} edits offline on each side, a reload in between, and both converge`, async () => {
@@ -135,7 +128,7 @@ describe('a page without network', () => {
 })
 
 describe('a page whose code for connections cannot be fetched', () => {
-  test.each(['relaying', 'update-log'])(
+  test.each(['relaying', 'acting'])(
     '[P5][P6] as after a deploy: %s is missed and said so, edits are stored, and sent when the page is loaded anew',
     async (chunk) => {
       const relay = await startRelayProcess({ pages })
@@ -181,7 +174,7 @@ describe('a document that was folded', () => {
     const page = await openPage(profile, relay.url, { relay: relay.socketUrl })
     const shown = () => page.evaluate(() => window.me.tokens().length)
     await until('it is here', async () => (await shown()) === tokens.length)
-    await until('it is folded', async () => (await page.evaluate(countCheckpoints)) > 0)
+    await until('it is folded', async () => (await countCheckpoints(page)) > 0)
 
     const loaded: string[] = []
     page.on('request', (request) => loaded.push(new URL(request.url()).pathname))
@@ -208,19 +201,8 @@ describe('a document that was folded', () => {
   })
 })
 
-/** In a page: how many of its documents have a checkpoint. */
-async function countCheckpoints(): Promise<number> {
-  const result = <T>(request: IDBRequest<T>) =>
-    new Promise<T>((resolve, reject) => {
-      request.onsuccess = () => resolve(request.result)
-      request.onerror = () => reject(request.error)
-    })
-  const [{ name = '' } = {}] = await indexedDB.databases()
-  const database = await result(indexedDB.open(name))
-  const count = await result(database.transaction('checkpoints').objectStore('checkpoints').count())
-  database.close()
-  return count
-}
+const countCheckpoints = (page: Page): Promise<number> =>
+  page.evaluate(async () => (await window.rows('checkpoints')).length)
 
 async function newProfile(): Promise<BrowserContext> {
   const context = await browser.newContext()

@@ -112,20 +112,11 @@ describe('a device without room', () => {
 const tokensOf = (page: Page): Promise<string[]> => page.evaluate(() => window.me.tokens())
 
 /** Whether the page has stored what it gives up first: under the name of no document. */
-async function hasSpare(page: Page): Promise<boolean> {
-  return page.evaluate(async () => {
-    const result = <T>(request: IDBRequest<T>) =>
-      new Promise<T>((resolve, reject) => {
-        request.onsuccess = () => resolve(request.result)
-        request.onerror = () => reject(request.error)
-      })
-    const [{ name = '' } = {}] = await indexedDB.databases()
-    const database = await result(indexedDB.open(name))
-    const rows = await result(database.transaction('pieces').objectStore('pieces').getAllKeys())
-    database.close()
-    return rows.some((key) => Array.isArray(key) && key[0] === '')
+const hasSpare = (page: Page): Promise<boolean> =>
+  page.evaluate(async () => {
+    const pieces = await window.rows('pieces')
+    return pieces.some(({ key }) => Array.isArray(key) && key[0] === '')
   })
-}
 
 /** A page whose origin, new with every relay, may store so much. */
 async function start(before?: (relay: RelayProcess) => Promise<void>) {

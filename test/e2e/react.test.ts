@@ -1,19 +1,12 @@
 /** The hooks in a real browser, under StrictMode. */
 import { fileURLToPath } from 'node:url'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchBrowser } from '../support/browser.ts'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import { cleanUp, until } from '../support/lifetime.ts'
-import { buildPages } from '../support/pages.ts'
+import { launchPages } from '../support/pages.ts'
 import { type RelayProcess, startRelayProcess } from '../support/relay-process.ts'
 
-let browser: Browser
-let pages: string
-beforeAll(async () => {
-  browser = await launchBrowser()
-  pages = await buildPages(fileURLToPath(new URL('react-page', import.meta.url)))
-})
-afterAll(() => browser.close())
+const { browser, pages } = await launchPages(fileURLToPath(new URL('react-page', import.meta.url)))
 
 async function open(relay: RelayProcess, name: string): Promise<Page> {
   const profile = await browser.newContext()

@@ -1,21 +1,14 @@
 /** Storage that a browser takes away under a session: nothing is lost, and it goes on without a reload. */
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchBrowser } from '../support/browser.ts'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import { cleanUp, until } from '../support/lifetime.ts'
-import { begin, buildPages, openPage } from '../support/pages.ts'
+import { begin, launchPages, openPage } from '../support/pages.ts'
 import { openPerson } from '../support/person.ts'
 import { type RelayProcess, startRelayProcess } from '../support/relay-process.ts'
 
 const EDITS = 6
 
-let browser: Browser
-let pages: string
-beforeAll(async () => {
-  browser = await launchBrowser()
-  pages = await buildPages()
-})
-afterAll(() => browser.close())
+const { browser, pages } = await launchPages()
 
 /** A page whose database connections, and transactions, the test can take away. */
 async function start(init: () => void = watchDatabases) {

@@ -1,10 +1,10 @@
 /** Several tabs of one profile: one replica, no harm to each other. */
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { BrowserContext, Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import { launchBrowser } from '../support/browser.ts'
 import { cleanUp, until } from '../support/lifetime.ts'
 import { startNetworkProxy } from '../support/network-proxy.ts'
-import { begin, buildPages, jsonOf, openPage } from '../support/pages.ts'
+import { begin, jsonOf, launchPages, openPage } from '../support/pages.ts'
 import { openPerson } from '../support/person.ts'
 import { seeded } from '../support/random.ts'
 import { type RelayProcess, startRelayProcess } from '../support/relay-process.ts'
@@ -14,13 +14,7 @@ import { leadersAreEnded } from '../support/tab-leaders.ts'
 const TABS = 3
 const ENDED = 8
 
-let browser: Browser
-let pages: string
-beforeAll(async () => {
-  browser = await launchBrowser()
-  pages = await buildPages()
-})
-afterAll(() => browser.close())
+const { browser, pages } = await launchPages()
 
 describe(`${TABS} tabs of one profile`, () => {
   test('[P1][P6] edit one document online, and all of them hold it', async () => {

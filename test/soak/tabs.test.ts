@@ -1,20 +1,12 @@
 /** Fifty leaders of five tabs that all write are ended, one after the other. */
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { launchBrowser } from '../support/browser.ts'
-import { buildPages } from '../support/pages.ts'
+import { expect, test } from 'vitest'
+import { launchPages } from '../support/pages.ts'
 import { seedOfTest } from '../support/seed.ts'
 import { leadersAreEnded } from '../support/tab-leaders.ts'
 
 const ENDED = 50
 
-let browser: Browser
-let pages: string
-beforeAll(async () => {
-  browser = await launchBrowser()
-  pages = await buildPages()
-})
-afterAll(() => browser.close())
+const { browser, pages } = await launchPages()
 
 test(`[P2][P11] five tabs lose nothing and have one connection while their leader is killed ${ENDED} times`, async () => {
   const { takenOverMs, sockets, told } = await leadersAreEnded(browser, pages, seedOfTest(), ENDED, ['close', 'crash'])

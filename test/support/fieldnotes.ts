@@ -3,10 +3,13 @@ import { fileURLToPath } from 'node:url'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { cleanUp, until } from './lifetime.ts'
-import { buildPages } from './pages.ts'
+import { launchPages } from './pages.ts'
 
-/** Builds the demo as it is served; returns the folder. */
-export const buildDemo = (): Promise<string> => buildPages(fileURLToPath(new URL('../../demo', import.meta.url)))
+/** A browser, and the demo built as it is served, for all tests of a file. */
+export async function launchDemo(): Promise<{ browser: Browser; demo: string }> {
+  const { browser, pages } = await launchPages(fileURLToPath(new URL('../../demo', import.meta.url)))
+  return { browser, demo: pages }
+}
 
 export async function newProfile(browser: Browser, options: BrowserContextOptions = {}): Promise<BrowserContext> {
   const profile = await browser.newContext(options)

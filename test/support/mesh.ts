@@ -1,8 +1,9 @@
 /** Some relays in processes of their own, with a fault proxy in front of each: peers and clients reach them through that only. */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePort } from '../../tools/free-port.ts'
 import { type NetworkProxy, startNetworkProxy } from './network-proxy.ts'
-import { freePort, type RelayProcess, startRelayProcess } from './relay-process.ts'
+import { type RelayProcess, startRelayProcess } from './relay-process.ts'
 
 export interface MeshProcess {
   relay: RelayProcess

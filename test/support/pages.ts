@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { BrowserContext, Page } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { build } from 'vite'
 import { afterAll } from 'vitest'
+import { launchBrowser } from './browser.ts'
 import type { PersonOptions } from './person.ts'
 
 const EMPTY_PAGE = fileURLToPath(new URL('../e2e/page', import.meta.url))
@@ -16,6 +17,13 @@ export async function buildPages(root = EMPTY_PAGE): Promise<string> {
   afterAll(() => rmSync(outDir, { recursive: true, force: true }))
   await build({ root, logLevel: 'error', build: { outDir, emptyOutDir: true } })
   return outDir
+}
+
+/** A browser, and the pages in `root` built, for all tests of a file. */
+export async function launchPages(root = EMPTY_PAGE): Promise<{ browser: Browser; pages: string }> {
+  const browser = await launchBrowser()
+  afterAll(() => browser.close())
+  return { browser, pages: await buildPages(root) }
 }
 
 /** A tab in which `me` has begun; see test/e2e/page/main.ts. */

@@ -1,9 +1,8 @@
 /** The real relay in a process of its own, on a port that it keeps when it is killed and started again. */
-import { createRelayChild, freePort } from '../../tools/relay-child.ts'
+import { freePort } from '../../tools/free-port.ts'
+import { createRelayChild } from '../../tools/relay-child.ts'
 import { cleanUp, temporaryFolder } from './lifetime.ts'
 import { plainEnvironment } from './plain-environment.ts'
-
-export { freePort }
 
 export interface RelayProcess {
   readonly port: number

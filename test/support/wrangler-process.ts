@@ -1,8 +1,9 @@
 /** `wrangler dev` in a group of processes of its own, with its state in a folder, on a port that it keeps. */
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../../tools/free-port.ts'
 import { cleanUp, temporaryFolder } from './lifetime.ts'
-import { freePort } from './relay-process.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const WRANGLER = fileURLToPath(new URL('../../node_modules/wrangler/bin/wrangler.js', import.meta.url))

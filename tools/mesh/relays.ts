@@ -1,5 +1,6 @@
 /** The relays of the mesh, a process each, so that stopping one is what a crash is. */
-import { createRelayChild, freePort, type RelayChild } from '../relay-child.ts'
+import { freePort } from '../free-port.ts'
+import { createRelayChild, type RelayChild } from '../relay-child.ts'
 
 export interface MeshRelay extends RelayChild {
   readonly name: string

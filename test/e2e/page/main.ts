@@ -26,6 +26,8 @@ declare global {
     hang(ms: number): void
     /** The same, as a browser does it that freezes the page. */
     freeze(ms: number): void
+    /** The rows of a table in the page's only database, read past the client. */
+    rows(table: string): Promise<{ key: IDBValidKey; value: unknown }[]>
     /** Given by a test that makes `me` write. */
     stopWriting?: () => void
   }
@@ -52,6 +54,20 @@ window.freeze = (ms) => {
     window.hang(ms)
     document.dispatchEvent(new Event('resume'))
   })
+}
+
+window.rows = async (table) => {
+  const result = <T>(request: IDBRequest<T>) =>
+    new Promise<T>((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error)
+    })
+  const [{ name = '' } = {}] = await indexedDB.databases()
+  const database = await result(indexedDB.open(name))
+  const store = database.transaction(table).objectStore(table)
+  const [keys, values] = await Promise.all([result(store.getAllKeys()), result(store.getAll())])
+  database.close()
+  return keys.map((key, at) => ({ key, value: values[at] as unknown }))
 }
 
 window.begin = async (options) => {
