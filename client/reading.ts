@@ -94,6 +94,8 @@ export function createReading(options: ReadingOptions): Reading {
   let isRead = false
   /** There was more to read while the log was read. */
   let again = false
+  /** The newest view of the document that was told of while it was loaded: the log may have been read before that. */
+  let told: HeldDocument | undefined
   let cancelLacking: (() => void) | undefined
   let lackings = 0
   /** Pieces are being applied: what rests on them waits. */
@@ -103,14 +105,26 @@ export function createReading(options: ReadingOptions): Reading {
   /** Origins that were forgotten while the log was read: what was read of them may be of before. */
   const forgotten = new Set<OriginId>()
 
-  async function load(): Promise<LoadedDocument> {
+  function load(): Promise<LoadedDocument> {
+    const loading = loadAll()
+    // Where it fails whoever loads is told, and nothing more is read.
+    catching = loading.then(
+      () => catching,
+      () => {},
+    )
+    return loading
+  }
+
+  async function loadAll(): Promise<LoadedDocument> {
     forgotten.clear()
     const held = await loadHeld()
     await applyAll(held.updates)
     see(held.seen)
     loaded = true
-    if (forgotten.size > 0) void catchUp()
-    return held
+    catching = undefined
+    const newest = told?.ref.epoch === held.ref.epoch ? told : held
+    if (again || !hasSeen(newest.vector)) void catchUp()
+    return { ...held, ...newest }
   }
 
   async function loadHeld(): Promise<LoadedDocument> {
@@ -202,7 +216,7 @@ export function createReading(options: ReadingOptions): Reading {
   }
 
   function catchUp(): Promise<void> {
-    if (!loaded || hurried || ended) return Promise.resolve()
+    if (hurried || ended) return Promise.resolve()
     if (catching !== undefined) {
       again = true
       return catching
@@ -271,7 +285,7 @@ export function createReading(options: ReadingOptions): Reading {
       for (const { origin, seq } of records) seenVector.set(origin, seq)
     },
     arrivedPieces({ updates, vector, before }) {
-      if (!loaded || hurried || catching !== undefined || !hasSeen(before)) return void catchUp()
+      if (hurried || catching !== undefined || !hasSeen(before)) return void catchUp()
       for (const [origin, { seq }] of vector) seenVector.set(origin, Math.max(seq, seenVector.get(origin) ?? 0))
       forgotten.clear()
       isApplying = true
@@ -290,7 +304,6 @@ export function createReading(options: ReadingOptions): Reading {
     },
     wrote: (n) => void seenEdits.set(log.tab, n),
     edited(tab, n, update) {
-      if (!loaded) return
       const before = seenEdits.get(tab) ?? 0
       if (n <= before) return
       if (n > before + 1 || catching !== undefined) {
@@ -300,8 +313,9 @@ export function createReading(options: ReadingOptions): Reading {
       seenEdits.set(tab, n)
       apply([update])
     },
-    changed({ vector }) {
-      if (loaded && !hasSeen(vector)) void catchUp()
+    changed(held) {
+      if (!loaded) told = held
+      else if (!hasSeen(held.vector)) void catchUp()
     },
     forget(origin) {
       seenVector.delete(origin)

@@ -46,6 +46,77 @@ async function start() {
   return { clock, doc, reading, give, updates, asked: () => asked, pass: (ms: number) => clock.run(clock.now() + ms) }
 }
 
+describe('what comes while the log is read for the first time', () => {
+  /** A log whose first answer takes until `answer`, a reading that waits for it, and what it shows. */
+  async function loading() {
+    const store = durable()
+    const log = await openLog(store)
+    await log.open(NOTE)
+    const { promise, resolve: answer } = Promise.withResolvers<void>()
+    let reads = 0
+    const doc = new Y.Doc()
+    const reading = createReading({
+      where: NOTE,
+      doc,
+      log: {
+        ...log,
+        async open(where) {
+          const held = await log.open(where)
+          await promise
+          return held
+        },
+        load(document, seen) {
+          reads++
+          return log.load(document, seen)
+        },
+      },
+      environment: systemEnvironment,
+      storage() {},
+      lacking() {},
+      report(error) {
+        throw error
+      },
+    })
+    const loaded = reading.load()
+    // Whoever was told that all is there waits until it shows.
+    const shown = async (): Promise<string> => {
+      const caughtUp = reading.whenCaughtUp
+      answer()
+      await caughtUp
+      return doc.getText('text').toString()
+    }
+    const author = new Y.Doc()
+    author.getText('text').insert(0, 'a')
+    return { store, log, reading, loaded, shown, bytes: Y.encodeStateAsUpdate(author), readsAgain: () => reads }
+  }
+
+  test('[P1] is shown, and told of as it is then, although the log was read before', async () => {
+    const { log, reading, loaded, shown, bytes, readsAgain } = await loading()
+    const record = seal(NOTE, { origin: '1'.repeat(16), seq: 1, kind: 'yjs-v1', bytes }, CHAIN_START)
+    const { arrived, documents } = await log.take([entriesOf(record)], PEER)
+    reading.arrived(arrived.get(NOTE.document) ?? [])
+    for (const held of documents) reading.changed(held)
+    expect(await shown()).toBe('a')
+    expect([(await loaded).vector.size, readsAgain()]).toEqual([1, 1])
+  })
+
+  test('[P1] is shown where another tab typed it', async () => {
+    const { store, reading, shown, bytes } = await loading()
+    const other = await openLog(store)
+    await other.append({ where: NOTE, n: 1, bytes, count: 1 })
+    reading.edited(other.tab, 1, bytes)
+    expect(await shown()).toBe('a')
+  })
+
+  test('[P11] what was read already is not read again', async () => {
+    const { log, reading, shown, readsAgain } = await loading()
+    const held = await log.held(NOTE.document)
+    if (held !== undefined) reading.changed(held)
+    await shown()
+    expect([held === undefined, readsAgain()]).toEqual([false, 0])
+  })
+})
+
 describe('edits of tabs that built on one another', () => {
   test('[P3] are read in whatever order the store gives them, in time that grows with their number', async () => {
     const store = durable()
