@@ -1,7 +1,7 @@
 /**
- * A connection that speaks the Rejoin protocol. It is fed by pull: what its peer is owed is read from the log at the place
- * it has reached, as fast as its socket takes it, so a slow reader costs a buffer of a few hundred kilobytes and no queue
- * (P7, P9). What it is owed is the business of `stream` and `feeds`, what may be said when that of the session.
+ * A connection that speaks the Rejoin protocol: what its peer says is done, where it may say so. It is fed by pull: what its peer is
+ * owed is read from the log at the place it has reached, as fast as its socket takes it (`outlet`). What it is owed is the business of
+ * `stream` and `feeds`, what may be said when that of the session, what it has open that of `attendance`.
  */
 import { covers, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { documentVersion } from '../../shared/digest/version.ts'
@@ -9,21 +9,21 @@ import type { Environment } from '../../shared/environment.ts'
 import { closeCode } from '../../shared/error-numbers.ts'
 import { type ErrorCode, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
-import { SEND_BUFFER_BYTES_HIGH } from '../../shared/limits.ts'
 import type { Role } from '../../shared/roles.ts'
 import { type Action, createSession } from '../../shared/sync/session.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import { inspectStateVector } from '../../shared/update/state-vector.ts'
 import { decodeFrame } from '../../shared/wire/codec.ts'
-import type { Content, Entries, Hello, Message, Open, Vector } from '../../shared/wire/messages.ts'
+import type { Content, Entries, Hello, Open, Vector } from '../../shared/wire/messages.ts'
 import type { Access } from '../auth/principal.ts'
-import type { AwarenessRooms, Member } from './awareness.ts'
+import { createAttendance } from './attendance.ts'
+import type { AwarenessRooms } from './awareness.ts'
 import type { CommitGroup, Refusal, Subscriber } from './commits.ts'
 import type { Connection, Conversation, KeptSync } from './connection.ts'
 import { refOf } from './documents.ts'
-import { createOutgoing } from './fan-out.ts'
 import { answer, catalog, type Feed } from './feeds.ts'
-import { ANSWERS_OWED_MAX, FEED_MS_MAX, HEADS_HELD_MAX, OPEN_DOCUMENTS_MAX, STALLED_MS_MAX } from './limits.ts'
+import { ANSWERS_OWED_MAX, HEADS_HELD_MAX, STALLED_MS_MAX } from './limits.ts'
+import { createOutlet } from './outlet.ts'
 import type { Author } from './ownership.ts'
 import { authorOf, type Permission, subjectOf } from './permission.ts'
 import { createQuestions } from './questions.ts'
@@ -56,20 +56,16 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
   const since = kept?.since ?? environment.now()
   const isGreeted = kept?.greeted !== undefined
   const session = createSession({ role: 'listener', replica: workspace.replica, now: since, greeted: isGreeted })
-  const opened = new Map<DocumentId, DocumentRef>()
-  const outgoing = createOutgoing()
-  const feeds: Feed[] = []
-  /** Documents that the other relays are asked for: how to take that back. */
-  const reads = new Map<DocumentId, () => void>()
+  const subject = subjectOf(permission)
+  const outlet = createOutlet({ connection, environment, roomy: () => attendance.tellAgain(), failed: unread })
+  const { put, deliver, pump } = outlet
+  const attendance = createAttendance({ awareness, replicas, subject, outlet })
   const questions = createQuestions(replicas, ({ vector, relays, ...where }) =>
     deliver({ type: 'confirmed', ...refOf(where), vector, relays }),
   )
   /** Answers that are owed, and the heads that they are held against. */
   let answers = 0
   let headsHeld = 0
-  /** Documents of which awareness was not told, as the socket took no more; and those of which it is told again. */
-  const untold = new Set<DocumentId>()
-  const told = new Set<DocumentId>()
   /** There is one once the peer has said hello. */
   let stream: LogStream | undefined
   let digest: ReturnType<RelayWorkspace['digest']> | undefined
@@ -85,27 +81,17 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
   let over = false
   let renewing = false
   let toldSpreadMs = 0
-  let movedAt = environment.now()
-  let cancelPump: (() => void) | undefined
 
   const subscriber: Subscriber = {
     get author() {
       return author
     },
     get source() {
-      return { subject: member.subject, address: connection.address, connection: options.number }
+      return { subject, address: connection.address, connection: options.number }
     },
     committed,
     refused,
     ended: fail,
-  }
-  const member: Member = {
-    subject: subjectOf(permission),
-    // What is ephemeral is shed where it is not read; how things stand then is told when there is room.
-    send(message) {
-      if (connection.buffered() < SEND_BUFFER_BYTES_HIGH) deliver(message)
-      else untold.add(message.document)
-    },
   }
   let unsubscribe = (): void => {}
 
@@ -139,11 +125,8 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
           if (isAllowed('read', action.open)) open(action.open)
           break
         case 'close':
-          opened.delete(action.ref.document)
+          attendance.close(action.ref.document)
           changes++
-          reads.get(action.ref.document)?.()
-          reads.delete(action.ref.document)
-          awareness.leave(action.ref.document, member)
           break
         case 'store':
           unsettled = true
@@ -186,7 +169,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
           break
         case 'awareness':
           // Who only reads is shown to nobody: its client says where it is all the same, so nothing is said of that.
-          if (access().may('comment')) awareness.update(action.awareness, action.awareness.bytes, member)
+          if (access().may('comment')) attendance.show(action.awareness, action.awareness.bytes)
           changes++
           break
         case 'end':
@@ -273,7 +256,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     tellSpread()
     if (!all || resumed) return
     const scope = readsAll ? undefined : reads
-    if (workspace.isFew(scope)) return void feeds.push(catalog(workspace, scope))
+    if (workspace.isFew(scope)) return outlet.owe(catalog(workspace, scope))
     digest = workspace.digest(scope)
     perform(session.digest(digest.start()))
   }
@@ -284,9 +267,20 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     const { readsAll, reads, masked } = access()
     stream = createLogStream(
       workspace,
-      { subscriber, peer, all, opened, outgoing, send, readsAll, reads, masked },
+      {
+        subscriber,
+        peer,
+        all,
+        opened: attendance,
+        outgoing: outlet.outgoing,
+        send: outlet.send,
+        readsAll,
+        reads,
+        masked,
+      },
       from,
     )
+    outlet.follow(stream)
     unsubscribe = workspace.subscribe(subscriber)
   }
 
@@ -295,10 +289,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     peer = known
     all = greeted.all
     mending = greeted.mending
-    for (const { awareness: shown, ...ref } of greeted.opened) {
-      opened.set(ref.document, ref)
-      awareness.restore(ref, member, shown)
-    }
+    attendance.restore(greeted.opened)
     follow(workspace.head())
   }
 
@@ -322,23 +313,15 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
       if (pieces !== undefined) {
         mending = content.document
         changes++
-        feeds.push(pieces[Symbol.iterator]())
+        outlet.owe(pieces[Symbol.iterator]())
       }
       pump()
     })
   }
 
   function open(message: Open): void {
-    if (opened.size >= OPEN_DOCUMENTS_MAX)
-      return end('overloaded', `${opened.size} documents are open, the most allowed`)
-    opened.set(message.document, refOf(message))
+    attendance.open(message)
     changes++
-    awareness.enter(message, member)
-    reads.get(message.document)?.()
-    reads.set(
-      message.document,
-      replicas.opened(message, (answered, all) => deliver({ type: 'harvest', ...refOf(message), answered, all })),
-    )
     if (message.fingerprint === undefined) return
     const stored = workspace.document(message.document)
     const vector = stored?.vector ?? new Map()
@@ -369,7 +352,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     }
     answers++
     headsHeld += vector.size
-    feeds.push(owed({ ...asked, vector }))
+    outlet.owe(owed({ ...asked, vector }))
   }
 
   function* owed(asked: Vector): Feed {
@@ -381,30 +364,10 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     }
   }
 
-  /** Who is in the documents of which something was not told. */
-  function tellAgain(): void {
-    for (const document of untold) {
-      const ref = opened.get(document)
-      if (told.has(document)) continue
-      untold.delete(document)
-      if (ref === undefined) continue
-      told.add(document)
-      feeds.push(present(ref))
-    }
-  }
-
-  function* present(ref: DocumentRef): Feed {
-    try {
-      yield* awareness.present(ref)
-    } finally {
-      told.delete(ref.document)
-    }
-  }
-
   function committed(group: CommitGroup): void {
     unsettled = false
     if (stream === undefined || over) return
-    stream.committed(group, connection.buffered() < SEND_BUFFER_BYTES_HIGH)
+    stream.committed(group, outlet.hasRoom())
     pump()
   }
 
@@ -416,57 +379,9 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     deliver({ type: 'refused', ...refOf(where), ...rest })
   }
 
-  /** Sends as much of what is owed as the socket takes: the log and each feed in turn, so that none waits for another. */
-  function pump(): void {
-    const startedAt = environment.now()
-    if (connection.buffered() < SEND_BUFFER_BYTES_HIGH) tellAgain()
-    try {
-      while (stream !== undefined && !over && connection.buffered() < SEND_BUFFER_BYTES_HIGH) {
-        const behind = stream.isBehind()
-        if (behind) stream.next()
-        const feed = feeds.shift()
-        const next = feed?.next()
-        if (feed !== undefined && next !== undefined && !next.done) {
-          put(next.value)
-          feeds.push(feed)
-        }
-        if (!behind && feed === undefined) break
-        // Little leaves where much was read and joined: others have waited for that.
-        if (environment.now() - startedAt < FEED_MS_MAX) continue
-        pumpSoon()
-        break
-      }
-      flush()
-    } catch (error) {
-      if (!(error instanceof RejoinError && error.code === 'slow-reader')) report(error)
-      fail(error)
-    }
-  }
-
-  function pumpSoon(): void {
-    cancelPump ??= environment.setTimer(() => {
-      cancelPump = undefined
-      pump()
-    }, 0)
-  }
-
-  function deliver(message: Message): void {
-    put(message)
-    if (outgoing.length === 1) queueMicrotask(flush)
-  }
-
-  function put(message: Message): void {
-    const full = outgoing.put(message)
-    if (full !== undefined) send(full)
-  }
-
-  function flush(): void {
-    const frame = outgoing.take()
-    if (frame !== undefined) send(frame)
-  }
-
-  function send(frame: Uint8Array): void {
-    if (!over) connection.send(frame)
+  function unread(error: unknown): void {
+    if (!(error instanceof RejoinError && error.code === 'slow-reader')) report(error)
+    fail(error)
   }
 
   function fail(error: unknown): void {
@@ -479,7 +394,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
   }
 
   function finish(code: ErrorCode, detail: string): void {
-    flush()
+    outlet.flush()
     closed()
     connection.close(closeCode(code), detail.slice(0, 100))
   }
@@ -488,13 +403,11 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     if (over) return
     over = true
     unsubscribe()
-    for (const forgetRead of reads.values()) forgetRead()
+    outlet.close()
     questions.clear()
-    awareness.leaveAll(member)
-    feeds.length = 0
+    attendance.leave()
     digest?.over()
     cancelCheck()
-    cancelPump?.()
   }
 
   if (kept?.greeted !== undefined) goOn(kept.greeted)
@@ -508,27 +421,19 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     },
     get resting() {
       // What was put is sent before the turn of the event loop ends.
-      const isOwed = digest !== undefined || feeds.length > 0 || questions.size > 0 || untold.size > 0
+      const isOwed = digest !== undefined || outlet.owes || questions.size > 0 || attendance.owes
       return !over && !unsettled && !renewing && !isOwed && stream?.isBehind() !== true
     },
     kept() {
       if (stream === undefined) return { since }
       const principal = permission.isAsked ? permission.access.principal : undefined
-      const documents = Array.from(opened.values(), (ref) => ({
-        ...ref,
-        awareness: awareness.shown(ref.document, member),
-      }))
-      return { since, principal, greeted: { peer, all, opened: documents, mending } }
+      return { since, principal, greeted: { peer, all, opened: attendance.kept(), mending } }
     },
-    drained() {
-      movedAt = environment.now()
-      pump()
-    },
+    drained: outlet.drained,
     heard: (at) => session.heard(at),
     tick() {
-      const now = environment.now()
-      if (connection.buffered() < SEND_BUFFER_BYTES_HIGH) movedAt = now
-      else if (now - movedAt > STALLED_MS_MAX) return end('slow-reader', `nothing was taken for ${now - movedAt} ms`)
+      const stalledMs = outlet.stalledMs()
+      if (stalledMs > STALLED_MS_MAX) return end('slow-reader', `nothing was taken for ${stalledMs} ms`)
       try {
         permission.check()
       } catch (error) {
@@ -536,7 +441,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
       }
       if (stream !== undefined) tellSpread()
       questions.goOn()
-      perform(session.tick(now))
+      perform(session.tick(environment.now()))
     },
   }
 }
