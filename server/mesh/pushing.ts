@@ -28,7 +28,11 @@ export interface NewsFilter {
 }
 
 /** Raises `corrupt` where an entry is damaged. */
-export function readNews(workspace: RelayWorkspace, watermark: number, filter: NewsFilter): News {
+export function readNews(
+  workspace: Pick<RelayWorkspace, 'read' | 'head'>,
+  watermark: number,
+  filter: NewsFilter,
+): News {
   const news: News = { messages: [], entries: 0, dots: [], documents: [], through: watermark }
   const dots = new Map<DocumentId, News['dots'][number]>()
   let records: LogEntry[] = []
@@ -37,8 +41,10 @@ export function readNews(workspace: RelayWorkspace, watermark: number, filter: N
     for (const message of entryMessages(records)) news.messages.push(outOfLog(message))
     records = []
   }
+  let isMore = false
   for (const entry of workspace.read(watermark)) {
-    if (news.entries >= PUSH_RECORDS_MAX || bytes >= PUSH_BYTES_MAX) break
+    isMore = news.entries >= PUSH_RECORDS_MAX || bytes >= PUSH_BYTES_MAX
+    if (isMore) break
     news.through = entry.offset
     const { document } = entry.where
     if (filter.isForeign(entry.offset)) continue
@@ -59,6 +65,8 @@ export function readNews(workspace: RelayWorkspace, watermark: number, filter: N
     }
   }
   flush()
+  // The newest entries are not there where their document was given up.
+  if (!isMore) news.through = workspace.head()
   news.dots = [...dots.values()]
   return news
 }

@@ -79,6 +79,8 @@ export interface Commits {
   endAll(error: RejoinError, where: DocumentRef): void
   /** Acknowledges with the next commit, after it has appended the news, if there is any. */
   queue(accepted: Omit<Accepted, 'entries' | 'fold'>, news?: News): void
+  /** The next commit takes a document out, of which something is damaged, before it writes. */
+  giveUp(id: DocumentId): void
   /** Something is queued. */
   readonly waits: boolean
   /** Something is queued that is to be stored: what is read of the store does not have it. */
@@ -125,20 +127,23 @@ export function createCommits(options: CommitsOptions): Commits {
   let waiting: Accepted[] = []
   let waitingSince = 0
   let stores = false
+  let givenUp: DocumentId[] = []
   /** Of what waits, receipts of what was held before, by who is told and what: said once is enough. */
   let receipts = new Map<Subscriber, Set<string>>()
 
   function commit(): boolean {
-    if (waiting.length === 0) return true
+    if (waiting.length === 0 && givenUp.length === 0) return true
     const group = waiting
     waiting = []
     stores = false
+    const gone = givenUp
+    givenUp = []
     receipts = new Map()
     let batch: ReturnType<typeof toBatch>
     try {
       batch = toBatch(group)
-      if (batch.entries.length > 0 || batch.transfers.length > 0) {
-        store.commit(batch)
+      if (batch.entries.length > 0 || batch.transfers.length > 0 || gone.length > 0) {
+        store.commit(gone.length > 0 ? { ...batch, givenUp: gone } : batch)
         ownership.settle()
       }
     } catch (error) {
@@ -212,6 +217,7 @@ export function createCommits(options: CommitsOptions): Commits {
     get head() {
       return durableHead
     },
+    giveUp: (id) => void givenUp.push(id),
     get waits() {
       return waiting.length > 0
     },

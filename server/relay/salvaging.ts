@@ -26,8 +26,8 @@ export interface Salvaging {
 export interface SalvagingOptions {
   store: RelayStore
   live: LiveDocuments
-  judge: Pick<Judge, 'forget'>
-  commits: Pick<Commits, 'commit' | 'endAll'>
+  judge: Pick<Judge, 'bury' | 'forget'>
+  commits: Pick<Commits, 'commit' | 'endAll' | 'giveUp'>
   identity: Pick<WorkspaceIdentity, 'forgetPlaces' | 'renewOrigin'>
   digest: Pick<WorkspaceDigest, 'changed' | 'renew'>
   ownership: Pick<Ownership, 'forget'>
@@ -59,33 +59,47 @@ export function createSalvaging(options: SalvagingOptions): Salvaging {
   }
 
   function giveUp(id: DocumentId): void {
-    const before = versionBefore(id)
-    const found = store.giveUp(id)
+    const found = store.salvage(id)
     if (found === undefined) return
-    count++
-    judge.forget()
-    ownership.forget()
-    digest.changed(id, before, undefined)
-    digest.renew()
-    identity.forgetPlaces()
-    // Names that this relay has given out come back from others, with what stood for them.
+    // Names that this relay has given out come back from others, with what stood for them. A name too many does no harm.
     identity.renewOrigin()
+    const before = versionBefore(id)
     const { damaged, updates } = found
     const what = `${damaged} rows of ${JSON.stringify(id)} are damaged, and all of it is asked of others`
     // Before anything is committed: whoever is told of that believes to be up to date.
     commits.endAll(new RejoinError('corrupt', what), found.where)
+    identity.forgetPlaces()
+    clearMemory(found)
+    // In one commit with what is taken anew: that may be nowhere else.
+    commits.giveUp(id)
     const lacking = takeAnew(found)
+    if (lacking === undefined) return
+    count++
+    judge.forget()
+    ownership.forget()
+    identity.forgetPlaces()
+    if (store.document(id) === undefined) digest.changed(id, before, undefined)
+    digest.renew()
     const kept = `${updates.length - lacking} of its ${updates.length} sound updates are here`
     report(new RejoinError('corrupt', `${what}; ${kept}, the others rest on what is not`))
   }
 
-  /** How many updates rest on what is damaged. */
-  function takeAnew({ where, updates }: Salvage): number {
+  /** Nothing of the document is there yet. */
+  function clearMemory({ where }: Salvage): void {
+    try {
+      judge.bury(where)
+    } catch {
+      // Its row is damaged, and it was not in use.
+      live.bury(where)
+    }
+  }
+
+  /** How many updates rest on what is damaged; `undefined` where the commit failed, and all is as before. */
+  function takeAnew({ where, updates }: Salvage): number | undefined {
     let refused = 0
     const from: Subscriber = { committed() {}, refused: () => void refused++ }
     for (const bytes of updates) intake.submit(from, where, { kind: 'yjs-v1', bytes }, 0)
-    commits.commit()
-    return refused
+    return commits.commit() ? refused : undefined
   }
 
   return {

@@ -67,6 +67,18 @@ export function createMemoryStore(environment: Environment = systemEnvironment):
     writers.delete(id)
   }
 
+  function takeOut(id: DocumentId): void {
+    const row = documents.get(id)
+    if (row === undefined) return
+    for (const origin of row.stored.vector.keys()) owners.delete(origin)
+    for (const entry of row.entries) if (isRecord(entry)) owners.delete(entry.record.origin)
+    clear(id)
+    documents.delete(id)
+    epochs = []
+    summary = undefined
+    low = Math.min(low, head())
+  }
+
   function append(entry: Entry): void {
     if ('tombstone' in entry) clear(entry.where.document)
     log.push(entry)
@@ -121,6 +133,7 @@ export function createMemoryStore(environment: Environment = systemEnvironment):
     head,
     low: () => low,
     commit(batch) {
+      for (const id of batch.givenUp ?? []) takeOut(id)
       if (batch.epoch !== undefined) epochs = [...epochs, batch.epoch].slice(-EPOCHS_KEPT_MAX)
       if (batch.origin !== undefined) identity = { ...identity, origin: batch.origin }
       if (batch.mark !== undefined) marks.push(batch.mark)
@@ -226,7 +239,7 @@ export function createMemoryStore(environment: Environment = systemEnvironment):
     troubles: () => [],
     // Memory that lies is nobody's to mend.
     damaged: () => [],
-    giveUp: () => undefined,
+    salvage: () => undefined,
     shrink: () => false,
     close() {},
   }

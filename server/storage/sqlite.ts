@@ -73,6 +73,7 @@ export function createSqliteStore(database: Database, environment: Environment):
   }
 
   function write(batch: CommitBatch): void {
+    for (const id of batch.givenUp ?? []) takeOut(id)
     if (batch.epoch !== undefined) {
       sql.addEpoch.run(batch.epoch.epoch, batch.epoch.start, rowChecksum(rows.epochName(batch.epoch)))
       sql.trimEpochs.run(EPOCHS_KEPT_MAX)
@@ -84,7 +85,7 @@ export function createSqliteStore(database: Database, environment: Environment):
     }
     for (const stored of batch.documents) sql.putDocument.run(...rows.fromDocument(stored))
     for (const entry of batch.entries) {
-      if ('tombstone' in entry) clear(entry.where)
+      if ('tombstone' in entry) clear(entry.where.document, numberIn(entry.where))
       sql.append.run(entry.offset, numberIn(entry.where), ...rows.fromEntry(entry))
     }
     if (batch.summary !== undefined) {
@@ -106,14 +107,13 @@ export function createSqliteStore(database: Database, environment: Environment):
     for (const { origin } of sql.lapsedOwners.all(since, count)) sql.forgetOwner.run(origin as Uint8Array)
   }
 
-  function clear(where: DocumentRef): void {
-    const number = numberIn(where)
+  function clear(id: DocumentId, number: number): void {
     sql.clearLog.run(number)
     sql.clearCheckpoint.run(number)
     sql.clearParts.run(number)
     sql.cutPieces.run(number, 0)
     sql.clearWriters.run(number)
-    drop(where.document)
+    drop(id)
   }
 
   function drop(id: DocumentId): void {
@@ -225,25 +225,30 @@ export function createSqliteStore(database: Database, environment: Environment):
     }
   }
 
-  function giveUp(id: DocumentId): Salvage | undefined {
+  function salvageOf(id: DocumentId): Salvage | undefined {
     const number = numberOf(id)
     const row = number === undefined ? undefined : sql.documentOf.get(number)
     if (number === undefined || row === undefined) return undefined
+    const found = salvage(database, number, id, listed(row))
+    return found.damaged === 0 ? undefined : found
+  }
+
+  function takeOut(id: DocumentId): void {
+    const number = numberOf(id)
+    const row = number === undefined ? undefined : sql.documentOf.get(number)
+    if (number === undefined || row === undefined) return
     const stored = listed(row)
-    const found = salvage(database, number, id, stored)
-    if (found.damaged === 0) return undefined
     // Others are to bring it back, so whose its names are is unknown.
     const origins = sql.originsOf.all(number).map(({ origin }) => origin as Uint8Array)
     for (const origin of stored?.vector.keys() ?? []) origins.push(fromHex(origin))
     for (const origin of origins) sql.forgetOwner.run(origin)
-    clear(found.where)
+    clear(id, number)
     sql.dropDocument.run(number)
     numbers.delete(id)
     // Who knows a place believes that all before it is here; and the summary counts this document.
     sql.dropEpochs.run()
     sql.dropSummary.run()
     setMeta('low', String(Math.min(lowest(), head())))
-    return found
   }
 
   /** Whose a name is may be unknown. */
@@ -432,7 +437,7 @@ export function createSqliteStore(database: Database, environment: Environment):
       damagedIds.clear()
       return ids
     },
-    giveUp: (id) => transact(() => giveUp(id)),
+    salvage: (id) => transact(() => salvageOf(id)),
     shrink: (pages) => database.shrink(pages),
     close() {
       if (closed) return

@@ -168,6 +168,8 @@ export interface Quarantined {
 }
 
 export interface CommitBatch {
+  /** Before all else: of these something is damaged, and they go, with the names and the places that rest on them. */
+  givenUp?: readonly DocumentId[]
   /** Opens a new epoch of the log, before the entries. */
   epoch?: EpochStart
   /** New origin of this replica. */
@@ -201,7 +203,7 @@ export interface Trimmed {
   bytes: ReadonlyMap<DocumentId, number>
 }
 
-/** What is left of a document that was given up. */
+/** What is left of a document of which something is damaged. */
 export interface Salvage {
   where: DocumentRef
   /** What is sound, in its order; the later ones may rest on what is not there any more. */
@@ -273,11 +275,8 @@ export interface RelayStore {
   troubles(): readonly string[]
   /** Documents of which something that was read since the last call is damaged, and cannot be made anew here. */
   damaged(): readonly DocumentId[]
-  /**
-   * Takes out a document of which something is damaged, with the names and the places that rest on it: it is as if it had never come.
-   * `undefined` where nothing is damaged. Raises as `commit` does.
-   */
-  giveUp(id: DocumentId): Salvage | undefined
+  /** What of a document is sound; `undefined` where nothing is damaged. */
+  salvage(id: DocumentId): Salvage | undefined
   /** Gives space that nothing uses back to the system, some `pages` of it; whether there is more. */
   shrink(pages: number): boolean
   close(): void

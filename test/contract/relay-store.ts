@@ -103,6 +103,35 @@ export function testRelayStore(
       }
     })
 
+    test('[P2][P8] what is given up goes with the places that rest on it, in one commit with what takes its place', () => {
+      const { store, reopen } = open()
+      const [note, list] = [refTo('note'), refTo('list')]
+      store.commit({ epoch: { epoch: 'e'.repeat(16), start: 0 }, documents: [], entries: [] })
+      createScribe(store).write([note, ALICE, bytesOf(1)], [list, ALICE, bytesOf(2)], [note, ALICE, bytesOf(3)])
+      expect(store.salvage('note')).toBeUndefined()
+      const record = seal(note, { origin: BOB, seq: 1, kind: 'yjs-v1', bytes: bytesOf(3) }, CHAIN_START)
+      const vector = new Map([[BOB, { seq: 1, chain: record.chain }]])
+      const epoch = { epoch: 'f'.repeat(16), start: 3 }
+      const entries = [{ offset: 4, where: note, record }]
+      store.commit({ givenUp: ['note'], epoch, documents: [{ ...note, vector, bytes: 1 }], entries })
+      const expectAnew = (each: RelayStore): void => {
+        expect(each.epochs()).toEqual([epoch])
+        expect([...each.read(0)].map(({ offset }) => offset)).toEqual([2, 4])
+        expect(each.document('note')?.vector).toEqual(vector)
+        expect(each.chain(note, ALICE, 2)).toBeUndefined()
+        expect(each.chain(list, ALICE, 1)).toBeDefined()
+        expect(each.totals().documents).toBe(2)
+      }
+      expectAnew(store)
+      const again = reopen()
+      expectAnew(again)
+      again.commit({ givenUp: ['note', 'nothing'], documents: [], entries: [] })
+      expect(again.document('note')).toBeUndefined()
+      expect([...again.read(0)].map(({ offset }) => offset)).toEqual([2])
+      expect(again.epochs()).toEqual([])
+      expect([...again.documents()].map(({ document }) => document)).toEqual(['list'])
+    })
+
     test('keeps what it was handed, also where that changes afterwards', () => {
       const { store } = open()
       const vector = new Map([[ALICE, { seq: 1, chain: CHAIN_START }]])

@@ -15,6 +15,7 @@ export {
   FAULT_KINDS,
   FAULTS,
   type FaultKind,
+  ON_TOP,
   ONE_RELAY_ONLY,
   UNSETTLED,
   UNSETTLED_FOLDED,

@@ -101,8 +101,9 @@ export function createCheckers(options: CheckersOptions): Checkers {
       edits.push(edit)
       editsBy(edit.replica, edit.document).push(edit)
     },
-    relayCommitted: (relay, batch) => relays.committed(relay, batch),
-    relayRestored: (relay, batches) => relays.restored(relay, batches),
+    relayCommitted: (relay, batch, head) => relays.committed(relay, batch, head),
+    relayRestored: (relay, changes) => relays.restored(relay, changes),
+    relaySpoiled: (relay, document) => relays.spoiled(relay, document),
     clientCommitted(replica, writes) {
       clients.committed(replica, writes)
       checkpoints.committed(replica, writes)

@@ -6,6 +6,7 @@ import { PIECE_BYTES_TARGET } from '../../../shared/limits.ts'
 import { COMPACT_PIECES } from '../../../shared/update/fold.ts'
 import type { UpdateSummary } from '../../../shared/update/inspect.ts'
 import { createIntervalIndex, type IntervalIndex } from '../../../shared/update/intervals.ts'
+import type { RelayDiskCopy } from '../storage/relay-disk.ts'
 import type { Dots } from './dots.ts'
 import { summaryOf } from './summaries.ts'
 import { type Held, type HeldRecord, vectorOf } from './types.ts'
@@ -14,8 +15,11 @@ import { type Held, type HeldRecord, vectorOf } from './types.ts'
 const PIECES_MAX = 2 * COMPACT_PIECES
 
 export interface RelayLogs {
-  committed(relay: string, batch: CommitBatch): void
-  restored(relay: string, batches: readonly CommitBatch[]): void
+  /** `head`: of the log, after it. */
+  committed(relay: string, batch: CommitBatch, head: number): void
+  restored(relay: string, changes: RelayDiskCopy): void
+  /** The disk is to be asked again what it holds of a document. */
+  spoiled(relay: string, document: string): void
   of(relay: string): RelayLog
   /** Whether some relay holds all of an update. */
   hold(document: string, summary: UpdateSummary): boolean
@@ -30,7 +34,7 @@ export interface RelayLog extends Held {
   readonly head: number
   /** Records by their offsets; other entries hold none. */
   readonly records: ReadonlyMap<number, HeldRecord>
-  /** Times that it was put back. */
+  /** Times that it was put back, or lost a document to damage. */
   readonly restored: number
 }
 
@@ -45,6 +49,9 @@ interface Log extends RelayLog {
   head: number
   readonly records: Map<number, HeldRecord>
   readonly contents: Map<string, Content>
+  restored: number
+  /** Newest entries that were left as documents were given up since: a relay that starts again before it writes goes on from one. */
+  readonly left: Set<number>
 }
 
 /** What a relay holds of a document; `undefined` where the disk is to be asked. */
@@ -64,10 +71,15 @@ export function createRelayLogs({ dots, updatesAt, fail }: RelayLogsOptions): Re
     return found
   }
 
-  function take(relay: string, log: Log, batch: CommitBatch): void {
+  function take(relay: string, log: Log, batch: CommitBatch, head: number): void {
+    for (const document of batch.givenUp ?? []) giveUp(log, document)
+    if (batch.entries.length === 0 && head < log.head) log.left.add(head)
     for (const entry of batch.entries) {
-      if (entry.offset !== log.head + 1) fail(`[P4] ${relay} wrote offset ${entry.offset} after ${log.head}`)
+      if (entry.offset !== log.head + 1 && !log.left.has(entry.offset - 1)) {
+        fail(`[P4] ${relay} wrote offset ${entry.offset} after ${log.head}`)
+      }
       log.head = entry.offset
+      log.left.clear()
       if ('record' in entry) takeRecord(relay, log, entry)
       const fold =
         'restored' in entry ? batch.folds?.find(({ checkpoint }) => checkpoint.through === entry.offset) : undefined
@@ -124,6 +136,14 @@ export function createRelayLogs({ dots, updatesAt, fail }: RelayLogsOptions): Re
     }
   }
 
+  /** Nothing of it is held any more. */
+  function giveUp(log: Log, document: string): void {
+    log.vectors.delete(document)
+    log.contents.delete(document)
+    for (const [offset, record] of log.records) if (record.document === document) log.records.delete(offset)
+    log.restored++
+  }
+
   function indexOf(relay: string, log: Log, document: string): IntervalIndex | undefined {
     const content = log.contents.get(document)
     if (content === undefined) return undefined
@@ -137,11 +157,17 @@ export function createRelayLogs({ dots, updatesAt, fail }: RelayLogsOptions): Re
 
   return {
     of,
-    committed: (relay, batch) => take(relay, of(relay), batch),
-    restored(relay, batches) {
+    committed: (relay, batch, head) => take(relay, of(relay), batch, head),
+    restored(relay, changes) {
       const log = createLog(of(relay).restored + 1)
       logs.set(relay, log)
-      for (const batch of batches) take(relay, log, batch)
+      for (const change of changes) {
+        if (change.type === 'commit') take(relay, log, change.batch, change.head)
+      }
+    },
+    spoiled(relay, document) {
+      const content = of(relay).contents.get(document)
+      if (content !== undefined) content.index = undefined
     },
     holders: (document, summary) =>
       [...logs].flatMap(([relay, log]) => (indexOf(relay, log, document)?.adds(summary) === false ? [relay] : [])),
@@ -167,6 +193,7 @@ const createLog = (restored: number): Log => ({
   records: new Map(),
   contents: new Map(),
   restored,
+  left: new Set(),
 })
 
 function contentOf(log: Log, document: string): Content {

@@ -3,6 +3,7 @@ import type { CommitBatch } from '../../../server/storage/store.ts'
 import type { Head } from '../../../shared/causality/version-vector.ts'
 import type { UpdateSummary } from '../../../shared/update/inspect.ts'
 import type { ClientDisk, DiskWrite } from '../storage/client-disk.ts'
+import type { RelayDiskCopy } from '../storage/relay-disk.ts'
 import type { Bounds } from './bounds.ts'
 
 /** How far the app was told that an edit is safe. */
@@ -33,9 +34,12 @@ export interface Checkers {
   readonly allowed: Allowances
   readonly bounds: Bounds
   wrote(edit: WrittenEdit): void
-  relayCommitted(relay: string, batch: CommitBatch): void
-  /** A relay's disk was put back to these commits. */
-  relayRestored(relay: string, batches: readonly CommitBatch[]): void
+  /** `head`: of its log, after it. */
+  relayCommitted(relay: string, batch: CommitBatch, head: number): void
+  /** A relay's disk was put back to what was done to it until then. */
+  relayRestored(relay: string, changes: RelayDiskCopy): void
+  /** Something of a document does not read any more on a relay's disk as it was written. */
+  relaySpoiled(relay: string, document: string): void
   clientCommitted(replica: string, writes: readonly DiskWrite[]): void
   /** A client's disk was put back to these rows, or emptied. */
   clientRestored(replica: string, writes: readonly DiskWrite[]): void

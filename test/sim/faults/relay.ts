@@ -59,13 +59,24 @@ export const RELAY_FAULTS = {
     world.clock.after(500 + chance.below(20_000), mend)
     return true
   },
+  /** A bit of a stored record or piece flips, its end is lost, or another one is written in its place: for good. */
+  'relay rot'(world, chance) {
+    const relay = chance.one(world.relays)
+    const document = relay.disk.rot(chance, chance.one(['flip', 'tear', 'misdirect']))
+    if (document === undefined) return false
+    explain(world, 'corrupt', 'dependency', 'gap')
+    world.checkers.allowed.regress = true
+    world.checkers.relaySpoiled(relay.name, document)
+    excuseTheLost(world)
+    return true
+  },
   /** It loses power, and its disk the last commits that it said were written. */
   'relay lost write'(world, chance) {
     const relay = chance.one(world.relays)
     world.killRelay(relay)
     if (relay.disk.loseCommits(1 + chance.below(5)) > 0) {
       identitiesAreCopied(world)
-      world.checkers.relayRestored(relay.name, relay.disk.batches())
+      world.checkers.relayRestored(relay.name, relay.disk.copy())
       excuseTheLost(world)
       // Names with owners are brought back by nobody else until whoever runs it says `--restored` (docs/decisions/0021).
       if (world.gated) relay.disk.forgetOwners()
@@ -80,7 +91,7 @@ export const RELAY_FAULTS = {
       identitiesAreCopied(world)
       world.killRelay(relay)
       relay.disk.restore(copy)
-      world.checkers.relayRestored(relay.name, relay.disk.batches())
+      world.checkers.relayRestored(relay.name, relay.disk.copy())
       excuseTheLost(world)
       comeBack(world, relay, chance)
     })

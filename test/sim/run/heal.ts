@@ -28,4 +28,19 @@ export async function heal(world: World): Promise<void> {
     if (world.explained.has('corrupt')) killAll(world, replica)
     openAgain(world, replica)
   }
+  await findRot(world)
+}
+
+/** A device that is told of damage tries another relay: for what else is rotten there it takes another device. */
+const NEWCOMERS_MAX = 4
+const FOUND_WITHIN_MS = 30_000
+
+/** What is rotten at a relay is found by whoever needs it. */
+async function findRot(world: World): Promise<void> {
+  const rotten = () => world.relays.filter(({ disk }) => disk.isRotten)
+  for (let n = 0; n < NEWCOMERS_MAX && rotten().length > 0; n++) {
+    for (const relay of rotten()) world.addNewcomer(relay)
+    const over = (): boolean => world.failure !== undefined || rotten().length === 0
+    await world.clock.run(world.clock.now() + FOUND_WITHIN_MS, over)
+  }
 }

@@ -3,6 +3,7 @@ import { EDIT_KINDS, type EditKind } from '../edits/editor.ts'
 import {
   FAULT_KINDS,
   type FaultKind,
+  ON_TOP,
   ONE_RELAY_ONLY,
   UNSETTLED,
   UNSETTLED_FOLDED,
@@ -16,7 +17,9 @@ import { DEFAULTS, type SimulateOptions, type Step } from './options.ts'
 export function planSteps(seed: number, options: Omit<SimulateOptions, 'seeds'>): Step[] {
   const chance = createChance(seed).fork('plan')
   const { replicas, relays, durationMs, editsPerMinute, faultsPerMinute } = { ...DEFAULTS, ...options }
-  const settled = FAULT_KINDS.filter((kind) => isSettled(kind, seed, relays, options.mesh === true))
+  const settled = FAULT_KINDS.filter(
+    (kind) => !ON_TOP.has(kind) && isSettled(kind, seed, relays, options.mesh === true),
+  )
   const kinds = options.faults ?? (options.folds ? settled.filter((kind) => !UNSETTLED_FOLDED.has(kind)) : settled)
   const faults = kinds.filter(() => chance.happens(0.5))
   const actions = options.actions === undefined ? editKinds(seed, options) : Object.keys(options.actions)
@@ -28,6 +31,9 @@ export function planSteps(seed: number, options: Omit<SimulateOptions, 'seeds'>)
   for (let left = Math.round(minutes * editsPerMinute * replicas); left > 0; left--) add(chance.one(actions))
   if (faults.length > 0) {
     for (let left = Math.round(minutes * faultsPerMinute); left > 0; left--) add(chance.one(faults))
+  }
+  if (options.faults === undefined && seed % 4 === 3) {
+    for (const kind of ON_TOP) for (let left = Math.ceil(minutes); left > 0; left--) add(kind)
   }
   return steps.sort((a, b) => a.at - b.at)
 }

@@ -1,14 +1,15 @@
 /**
  * The storage of a relay in virtual time: a disk that outlives the relay's processes, and keeps of a commit everything or
  * nothing. What it holds is the reference store, fed from a journal, so that it can be put back to any moment. It can be
- * full, crash its relay before or after a commit, misread, and lose what was committed.
+ * full, crash its relay before or after a commit, misread, rot, and lose what was committed.
  */
 import { createMemoryStore } from '../../../server/storage/memory.ts'
-import type { AnyEntry, CommitBatch, RelayStore } from '../../../server/storage/store.ts'
+import type { AnyEntry, CommitBatch, LogEntry, RelayStore, Salvage } from '../../../server/storage/store.ts'
 import type { Environment } from '../../../shared/environment.ts'
 import { RejoinError } from '../../../shared/errors.ts'
 import type { DocumentId } from '../../../shared/ids.ts'
-import { verify } from '../../../shared/update/record.ts'
+import { type PieceBytes, pieceChecksum } from '../../../shared/update/piece-bytes.ts'
+import { type DocumentRef, verify } from '../../../shared/update/record.ts'
 import type { Chance } from '../time/chance.ts'
 import { inflated } from './inflated.ts'
 import { type Spoiling, spoilBytes } from './spoiling.ts'
@@ -25,7 +26,7 @@ export interface RelayDisk {
   full: boolean
   /** The store as a process sees it; `crash` ends that process. */
   open(crash: () => void): RelayStore
-  /** Everything that is stored of a document, unchecked; again and again the same bytes. */
+  /** Everything that can be read there of a document; what is spoilt is left out. Again and again the same bytes. */
   updates(document: DocumentId): Uint8Array[]
   /** Everything that was committed, in its order. */
   batches(): CommitBatch[]
@@ -39,24 +40,33 @@ export interface RelayDisk {
   forgetOwners(): void
   /** A record reads otherwise than it was written, until the returned function is called. `undefined`: there was none. */
   misread(chance: Chance, how: Exclude<Spoiling, 'lose'>): (() => void) | undefined
+  /** Spoils a stored record or piece for good; says of which document, if there was one. */
+  rot(chance: Chance, how: Exclude<Spoiling, 'lose'>): DocumentId | undefined
+  /** Something is spoilt that whoever asks for its document needs, and that nobody has found yet. */
+  readonly isRotten: boolean
 }
 
 /** What was done to a store, in its order. */
 export type RelayDiskCopy = readonly Change[]
 
 type Change =
-  | { readonly type: 'commit'; readonly batch: CommitBatch }
+  /** `head`: of the log, after it. */
+  | { readonly type: 'commit'; readonly batch: CommitBatch; readonly head: number }
   | { readonly type: 'trim'; readonly through: number; readonly count: number }
 
 export interface RelayDiskOptions {
   environment: Environment
   /** Sees every commit that is durable. */
-  committed?(batch: CommitBatch): void
+  committed?(batch: CommitBatch, head: number): void
 }
 
-export function createRelayDisk({ environment, committed = () => {} }: RelayDiskOptions): RelayDisk {
+export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
+  const { environment, committed = () => {} } = options
   let born = bornAgain(environment)
   const misread = new Map<number, Uint8Array>()
+  /** What reads otherwise for good, by the bytes that were written. */
+  const rotten = new Map<Uint8Array, Uint8Array>()
+  const damaged = new Set<DocumentId>()
   let journal: Change[] = []
   let store = createMemoryStore(born)
 
@@ -81,15 +91,62 @@ export function createRelayDisk({ environment, committed = () => {} }: RelayDisk
     }
     const kept = ownCopy(batch)
     store.commit(kept)
-    journal.push({ type: 'commit', batch: kept })
-    committed(kept)
+    const head = store.head()
+    journal.push({ type: 'commit', batch: kept, head })
+    committed(kept, head)
     if (fate === 'crash after') crash()
   }
 
   function checked<Entry extends AnyEntry>(entry: Entry): Entry {
-    const bytes = misread.get(entry.offset)
-    if (bytes !== undefined && 'record' in entry) verify(entry.where, { ...entry.record, bytes })
-    return entry
+    if (!('record' in entry)) return entry
+    const bytes = misread.get(entry.offset) ?? rotten.get(entry.record.bytes)
+    if (bytes === undefined) return entry
+    const record = { ...entry.record, bytes }
+    watched(entry.where.document, () => verify(entry.where, record))
+    return { ...entry, record }
+  }
+
+  function checkedPiece(where: DocumentRef, piece: PieceBytes, index: number): PieceBytes {
+    const bytes = rotten.get(piece.bytes)
+    if (bytes === undefined) return piece
+    const read = { ...piece, bytes }
+    watched(where.document, () => verifyPiece(where, index, piece, read))
+    return read
+  }
+
+  function watched(document: DocumentId, read: () => void): void {
+    try {
+      read()
+    } catch (error) {
+      damaged.add(document)
+      throw error
+    }
+  }
+
+  const isSpoilt = ({ offset, record }: LogEntry): boolean => misread.has(offset) || rotten.has(record.bytes)
+
+  function salvage(document: DocumentId): Salvage | undefined {
+    const where = store.document(document)
+    if (where === undefined) return undefined
+    const pieces = [...store.pieces(where, 0)]
+    const entries = [...store.history(where)]
+    const updates = [
+      ...pieces.filter(({ bytes }) => !rotten.has(bytes)).map(inflated),
+      ...entries.filter((entry) => !isSpoilt(entry)).map(({ record }) => record.bytes),
+    ]
+    const count = pieces.length + entries.length - updates.length
+    return count === 0 ? undefined : { where, updates, damaged: count }
+  }
+
+  /** Bytes of all records that somebody may ask for, and of all pieces. */
+  function stored(): { document: DocumentId; bytes: Uint8Array }[] {
+    const records = [...store.read(store.low())].flatMap((entry) =>
+      'record' in entry ? [{ document: entry.where.document, bytes: entry.record.bytes }] : [],
+    )
+    const pieces = [...store.documents()].flatMap((where) =>
+      [...store.pieces(where, 0)].map(({ bytes }) => ({ document: where.document, bytes })),
+    )
+    return [...records, ...pieces]
   }
 
   const disk: RelayDisk = {
@@ -101,8 +158,9 @@ export function createRelayDisk({ environment, committed = () => {} }: RelayDisk
     updates(document) {
       const where = store.document(document)
       if (where === undefined) return []
-      const pieces = [...store.pieces(where, 0)].map(inflated)
-      return [...pieces, ...[...store.history(where)].map(({ record }) => record.bytes)]
+      const pieces = [...store.pieces(where, 0)].filter(({ bytes }) => !rotten.has(bytes))
+      const records = [...store.history(where)].map(({ record }) => record.bytes)
+      return [...pieces.map(inflated), ...records.filter((bytes) => !rotten.has(bytes))]
     },
     batches: () => journal.flatMap((change) => (change.type === 'commit' ? [change.batch] : [])),
     copy: () => [...journal],
@@ -111,6 +169,8 @@ export function createRelayDisk({ environment, committed = () => {} }: RelayDisk
       replay([])
     },
     restore(copy) {
+      // It was copied from another disk.
+      rotten.clear()
       replay(copy)
       // Whoever puts an older store back says so.
       disk.forgetOwners()
@@ -131,6 +191,22 @@ export function createRelayDisk({ environment, committed = () => {} }: RelayDisk
       misread.set(entry.offset, bytes)
       return () => misread.delete(entry.offset)
     },
+    rot(chance, how) {
+      const all = stored().filter(({ bytes }) => !rotten.has(bytes))
+      const victim = all.length > 0 ? chance.one(all) : undefined
+      const bytes = victim && spoilBytes(victim.bytes, chance, how, () => chance.one(all).bytes)
+      if (victim === undefined || bytes === undefined) return undefined
+      rotten.set(victim.bytes, bytes)
+      return victim.document
+    },
+    get isRotten() {
+      for (const where of store.documents()) {
+        const records = [...store.history(where, store.checkpoint(where)?.through)]
+        const needed = [...store.pieces(where, 0), ...records.map(({ record }) => record)]
+        if (needed.some(({ bytes }) => rotten.has(bytes))) return true
+      }
+      return false
+    },
     open: (crash) => ({
       ...store,
       commit: (batch) => commit(batch, crash),
@@ -140,6 +216,16 @@ export function createRelayDisk({ environment, committed = () => {} }: RelayDisk
         return trimmed
       },
       entry: (offset) => checked(store.entry(offset)),
+      *pieces(where, from) {
+        let index = from
+        for (const piece of store.pieces(where, from)) yield checkedPiece(where, piece, index++)
+      },
+      damaged() {
+        const found = [...damaged]
+        damaged.clear()
+        return found
+      },
+      salvage,
       *history(where, after) {
         for (const entry of store.history(where, after)) yield checked(entry)
       },
@@ -151,6 +237,13 @@ export function createRelayDisk({ environment, committed = () => {} }: RelayDisk
   }
   return disk
 }
+
+/** A piece has its checksum from when it was written. */
+function verifyPiece(where: DocumentRef, index: number, written: PieceBytes, read: PieceBytes): void {
+  const [before, now] = [written, read].map((piece) => pieceChecksum(where, NO_ID, index, piece))
+  if (before !== now) throw new RejoinError('corrupt', `piece ${index} of ${JSON.stringify(where.document)} is damaged`)
+}
+const NO_ID = '0'.repeat(16)
 
 /** A store that is made again is the same replica. */
 function bornAgain(environment: Environment): Environment {

@@ -16,7 +16,8 @@ const OPENED_AGAIN_MS = 1000
 export interface Clients {
   readonly replicas: SimReplica[]
   add(durable: boolean): SimReplica
-  openTab(replica: SimReplica): SimTab
+  /** `first`: the number of the relay that it comes to first, where that is no matter of chance. */
+  openTab(replica: SimReplica, first?: number): SimTab
   closeTab(replica: SimReplica, tab: SimTab): void
   killTab(replica: SimReplica, tab: SimTab): void
   openNote(replica: SimReplica, tab: SimTab, document: string): void
@@ -60,13 +61,13 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
     checkers.excuse(replicas.map(({ disk }) => disk)).catch((error: unknown) => ground.fail(String(error)))
   }
 
-  function openTab(replica: SimReplica): SimTab {
+  function openTab(replica: SimReplica, first?: number): SimTab {
     const nth = ground.nextStart()
     const name = `${replica.name}.${nth}`
     const process = ground.spawn(name)
     const tab: SimTab = { process, workspace: undefined, notes: new Map() }
     replica.tabs.push(tab)
-    const relays = ordered(ground.options.relays, nth + 1)
+    const relays = ordered(ground.options.relays, first ?? nth + 1)
     const plain = network().dialOf(replica.name, process)
     const dial = bend.dial ? bend.dial(plain, chance.fork(`bend ${name}`)) : plain
     const start = (): void => {

@@ -94,9 +94,12 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
     const { environment } = ground.spawn(`disk of ${name}`)
     const disk = createRelayDisk({
       environment,
-      committed: (batch) => {
+      committed: (batch, head) => {
         ground.note(`${name} commits ${batch.entries.length} at ${batch.entries[0]?.offset}`)
-        checkers.relayCommitted(name, batch)
+        checkers.relayCommitted(name, batch, head)
+        if (batch.givenUp === undefined) return
+        ground.note(`${name} gives up ${batch.givenUp}`)
+        ground.gaveUp()
       },
     })
     return { name, disk, process: undefined, core: undefined, mesh: undefined }

@@ -110,6 +110,8 @@ export interface World {
   /** Lets it store what is typed and go. */
   closeTab(replica: SimReplica, tab: SimTab): void
   killTab(replica: SimReplica, tab: SimTab): void
+  /** A device that is new: it reads all that the relay has which it comes to first. */
+  addNewcomer(relay: SimRelay): void
   /** Opens a document in a tab, where it is not open. */
   openNote(replica: SimReplica, tab: SimTab, document: string): void
   /** Closes a document in a tab. */
@@ -138,6 +140,8 @@ export interface Ground {
   nextStart(): number
   note(what: string): void
   fail(what: string): void
+  /** A relay gave up a document, as something of it is damaged: what was only there is lost. */
+  gaveUp(): void
   /** An error that somebody told of: a breach unless faults explain it. */
   blame(who: string, error: unknown): void
 }

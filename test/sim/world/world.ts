@@ -89,6 +89,11 @@ export function createWorld(options: WorldOptions): World {
     nextStart: () => starts++,
     note,
     fail,
+    gaveUp() {
+      checkers.allowed.regress = true
+      const disks = clients.replicas.map(({ disk }) => disk)
+      clock.after(0, () => void checkers.excuse(disks).catch((error: unknown) => fail(String(error))))
+    },
     blame(who, error) {
       note(`${who} reports ${String(error)}`)
       if (error instanceof RejoinError && explained.has(error.code)) return
@@ -131,6 +136,7 @@ export function createWorld(options: WorldOptions): World {
     fail,
     addReplica: clients.add,
     openTab: clients.openTab,
+    addNewcomer: (relay) => void clients.openTab(clients.add(true), relays.relays.indexOf(relay)),
     closeTab: clients.closeTab,
     killTab: clients.killTab,
     openNote: clients.openNote,

@@ -4,9 +4,12 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { mintToken } from '../../../server/auth/tokens.ts'
+import { readNews } from '../../../server/mesh/pushing.ts'
 import { compactFolder } from '../../../server/runtime/compact.ts'
 import { openSqliteStore } from '../../../server/storage/sqlite-file.ts'
+import type { RelayStore } from '../../../server/storage/store.ts'
 import { verifySteps } from '../../../server/storage/verify.ts'
+import { RejoinError } from '../../../shared/errors.ts'
 import { startClient } from '../client/support.ts'
 import { areEqual, createRing, textAt } from '../mesh/support.ts'
 import { converged, startRelay, stockClient, synced, temporaryFolder, until } from './support.ts'
@@ -172,6 +175,57 @@ test.each(DAMAGES)(
     }
   },
 )
+
+/** Writes that a relay makes when it gives a document up: of its new name, and of all else at once. */
+test.each([
+  [1, 'its new name'],
+  [2, 'what is left'],
+])('[P2][P8] a relay that cannot write when it gives a document up has lost nothing, write %i: %s', async (nth) => {
+  const ring = createRing(1)
+  try {
+    const file = join(temporaryFolder(), 'acme.sqlite')
+    const one = ring.node(0)
+    one.restart(openSqliteStore(file, ring.environment))
+    const [doc, other] = [new Y.Doc(), new Y.Doc()]
+    for (const each of [doc, other, doc]) {
+      ring.write(one, 'note', each === doc ? 'sound ' : 'damaged ', each)
+      await ring.run(1_000)
+    }
+    const known = one.workspace.document('note')?.vector
+    one.workspace.close()
+    tamper(file, `UPDATE log SET bytes = x'0000' WHERE "offset" = 2`)
+    const store = openSqliteStore(file, ring.environment)
+    let writes = 0
+    const commit: RelayStore['commit'] = (batch) => {
+      if (++writes === nth) throw new RejoinError('storage-failed', 'the disk does not answer')
+      store.commit(batch)
+    }
+    one.restart({ ...store, commit })
+    attempt(() => [...one.workspace.read(0)])
+    one.workspace.tick()
+    expect(writes).toBe(nth)
+    expect(one.errors.join()).toContain('the disk does not answer')
+    expect(one.workspace.document('note')?.vector).toEqual(known)
+    attempt(() => [...one.workspace.read(0)])
+    one.workspace.tick()
+    expect(textAt(one, 'note')).toBe('sound sound ')
+    // Under no name that others may know with something else.
+    const vector = one.workspace.document('note')?.vector ?? new Map()
+    for (const origin of known?.keys() ?? []) expect(vector.has(origin)).toBe(false)
+    ring.write(one, 'note', 'and on', doc)
+    await ring.run(1_000)
+    expect(textAt(one, 'note')).toBe('sound sound and on')
+    expect(one.refusals).toEqual([])
+  } finally {
+    ring.close()
+  }
+})
+
+test('[P7] nothing is left to tell a peer where the newest entries were given up', () => {
+  const log = { read: () => [], head: () => 7 }
+  const filter = { isForeign: () => false, isCompared: () => false }
+  expect(readNews(log, 3, filter)).toMatchObject({ messages: [], through: 7 })
+})
 
 function attempt(act: () => unknown): void {
   try {

@@ -7,6 +7,7 @@ import type { readFoldable } from '../../../../client/replica/ground.ts'
 import type { readOwed, writePeer } from '../../../../client/replica/peers.ts'
 import type { Tables } from '../../../../client/replica/store.ts'
 import type { createStatus } from '../../../../client/status.ts'
+import type { createSalvaging } from '../../../../server/relay/salvaging.ts'
 import type { nextChain } from '../../../../shared/causality/chain.ts'
 import type { isPlaceValid } from '../../../../shared/sync/places.ts'
 import type { connect } from '../../../../shared/sync/runs.ts'
@@ -160,5 +161,27 @@ export const BUGS_INSIDE: Readonly<Record<string, BugInside>> = {
     world: { relays: 1 },
     plant: { 'client/replica/soundness.ts': () => ({ isSoundRow: () => true }) },
     found: /\[P1\]|\[P8\]/,
+  },
+  'checksum of a relay not verified': {
+    what: 'a relay takes a damaged record of its disk for a sound one',
+    faults: ['relay rot', 'break'],
+    world: { relays: 1 },
+    plant: { 'shared/update/record.ts': () => ({ verify: () => {} }) },
+    found: /invalid-update|\[P1\]|\[P8\]/,
+  },
+  'salvaged in silence': {
+    what: 'a relay gives a damaged document up, and tells nobody to bring it again',
+    faults: ['relay rot', 'break'],
+    world: { relays: 1 },
+    plant: {
+      'server/relay/salvaging.ts': (original) => ({
+        createSalvaging: ((options) =>
+          (original.createSalvaging as typeof createSalvaging)({
+            ...options,
+            commits: { ...options.commits, endAll: () => {} },
+          })) satisfies typeof createSalvaging,
+      }),
+    },
+    found: /\[P1\]|\[P10\]/,
   },
 }
