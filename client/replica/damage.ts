@@ -5,10 +5,11 @@
  */
 import { type Head, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { DocumentId, OriginId } from '../../shared/ids.ts'
+import type { IntervalIndex } from '../../shared/update/intervals.ts'
 import { isSound } from '../../shared/update/record.ts'
 import { givenUp, putBranch, type Reason } from './branches.ts'
 import { dropCheckpoint, shrunk } from './checkpoints.ts'
-import { summariesOf, withoutGround } from './content.ts'
+import { summariesOf, summaryOf, withoutGround } from './content.ts'
 import { inflateAll } from './inflating.ts'
 import { type Mover, sealAgain } from './moving.ts'
 import { forgetPlaces } from './peers.ts'
@@ -62,7 +63,8 @@ export async function takeOutDamaged(
 
 /**
  * Gives up what rests on what was lost, and could not be told from what rests on the damaged that was to be fetched: that is here
- * again, and a relay has refused it. Nothing where nothing was lost.
+ * again, and a relay has refused it. Nothing where nothing was lost. An edit that the store lost without a sign of it shows here first:
+ * what its tab typed next follows on nothing.
  */
 export async function giveUpGroundless(
   transaction: WriteTransaction,
@@ -70,7 +72,7 @@ export async function giveUpGroundless(
   mover: Mover,
 ): Promise<Damage> {
   const row = await transaction.get('documents', [document])
-  if (row?.lostAt === undefined || row.away !== undefined) return NO_DAMAGE
+  if (row === undefined || row.away !== undefined) return NO_DAMAGE
   const vector = vectorOf(row)
   const { lacks, ...now } = lacking(row, vector, new Map())
   if (lacks !== undefined) return NO_DAMAGE
@@ -78,6 +80,8 @@ export async function giveUpGroundless(
   const waits = new Set(row.waiting.map(dotOf))
   const own = (await transaction.range('records', [document])).filter((each) => waits.has(dotOfRow(each)))
   if ((await groundless(transaction, row, own, left)).size === 0) return NO_DAMAGE
+  if (row.lostAt === undefined && !isTorn(await contentBeside(transaction, row, own), [...own, ...left]))
+    return NO_DAMAGE
   const cut = await cutAway(transaction, row, vector, firstWaiting(row.waiting))
   const given = await groundless(transaction, row, cut.own, left)
   const taken = lostNow(await shrunk(transaction, now), mover)
@@ -192,15 +196,30 @@ async function groundless(
   own: readonly Row<'records'>[],
   edits: readonly Row<'edits'>[],
 ): Promise<ReadonlySet<Held>> {
+  return withoutGround<Held>(await contentBeside(transaction, row, own), [...own, ...edits])
+}
+
+/** What the log holds of a document beside these records, and edits. */
+async function contentBeside(
+  transaction: WriteTransaction,
+  row: DocumentRow,
+  own: readonly Row<'records'>[],
+): Promise<IntervalIndex> {
   const { document } = row
   const checkpoint = await transaction.get('checkpoints', [document])
   const dots = new Set(own.map(dotOfRow))
   const records = (await transaction.range('records', [document])).filter((each) => !dots.has(dotOfRow(each)))
-  const ground = [
+  return summariesOf([
     ...inflateAll(await readPieces(transaction, row, checkpoint?.pieces ?? [])),
     ...records.map(({ value }) => value.bytes),
-  ]
-  return withoutGround<Held>(summariesOf(ground), [...own, ...edits])
+  ])
+}
+
+/** Whether one of them goes on with what its Yjs client wrote, and what comes before is not here: each tab stores in its order. */
+function isTorn(index: IntervalIndex, written: readonly Held[]): boolean {
+  const summaries = written.flatMap(({ value }) => summaryOf(value.bytes) ?? [])
+  for (const summary of summaries) index.add(summary)
+  return summaries.some(({ structs }) => structs.some(({ client, clock }) => index.clock(client) < clock))
 }
 
 /** What of the records that were found bad is so still: another tab may have taken one out, and a relay given it again. */

@@ -483,6 +483,17 @@ const FAILED: readonly Failed[] = [
     },
   },
   {
+    title: '[P5] an edit that the store lost is missed where a relay refuses what its tab typed next, and brought back',
+    seed: 51_054,
+    options: { relays: 1, ...ANY_EDITS },
+    steps: [
+      { at: 16_480, kind: 'relay crash', seed: 2028088748 },
+      { at: 18_886, kind: 'edit', seed: 951449149 },
+      { at: 18_916, kind: 'client lost write', seed: 690838871 },
+      { at: 21_894, kind: 'nest', seed: 929996335 },
+    ],
+  },
+  {
     title: '[P7] a relay that gave up what was newest in its log does not push for ever',
     seed: 240_046,
     options: { relays: 3, mesh: true, folds: true, faults: ROT, faultsPerMinute: 30, ...ANY_EDITS },
