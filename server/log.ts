@@ -14,7 +14,7 @@ export interface LogOptions {
 }
 
 /** Of events that strangers can cause one of a kind is told in this time, with the number of those left out (P7). */
-export const LOG_EVENT_EVERY_MS = 1_000
+const LOG_EVENT_EVERY_MS = 1_000
 
 export function createLog({ write, human, now }: LogOptions): Log {
   return (level, event, fields = {}) => {

@@ -14,7 +14,7 @@ export function inflate(bytes: Uint8Array, size: number): Uint8Array {
 }
 
 /** Raises an `Error` for bytes that are not the whole of one deflate stream of exactly `size` bytes. */
-export function inflateExactly(bytes: Uint8Array, size: number): Uint8Array {
+function inflateExactly(bytes: Uint8Array, size: number): Uint8Array {
   const stream: Stream = { bytes, at: 0, hold: 0, bits: 0, out: new Uint8Array(size), written: 0 }
   let blocksLeft = BLOCKS_MIN + size / BLOCK_BYTES_MIN
   for (let isLast = false; !isLast; blocksLeft--) {

@@ -21,7 +21,7 @@ export interface FallbackOptions {
 }
 
 /** WebSockets, and plain requests where those are blocked. */
-export function dialWithFallback({ webSocket, polling, now }: FallbackOptions): Dial {
+function dialWithFallback({ webSocket, polling, now }: FallbackOptions): Dial {
   const blocked = new Map<string, { times: number; since: number }>()
   return (url, handlers) => {
     const known = blocked.get(url)
@@ -50,7 +50,7 @@ export const dialAnyhow = (now: () => number): Dial =>
   dialWithFallback({ webSocket: dialWebSocket, polling: dialPolling, now })
 
 /** A socket over requests. */
-export const dialPolling: Dial = (url, handlers) => {
+const dialPolling: Dial = (url, handlers) => {
   const address = url.replace(/^ws/, 'http').replace('/sync/', '/exchange/')
   const id = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
   const ending = new AbortController()

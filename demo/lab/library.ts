@@ -2,7 +2,7 @@
 import * as Y from 'yjs'
 import type { Chance } from '../../test/sim/time/chance.ts'
 
-export const LIBRARY_DOCUMENTS = 120
+const LIBRARY_DOCUMENTS = 120
 const WORDS = [
   'tide',
   'curlew',

@@ -18,7 +18,7 @@ async function readPeers(): Promise<Peer[] | undefined> {
   }
 }
 
-export function parsePeers(text: string): Peer[] {
+function parsePeers(text: string): Peer[] {
   const peers = new Map<string, Peer>()
   for (const [, name, address = '', value] of text.matchAll(
     /^rejoin_peer_(up|lag_entries)\{peer="([^"]+)"\} (\S+)$/gm,

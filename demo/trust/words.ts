@@ -89,7 +89,7 @@ export function wordsOfAll(workspace: WorkspaceStatus, away = 0): Words {
 }
 
 /** `2 notes that are at the relay only` */
-export const isOnly = (away: number): string =>
+const isOnly = (away: number): string =>
   `${count(away, 'note')} that ${away === 1 ? 'is' : 'are'} at the relay only`
 
 /** Codes after which another key may help. */

@@ -45,7 +45,7 @@ const SUBJECT_CHARACTERS_MAX = 256
 const PATTERNS_MAX = 64
 
 /** Where no permissions are asked for everybody is this one. */
-export const ANYBODY: Principal = { subject: '', role: 'admin' }
+const ANYBODY: Principal = { subject: '', role: 'admin' }
 
 /** Raises `unauthenticated` for what is no principal, as a hook of one's own may return. */
 export function checkPrincipal(principal: Principal): Principal {

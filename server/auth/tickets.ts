@@ -29,7 +29,7 @@ export interface Tickets {
 /** A page needs it at once. */
 export const TICKET_MS = 60_000
 /** Tickets that nobody has used yet; each is about 300 bytes. */
-export const TICKETS_MAX = 10_000
+const TICKETS_MAX = 10_000
 /** Of one subject: those of a page with many documents. */
 export const TICKETS_PER_SUBJECT_MAX = 256
 /** What a ticket begins with: no token does. */

@@ -41,7 +41,7 @@ export interface TokenClaims {
   lifetimeMs: number
 }
 
-export const AUDIENCE = 'rejoin'
+const AUDIENCE = 'rejoin'
 export const LIFETIME_MS_MAX = 24 * 60 * 60_000
 
 const SECRET_ALGORITHM = 'HS256'

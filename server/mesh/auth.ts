@@ -30,7 +30,7 @@ export interface VerifiedPeer {
 }
 
 /** Shortest secret: what cannot be guessed offline, as 16 random bytes in base64. */
-export const SECRET_LENGTH_MIN = 20
+const SECRET_LENGTH_MIN = 20
 
 /** Clocks of relays may be so far apart, and a request so long on its way. */
 const REQUEST_MS_MAX = 60_000

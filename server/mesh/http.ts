@@ -6,7 +6,7 @@ import { EXCHANGE_MS_MAX } from './bounds.ts'
 import type { MeshTransport } from './mesh.ts'
 
 /** What tells an exchange between relays from anything else that may be posted there. */
-export const EXCHANGE_TYPE = 'application/vnd.rejoin.exchange'
+const EXCHANGE_TYPE = 'application/vnd.rejoin.exchange'
 const ANSWER_SIGNATURE = 'Rejoin-Peer-Signature'
 
 const pathOf = (workspace: string | undefined): string =>

@@ -20,7 +20,7 @@ import { refOf } from './documents.ts'
 import { COMPACT_SIZE_MAX, type Tail } from './tail.ts'
 
 /** Bytes appended to a checkpoint before all of it is compacted together: these, and a quarter of what was compacted. */
-export const COMPACT_APPENDED_BYTES_MIN = 32 * 1024
+const COMPACT_APPENDED_BYTES_MIN = 32 * 1024
 /** Bytes of records in one fold: they are in memory for it. The rest is for the next. */
 const FOLD_BYTES_MAX = 16 * 1024 * 1024
 

@@ -29,9 +29,6 @@ export const CLOCK_MAX = 2 ** 40
  */
 export const EMPTY_LENGTH_MAX = 2 ** 24
 
-/** Client ids are safe integers. */
-export const CLIENT_MAX = Number.MAX_SAFE_INTEGER
-
 /** Names of types, map keys, formats and subdocuments: 32 times a long URL. They are names, content is not bounded by it. */
 export const NAME_BYTES_MAX = 64 * 1024
 

@@ -59,7 +59,7 @@ export function rangeEnd(list: RangeList, clock: number): number {
 }
 
 /** Index of the first range whose end is at or after `clock`; the list's length where there is none. */
-export function firstEndAtOrAfter(list: RangeList, clock: number): number {
+function firstEndAtOrAfter(list: RangeList, clock: number): number {
   let low = 0
   let high = list.length >> 1
   while (low < high) {

@@ -44,7 +44,7 @@ export function cutUpdate(update: Uint8Array, stateVector: Uint8Array): Uint8Arr
 }
 
 /** `cutUpdate` in steps, to let others run between them. */
-export function* cutSteps(update: Uint8Array, stateVector: Uint8Array): Steps<Uint8Array> {
+function* cutSteps(update: Uint8Array, stateVector: Uint8Array): Steps<Uint8Array> {
   const clocks = inspectStateVector(stateVector)
   const log = yield* readLog([update], UPDATE_LIMITS, clocks)
   for (const [client, pieces] of log.structs) {

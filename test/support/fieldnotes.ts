@@ -125,7 +125,7 @@ export async function tells(
 /** Titles that can be seen in the list, from the top. */
 export const titlesIn = (page: Page): Promise<string[]> => page.locator('.row-title').allTextContents()
 
-export const cardsIn = (page: Page): Promise<string[]> =>
+const cardsIn = (page: Page): Promise<string[]> =>
   page
     .getByTestId('column')
     .evaluateAll((columns) =>
