@@ -1,4 +1,4 @@
-/** What `rejoin` does. Every option is also an environment variable; what is given on the command line wins. */
+/** What `rejoin` does. Options of a relay are also environment variables, but for what is said once; the command line wins. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
