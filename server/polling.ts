@@ -10,7 +10,7 @@ import { RejoinError } from '../shared/errors.ts'
 import { FRAME_BYTES_MAX } from '../shared/limits.ts'
 import { framesOf, joinFrames } from './mesh/body.ts'
 import { readBounded } from './mesh/http.ts'
-import { type Connection, type ConnectionHandler, NOBODY, type Visitor } from './relay/connection.ts'
+import { type Connection, type ConnectionHandler, closeReason, NOBODY, type Visitor } from './relay/connection.ts'
 import { RETRY_AFTER_SECONDS } from './relay/limits.ts'
 
 export const SESSION_TYPE = 'application/vnd.rejoin.session'
@@ -92,7 +92,7 @@ export function createPolling({ core, environment, admit }: PollingOptions): Pol
       sendText: () => say(new Uint8Array(0)),
       buffered: () => session.bytes,
       close(code, reason) {
-        session.over ??= { code, reason }
+        session.over ??= { code, reason: closeReason(reason) }
         session.wake()
       },
       slow: (forMs) => slow(session, forMs),

@@ -89,8 +89,7 @@ export function wordsOfAll(workspace: WorkspaceStatus, away = 0): Words {
 }
 
 /** `2 notes that are at the relay only` */
-const isOnly = (away: number): string =>
-  `${count(away, 'note')} that ${away === 1 ? 'is' : 'are'} at the relay only`
+const isOnly = (away: number): string => `${count(away, 'note')} that ${away === 1 ? 'is' : 'are'} at the relay only`
 
 /** Codes after which another key may help. */
 const KEY_CODES: readonly string[] = ['unauthenticated', 'token-expired', 'forbidden']

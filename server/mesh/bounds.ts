@@ -60,6 +60,8 @@ export const HEARTBEAT_MS = 10_000
 export const EXCHANGE_MS_MAX = 10_000
 /** Failures in a row after which a peer is left alone for a while. */
 export const FAILURES_MAX = 3
+/** Longest pause between two comparisons with a peer that go on to find a difference: they grow rarer, up to this. */
+export const COMPARE_AGAIN_MS_MAX = 5 * 60_000
 /** Workspaces that are compared with one peer at once: the others do not wait for a large one. */
 export const COMPARED_AT_ONCE_MAX = 4
 /** Revocations that relays tell each other, the newest: some 40 bytes each, and only where they know different ones. */

@@ -220,7 +220,7 @@ export function createMesh(options: MeshOptions): Mesh {
     member.isBack = false
     counters.rounds++
     member.comparedAt = environment.now()
-    member.compareWaitMs = Math.min(300_000, bounds.HEARTBEAT_MS * 2 ** member.compares++)
+    member.compareWaitMs = Math.min(bounds.COMPARE_AGAIN_MS_MAX, bounds.HEARTBEAT_MS * 2 ** member.compares++)
     try {
       const elements = roots.elements()
       const mine = { elements: () => elements, summaryFor: roots.summaryFor }

@@ -10,12 +10,21 @@ export interface Connection {
   sendText(text: string): void
   /** Bytes handed to the socket that have not left it yet. */
   buffered(): number
-  /** Idempotent. */
+  /** Idempotent. Of the reason `closeReason` is told. */
   close(code: number, reason: string): void
   /** Where it comes from, where a runtime knows. */
   readonly address?: string
   /** Reads nothing more from it for so long, in milliseconds; absent where a runtime cannot. */
   slow?(forMs: number): void
+}
+
+/** Bytes of UTF-8 that the reason of a close may have. */
+const REASON_BYTES_MAX = 123
+
+/** The beginning of a reason that fits a close, cut between characters. */
+export function closeReason(reason: string): string {
+  const { read } = new TextEncoder().encodeInto(reason, new Uint8Array(REASON_BYTES_MAX))
+  return reason.slice(0, read)
 }
 
 /** What bounds a connection by itself, and by where it comes from. */

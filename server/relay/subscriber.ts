@@ -396,7 +396,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
   function finish(code: ErrorCode, detail: string): void {
     outlet.flush()
     closed()
-    connection.close(closeCode(code), detail.slice(0, 100))
+    connection.close(closeCode(code), detail)
   }
 
   function closed(): void {

@@ -27,13 +27,16 @@ export async function inspectRelay(url: string, token: string | undefined, json:
   for (const [name, value] of Object.entries(view.counters)) say(`  ${name} ${value}`)
 }
 
+/** A relay that is busy answers within this. */
+const ANSWER_WITHIN_MS = 10_000
+
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
 
 async function fetchView(url: string, token: string | undefined): Promise<MeshView> {
   let response: Response
   try {
     response = await fetch(`${url.replace(/\/$/, '')}/mesh`, {
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
       headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
     })
   } catch (error) {

@@ -6,7 +6,14 @@
 import type { LogEpoch } from '../../shared/ids.ts'
 import { SEND_BUFFER_BYTES_HIGH } from '../../shared/limits.ts'
 import { encodeFrame, encodeMessage } from '../../shared/wire/codec.ts'
-import type { Connection, ConnectionHandler, Kept, KeptGuest, KeptSync } from '../relay/connection.ts'
+import {
+  type Connection,
+  type ConnectionHandler,
+  closeReason,
+  type Kept,
+  type KeptGuest,
+  type KeptSync,
+} from '../relay/connection.ts'
 import type { RelayCore } from '../relay/relay.ts'
 import type { Target } from '../target.ts'
 
@@ -57,8 +64,6 @@ const ASK = 'ping'
 const ANSWER = 'pong'
 
 const UNDER_WAY = -1
-/** Bytes of UTF-8 that the reason of a close may have. */
-const REASON_BYTES_MAX = 123
 /** The relay goes on in another memory, and the client comes back. */
 const CLOSE_RESTART = 1012
 const RESTARTS = 'the relay restarts'
@@ -194,9 +199,8 @@ function restart(webSocket: WebSocket, protocol: Target['protocol'] | undefined)
 }
 
 export function closeSocket(webSocket: WebSocket, code: number, reason: string): void {
-  const { read } = new TextEncoder().encodeInto(reason, new Uint8Array(REASON_BYTES_MAX))
   try {
-    webSocket.close(code, reason.slice(0, read))
+    webSocket.close(code, closeReason(reason))
   } catch {
     // It was closed already.
   }

@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import { RejoinError } from '../../shared/errors.ts'
 import { FRAME_BYTES_MAX, PING_EVERY_MS } from '../../shared/limits.ts'
-import type { Connection, ConnectionHandler, Visitor } from '../relay/connection.ts'
+import { type Connection, type ConnectionHandler, closeReason, type Visitor } from '../relay/connection.ts'
 import type { RelayLimits } from '../relay/limits.ts'
 import type { RelayCore } from '../relay/relay.ts'
 import { Y_HEAD_BYTES } from '../relay/y-protocol.ts'
@@ -45,8 +45,6 @@ const CHUNK_BYTES_MIN = 512
 const PARTS_MIN = 1_024
 /** What tells a stock client that its message is larger than the relay takes, and that it need not come back with it. */
 const TOO_BIG_FOR_GOOD = 4413
-/** Bytes of UTF-8 that the reason of a close may have. */
-const REASON_BYTES_MAX = 123
 
 interface Socket {
   webSocket: WebSocket
@@ -213,7 +211,7 @@ function createConnection(webSocket: WebSocket, address: string, slow: (forMs: n
     send: (bytes) => webSocket.send(bytes),
     sendText: (text) => webSocket.send(text),
     buffered: () => webSocket.bufferedAmount,
-    close: (code, reason) => webSocket.close(code, shorten(reason)),
+    close: (code, reason) => webSocket.close(code, closeReason(reason)),
     slow,
   }
 }
@@ -228,10 +226,4 @@ function toBytes(data: RawData): Uint8Array {
   return buffer instanceof ArrayBuffer
     ? new Uint8Array(buffer)
     : new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
-}
-
-/** The beginning of a text that has at most so many bytes of UTF-8, cut between characters. */
-function shorten(reason: string): string {
-  const { read } = new TextEncoder().encodeInto(reason, new Uint8Array(REASON_BYTES_MAX))
-  return reason.slice(0, read)
 }
