@@ -67,17 +67,28 @@ export function createLogStream(workspace: RelayWorkspace, reader: LogReader, fr
   }
 
   function send(entries: readonly LogEntry[], joins: boolean): void {
-    for (const message of entryMessages(entries, ownMessage, joins ? workspace.chain : undefined)) put(message)
+    const last = lastAcknowledged(entries)
+    const own = (entry: LogEntry): Message | 'skip' | undefined => {
+      const { where, offset } = entry
+      if (!isAcknowledged(entry)) return owedAt(offset) ?? (follows(where.document) ? undefined : 'skip')
+      owed.delete(offset)
+      return last.get(dotsOf(entry)) === offset ? acknowledgement(entry) : 'skip'
+    }
+    for (const message of entryMessages(entries, own, joins ? workspace.chain : undefined)) put(message)
     sent = entries.at(-1)?.offset ?? sent
   }
 
-  /** What is sent in place of an entry, if not the entry. */
-  function ownMessage(entry: LogEntry): Message | 'skip' | undefined {
-    const owing = owedAt(entry.offset)
-    if (owing !== undefined) return owing
-    const { origin, seq, chain } = entry.record
-    if (origin === peer) return { type: 'ack', ...refOf(entry.where), through: entry.offset, origin, seq, chain }
-    return follows(entry.where.document) ? undefined : 'skip'
+  /** Whoever brought a record is told so in place of it, as is the one who sealed it. */
+  function isAcknowledged({ offset, record }: LogEntry): boolean {
+    const accepted = owed.get(offset)
+    return accepted === undefined ? record.origin === peer : accepted.request === 0
+  }
+
+  /** A receipt is for all before it under its origin: the last of those that are sent together is enough. */
+  function lastAcknowledged(entries: readonly LogEntry[]): ReadonlyMap<string, number> {
+    const last = new Map<string, number>()
+    for (const entry of entries) if (isAcknowledged(entry)) last.set(dotsOf(entry), entry.offset)
+    return last
   }
 
   function owedAt(offset: number): Message | undefined {
@@ -166,6 +177,18 @@ export function createLogStream(workspace: RelayWorkspace, reader: LogReader, fr
     },
   }
 }
+
+const dotsOf = ({ where: { document, epoch }, record: { origin } }: LogEntry): string =>
+  `${document}\u0000${epoch}\u0000${origin}`
+
+const acknowledgement = ({ where, offset, record: { origin, seq, chain } }: LogEntry): Message => ({
+  type: 'ack',
+  ...refOf(where),
+  through: offset,
+  origin,
+  seq,
+  chain,
+})
 
 const bytesOf = (entries: readonly LogEntry[]): number =>
   entries.reduce((bytes, { record }) => bytes + record.bytes.length, 0)

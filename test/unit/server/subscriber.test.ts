@@ -12,6 +12,7 @@ import { createBench } from './bench.ts'
 import { rejoinClient } from './rejoin-client.ts'
 
 const ALICE = 'a'.repeat(16)
+const BOB = 'b'.repeat(16)
 const CHAIN_0 = '0'.repeat(16)
 
 /** Records of one origin, each a keystroke. */
@@ -40,7 +41,7 @@ describe('a Rejoin client', () => {
       if (reads++ > 100) throw new Error('it reads for ever')
       return []
     }
-    const reader = rejoinClient(bench, 'acme', 'b'.repeat(16))
+    const reader = rejoinClient(bench, 'acme', BOB)
     reader.hello({ epoch, offset: 1 })
     expect(reader.received('failure')).toMatchObject([{ code: 'corrupt' }])
     expect(reader.socket.closedWith).toBe(1011)
@@ -72,6 +73,19 @@ describe('a Rejoin client', () => {
     expect(copy.getText('text').length).toBe(40 * 50_000)
   })
 
+  test('[P2][P11] gets one receipt an origin for what is committed together, of its last record', () => {
+    const bench = createBench(() => createMemoryStore())
+    const alice = rejoinClient(bench, 'acme', ALICE)
+    alice.hello()
+    const [mine, others] = [keystrokes(refTo('note'), ALICE, 2), keystrokes(refTo('note'), BOB, 3)]
+    alice.entries(refTo('note'), [mine[0], others[0], mine[1], others[1], others[2]] as UpdateRecord[])
+    bench.commit()
+    expect(alice.received('ack')).toMatchObject([
+      { origin: ALICE, seq: 2, chain: mine[1]?.chain, through: 3 },
+      { origin: BOB, seq: 3, chain: others[2]?.chain, through: 5 },
+    ])
+  })
+
   test('[P2] gets no receipt for what it resends while the commit of what follows it fails', () => {
     const store = createMemoryStore()
     const commit = store.commit.bind(store)
@@ -95,7 +109,7 @@ describe('a Rejoin client', () => {
       { seq: 3, code: 'storage-full', held: 2 },
       { seq: 1, code: 'storage-failed' },
     ])
-    expect(alice.received('ack').map(({ seq }) => seq)).toEqual([1, 2])
+    expect(alice.received('ack')).toMatchObject([{ seq: 2, chain: two.chain }])
     alice.entries(refTo('note'), [one, two, three])
     bench.commit()
     expect(alice.received('ack').at(-1)).toMatchObject({ seq: 3, chain: three.chain })
