@@ -59,8 +59,7 @@ export function createContentOracle(): ContentOracle {
 /** Content of each clock of an item, as text. */
 function contentsOfItem(item: Y.Item): string[] {
   const { content } = item
-  if (content instanceof Y.ContentString)
-    return [...Array(content.str.length).keys()].map((at) => charAt(content.str, at))
+  if (content instanceof Y.ContentString) return charsOf(content.str)
   if (content instanceof Y.ContentAny) return content.arr.map((value: unknown) => `any ${toText(value)}`)
   if (content instanceof Y.ContentFormat) return [`format ${content.key} ${toText(content.value)}`]
   if (content instanceof Y.ContentEmbed) return [`embed ${toText(content.embed)}`]
@@ -71,11 +70,16 @@ function contentsOfItem(item: Y.Item): string[] {
 }
 
 /** Equal to everything: deleted content, and halves of characters, which Yjs replaces where it splits between them. */
-const ANYTHING = '?'
+const ANYTHING = 'anything'
 
-function charAt(text: string, at: number): string {
-  const code = text.charCodeAt(at)
-  return (code >= 0xd800 && code <= 0xdfff) || code === 0xfffd ? ANYTHING : `char ${text[at]}`
+/** A character is itself: all other content takes more than one to tell. */
+function charsOf(text: string): string[] {
+  const chars: string[] = []
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    chars.push((code >= 0xd800 && code <= 0xdfff) || code === 0xfffd ? ANYTHING : text.charAt(at))
+  }
+  return chars
 }
 
 const isEqual = (a: string, b: string): boolean => a === b || a === ANYTHING || b === ANYTHING

@@ -28,6 +28,8 @@ export function openLink(options: LinkOptions): { link: Link; socket: Socket } {
   let closedHere = false
   let toldClient = false
   let toldRelay = false
+  /** Nobody is told of the death of who was connected long ago. */
+  let forget: (() => void)[] = []
 
   const pipe = (direction: Direction, take: (data: Uint8Array | string) => void): Pipe =>
     createPipe({
@@ -75,6 +77,8 @@ export function openLink(options: LinkOptions): { link: Link; socket: Socket } {
     options.ended(link)
     up.drop()
     down.drop()
+    for (const each of forget) each()
+    forget = []
   }
 
   const link: Link = {
@@ -130,7 +134,7 @@ export function openLink(options: LinkOptions): { link: Link; socket: Socket } {
     }
     state = 'open'
     host = endpoint.process
-    host.onKilled(() => (up.lost && down.lost ? end() : link.cut()))
+    forget.push(host.onKilled(() => (up.lost && down.lost ? end() : link.cut())))
     host.run(() => {
       handler = endpoint.accept(options.workspace, connection)
     })
@@ -138,11 +142,12 @@ export function openLink(options: LinkOptions): { link: Link; socket: Socket } {
   }
 
   clock.after(1.5 * way.delayMs, accept)
-  process.onKilled(() => {
+  const gone = process.onKilled(() => {
     if (state === 'over') return
     end()
     tellRelay(way.delayMs)
   })
+  forget.push(gone)
 
   const socket: Socket = {
     send(data) {
