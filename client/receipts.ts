@@ -63,14 +63,14 @@ export function createReceipts(
         }
         looking = true
         again = false
-        Promise.resolve(test()).then(
-          (done) => {
-            looking = false
-            if (done) settle(resolve)
-            else if (again) look()
-          },
-          (error) => settle(() => reject(error)),
-        )
+        const seen = (done: boolean): void => {
+          looking = false
+          if (done) settle(resolve)
+          else if (again) look()
+        }
+        const result = test()
+        if (typeof result === 'boolean') seen(result)
+        else result.then(seen, (error) => settle(() => reject(error)))
       }
       waiters.add(look)
       signal?.addEventListener('abort', look)

@@ -1,4 +1,5 @@
 /** What comes from a relay becomes part of the replica: records, pieces, acknowledgements, dots for what was submitted. */
+import type { Chain } from '../../shared/causality/chain.ts'
 import { headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { toRejoinError } from '../../shared/errors.ts'
@@ -10,17 +11,17 @@ import type { Ack, Piece, Run, Stamped } from '../../shared/wire/messages.ts'
 import { chainAt } from './checkpoints.ts'
 import { summariesOf, summaryOf } from './content.ts'
 import { inflateAll } from './inflating.ts'
-import type { HeldDocument, Incoming, PeerNote, Taken } from './log-types.ts'
+import type { Incoming, PeerNote, Taken } from './log-types.ts'
 import { writePeer } from './peers.ts'
 import { readPieces } from './pieces.ts'
 import { rowsOf } from './record-rows.ts'
 import { sealedSeq } from './room.ts'
-import { alive, coveredBy, readHeld, readSelf, refOf } from './rows.ts'
+import { alive, coveredBy, heldOf, readSelf, refOf } from './rows.ts'
 import type { Bad } from './soundness.ts'
 import type { WriteTransaction } from './store.ts'
 import type { Told } from './telling.ts'
 import { type Looked, setAside, takePiece } from './transfers.ts'
-import { type Entered, enter, settle, takeRecord, type Work } from './work.ts'
+import { checkpointOf, type Entered, enter, settle, takeRecord, type Work } from './work.ts'
 
 export interface Intake {
   incoming: readonly Incoming[]
@@ -67,13 +68,16 @@ export async function takeAll(
       const piece = opened.get(each.piece)
       const entered = await enter(work, each.piece)
       if (piece && 'error' in piece) await setAside(work, each.piece, piece.error)
-      else if (piece && entered) await takePiece(work, entered, each.piece, piece, told.get(each.piece.document))
+      else if (piece && entered) {
+        await takePiece(work, entered, each.piece, piece, told.get(each.piece.document))
+        entered.checkpoint = undefined
+      }
     } else await takeStamped(work, each)
   }
   for (const { row, vector } of work.rows.values()) {
-    const now = vector.size > 0 ? alive(row) : row
-    transaction.put('documents', [row.document], { ...now, vector: rowsOf(vector) })
-    taken.documents.push((await readHeld(transaction, row.document, at)) as HeldDocument)
+    const now = { ...(vector.size > 0 ? alive(row) : row), vector: rowsOf(vector) }
+    transaction.put('documents', [row.document], now)
+    taken.documents.push(await heldOf(transaction, now, at))
   }
   const { head, origin } = work.self
   if (head !== self.head || origin !== self.origin) transaction.put('meta', ['replica'], work.self)
@@ -118,16 +122,25 @@ async function takeRun(work: Work, where: DocumentRef, run: Run): Promise<void> 
   settle(entered, run.origin, last)
 }
 
-/** The chain at a dot that is held, as far as it is known. */
-async function knownAt(work: Work, { row, vector }: Entered, origin: string, seq: number) {
-  if (headOf(vector, origin).seq <= seq)
-    return headOf(vector, origin).seq === seq ? headOf(vector, origin).chain : undefined
-  const checkpoint = await work.transaction.get('checkpoints', [row.document])
-  return chainAt(work.transaction, row.document, vector, checkpoint, origin, seq)
+/** The chain at a dot that is held, as far as it is known. Mostly it is the last one of its origin, and nothing is read for it. */
+function knownAt(
+  work: Work,
+  entered: Entered,
+  origin: string,
+  seq: number,
+): Promise<Chain | undefined> | Chain | undefined {
+  const held = headOf(entered.vector, origin)
+  if (held.seq > seq) return readChain(work, entered, origin, seq)
+  return held.seq === seq ? held.chain : undefined
 }
 
-async function coveredSeq(work: Work, { row }: Entered, origin: string): Promise<number> {
-  return headOf(coveredBy(await work.transaction.get('checkpoints', [row.document])), origin).seq
+async function readChain(work: Work, entered: Entered, origin: string, seq: number): Promise<Chain | undefined> {
+  const { row, vector } = entered
+  return chainAt(work.transaction, row.document, vector, await checkpointOf(work, entered), origin, seq)
+}
+
+async function coveredSeq(work: Work, entered: Entered, origin: string): Promise<number> {
+  return headOf(coveredBy(await checkpointOf(work, entered)), origin).seq
 }
 
 async function takeAck(work: Work, ack: Ack): Promise<void> {
@@ -190,10 +203,12 @@ async function isHere(work: Work, entered: Entered, { origin, seq, chain }: Stam
 }
 
 /** Whether records and pieces that are here hold all of an update. */
-async function isHeld({ transaction }: Work, { row }: Entered, bytes: Uint8Array): Promise<boolean> {
+async function isHeld(work: Work, entered: Entered, bytes: Uint8Array): Promise<boolean> {
+  const { transaction } = work
+  const { row } = entered
   const { document } = row
   const summary = summaryOf(bytes)
-  const checkpoint = await transaction.get('checkpoints', [document])
+  const checkpoint = await checkpointOf(work, entered)
   const records = await transaction.range('records', [document])
   const pieces = inflateAll(await readPieces(transaction, row, checkpoint?.pieces ?? []))
   return summary === undefined || !summariesOf([...pieces, ...records.map(({ value }) => value.bytes)]).adds(summary)

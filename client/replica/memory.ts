@@ -49,9 +49,9 @@ export function createMemoryReplicaStore(options: { durable?: boolean } = {}): R
   }
 
   const reading: ReadTransaction = {
-    get: async <T extends TableName>(table: T, key: Key) =>
-      shelfOf(tableOf(table), key)?.row?.value as Tables[T] | undefined,
-    range: async <T extends TableName>(
+    get: <T extends TableName>(table: T, key: Key) =>
+      Promise.resolve(shelfOf(tableOf(table), key)?.row?.value as Tables[T] | undefined),
+    range: <T extends TableName>(
       name: T,
       prefix: Key,
       { from, limit = Infinity }: { from?: number; limit?: number } = {},
@@ -59,7 +59,7 @@ export function createMemoryReplicaStore(options: { durable?: boolean } = {}): R
       const found: Row<T>[] = []
       const shelf = shelfOf(tableOf(name), prefix)
       if (shelf !== undefined) collect(shelf, from, limit, found as Row<TableName>[])
-      return found
+      return Promise.resolve(found)
     },
   }
 

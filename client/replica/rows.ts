@@ -43,8 +43,12 @@ export async function readHeld(
   at: number,
 ): Promise<HeldDocument | undefined> {
   const row = await transaction.get('documents', [document])
-  if (row === undefined) return undefined
-  const edits = await transaction.range('edits', [document])
+  return row && heldOf(transaction, row, at)
+}
+
+/** The same of the row that is there. */
+export async function heldOf(transaction: ReadTransaction, row: DocumentRow, at: number): Promise<HeldDocument> {
+  const edits = await transaction.range('edits', [row.document])
   return { ...toHeld(row, sumOf(edits)), at }
 }
 

@@ -9,7 +9,7 @@ import { putRecord } from './record-rows.ts'
 import { hasLeft } from './room.ts'
 import { newDocument, refOf, vectorOf } from './rows.ts'
 import type { Bad } from './soundness.ts'
-import type { DocumentRow, ReplicaRow, WriteTransaction } from './store.ts'
+import type { CheckpointRow, DocumentRow, ReplicaRow, WriteTransaction } from './store.ts'
 
 export interface Work {
   readonly transaction: WriteTransaction
@@ -27,13 +27,29 @@ export interface Work {
 export interface Entered {
   row: DocumentRow
   vector: Map<OriginId, Head>
+  /** As it was read, for as long as nothing of this work changes it. */
+  checkpoint?: { readonly row: CheckpointRow | undefined }
 }
 
 /**
  * The document as it is now. A greater epoch is adopted; `undefined` where the one here is greater, and what came is of a
  * document that was deleted, and where it left this device.
  */
-export async function enter(work: Work, where: DocumentRef): Promise<Entered | undefined> {
+export function enter(work: Work, where: DocumentRef): Promise<Entered | undefined> | Entered | undefined {
+  const entered = work.rows.get(where.document)
+  if (entered === undefined || where.epoch !== entered.row.epoch) return enterAnew(work, where)
+  return stays(entered, where) ? entered : undefined
+}
+
+/** Who wants deleted content kept wins; see the relay. False: the document has left this device. */
+function stays(entered: Entered, { gc }: DocumentRef): boolean {
+  const { row } = entered
+  if (hasLeft(row)) return false
+  if (row.gc && !gc) entered.row = { ...row, gc }
+  return true
+}
+
+async function enterAnew(work: Work, where: DocumentRef): Promise<Entered | undefined> {
   const entered = work.rows.get(where.document) ?? (await read(work, where))
   if (where.epoch < entered.row.epoch) {
     if (!work.taken.outdated.some(({ document }) => document === where.document)) {
@@ -42,11 +58,15 @@ export async function enter(work: Work, where: DocumentRef): Promise<Entered | u
     return undefined
   }
   if (where.epoch > entered.row.epoch) await adoptIn(work, entered, where)
-  if (hasLeft(entered.row)) return undefined
-  // Who wants deleted content kept wins; see the relay.
-  entered.row = { ...entered.row, gc: entered.row.gc && where.gc }
+  if (!stays(entered, where)) return undefined
   work.rows.set(where.document, entered)
   return entered
+}
+
+/** The checkpoint of a document, read once. */
+export async function checkpointOf({ transaction }: Work, entered: Entered): Promise<CheckpointRow | undefined> {
+  entered.checkpoint ??= { row: await transaction.get('checkpoints', [entered.row.document]) }
+  return entered.checkpoint.row
 }
 
 async function read({ transaction }: Work, where: DocumentRef): Promise<Entered> {
@@ -64,6 +84,7 @@ async function adoptIn(work: Work, entered: Entered, ref: DocumentRef): Promise<
   transaction.put('log', [self.head], tombstoneRow(ref, { relay: from }))
   entered.row = row
   entered.vector = new Map()
+  entered.checkpoint = undefined
   taken.deleted.push({ ref: refOf(row), branch, empty })
   taken.arrived.delete(ref.document)
   taken.pieces.delete(ref.document)

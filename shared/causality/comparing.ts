@@ -1,5 +1,5 @@
 /** Version vectors side by side: what one lacks, where two contradict each other, and a fingerprint in place of one. */
-import { CHECKSUM_KEY, fromHex, type Hash64, type HashKey, lastHash, siphash } from '../hash.ts'
+import { CHECKSUM_KEY, type Hash64, type HashKey, lastHash, siphash, writeHex } from '../hash.ts'
 import type { OriginId } from '../ids.ts'
 import { type DotRange, type Head, headOf, type VersionVector } from './version-vector.ts'
 
@@ -40,8 +40,9 @@ const entry = new Uint8Array(24)
 const view = new DataView(entry.buffer)
 
 function entryBytes(origin: OriginId, head: Head): Uint8Array {
-  entry.set(fromHex(origin), 0)
-  view.setBigUint64(8, BigInt(head.seq))
-  entry.set(fromHex(head.chain), 16)
+  writeHex(origin, entry, 0)
+  view.setUint32(8, Math.floor(head.seq / 2 ** 32))
+  view.setUint32(12, head.seq >>> 0)
+  writeHex(head.chain, entry, 16)
   return entry
 }
