@@ -8,12 +8,38 @@ import type { Documents } from './documents.ts'
 import { type Events, toBranch } from './events.ts'
 import type { Hearing } from './hearing.ts'
 import type { Link } from './link.ts'
+import type { OpenedLog } from './replica/device-log.ts'
 import { refuseAll } from './replica/refusing.ts'
-import type { UpdateLog } from './replica/update-log.ts'
+import { completeLog, dropStale, type UpdateLog, type WholeLog } from './replica/update-log.ts'
 import type { Standing } from './standing.ts'
 import type { Team } from './team.ts'
 
-export { completeLog, createCompacting, dropStale } from './replica/update-log.ts'
+export { createCompacting } from './replica/update-log.ts'
+
+export interface WholeOptions {
+  log: OpenedLog
+  documents: Documents
+  team: Team
+  /** What is not here is fetched by whoever is connected. */
+  askFor(document: DocumentId): void
+  report(error: unknown): void
+}
+
+/** The whole log. What it finds damaged is fetched again; what of that was only here, open documents bring back. */
+export function openWhole({ log, documents, team, askFor, report }: WholeOptions): WholeLog {
+  dropStale(log).catch(report)
+  return completeLog(
+    log,
+    (id, rows) => {
+      report(new RejoinError('corrupt', `${rows} rows of ${JSON.stringify(id)} are damaged here, or rest on such`))
+      askFor(id)
+    },
+    (id) => {
+      void documents.get(id)?.rescue()
+      team.tell({ type: 'rescue', document: id })
+    },
+  )
+}
 
 export interface ActingOptions {
   log: Pick<UpdateLog, 'delete' | 'export' | 'pin' | 'refuse'>

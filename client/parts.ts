@@ -5,10 +5,7 @@
 import { toRejoinError } from '../shared/errors.ts'
 import type { Checkpoints } from './replica/loading.ts'
 
-export type LogPart = Pick<
-  typeof import('./acting.ts'),
-  'completeLog' | 'createActing' | 'createCompacting' | 'dropStale'
->
+export type LogPart = Pick<typeof import('./acting.ts'), 'createActing' | 'createCompacting' | 'openWhole'>
 
 /** Loads them; the simulator has them already, so that a seed decides everything. */
 export interface Parts {

@@ -206,9 +206,8 @@ export async function beginWorkspace(
   }
 
   async function loadRest(): Promise<WholeLog> {
-    const { completeLog, createCompacting, dropStale } = await loaded(parts.log())
-    dropStale(log).catch(report)
-    const complete = completeLog(log, damaged, lost)
+    const { createCompacting, openWhole } = await loaded(parts.log())
+    const complete = openWhole({ log, documents, team, askFor, report })
     if (!closed) compacting = createCompacting(complete, environment, report)
     return complete
   }
@@ -251,11 +250,6 @@ export async function beginWorkspace(
     evicting?.used(where.document)
   }
 
-  function damaged(id: DocumentId, rows: number): void {
-    report(new RejoinError('corrupt', `${rows} rows of ${JSON.stringify(id)} are damaged here, or rest on such`))
-    askFor(id)
-  }
-
   /** What other tabs have told meanwhile was not heard. */
   function woke(): void {
     for (const document of documents.all()) void document.catchUp()
@@ -268,11 +262,6 @@ export async function beginWorkspace(
       const held = await log.held(document)
       if (held !== undefined && held.unacknowledged !== count) hearing.changed([held])
     }
-  }
-
-  function lost(id: DocumentId): void {
-    void documents.get(id)?.rescue()
-    team.tell({ type: 'rescue', document: id })
   }
 
   /** What another tab took out of the log is fetched by whoever is connected. */

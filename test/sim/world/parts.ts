@@ -1,5 +1,5 @@
 /** The code that a workspace loads later, which is here already: nothing in a world waits for what no seed decides. */
-import { completeLog, createActing, createCompacting, dropStale } from '../../../client/acting.ts'
+import { createActing, createCompacting, openWhole } from '../../../client/acting.ts'
 import type { LogPart, Parts } from '../../../client/parts.ts'
 import { openRecovering } from '../../../client/recovering.ts'
 import { createRelaying } from '../../../client/relaying.ts'
@@ -7,7 +7,7 @@ import { inflateInSteps, readPieces } from '../../../client/replica/inflating.ts
 import { createMemoryReplicaStore } from '../../../client/replica/memory.ts'
 
 export const PARTS: Parts = {
-  log: async () => ({ completeLog, createActing, createCompacting, dropStale }),
+  log: async () => ({ createActing, createCompacting, openWhole }),
   inflating: async () => ({ inflateInSteps, readPieces }),
   memory: async () => ({ createMemoryReplicaStore }),
   recovering: async () => ({ openRecovering }),
