@@ -99,4 +99,4 @@ export interface Talk {
   later(work: () => Promise<void>): void
 }
 
-export const refOf = (from: DocumentRef): DocumentRef => ({ document: from.document, epoch: from.epoch, gc: from.gc })
+export { refOf } from '../../shared/update/record.ts'

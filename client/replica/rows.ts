@@ -1,10 +1,10 @@
 import type { Dot, Head, VersionVector } from '../../shared/causality/version-vector.ts'
 import type { DocumentId, OriginId } from '../../shared/ids.ts'
-import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
+import { type DocumentRef, refOf, type UpdateRecord } from '../../shared/update/record.ts'
 import type { HeldDocument } from './log-types.ts'
 import type { CheckpointRow, DocumentRow, Key, ReadTransaction, RecordRow, ReplicaRow, Row } from './store.ts'
 
-export const refOf = ({ document, epoch, gc }: DocumentRef): DocumentRef => ({ document, epoch, gc })
+export { refOf } from '../../shared/update/record.ts'
 
 export const newDocument = (where: DocumentRef): DocumentRow => ({ ...refOf(where), vector: [], waiting: [] })
 

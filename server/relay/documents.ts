@@ -10,7 +10,7 @@ import type { Hash64 } from '../../shared/hash.ts'
 import { type DocumentId, FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
 import { createIntervalIndex, decodeIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
-import type { DocumentRef } from '../../shared/update/record.ts'
+import { type DocumentRef, refOf } from '../../shared/update/record.ts'
 import { type RelayStore, type StoredDocument, TOMBSTONE_EXPIRED } from '../storage/store.ts'
 import { newTail, type Tail } from './tail.ts'
 
@@ -71,8 +71,7 @@ export interface LiveDocuments {
   clear(): void
 }
 
-/** Only what names a document, of something that has more. */
-export const refOf = (from: DocumentRef): DocumentRef => ({ document: from.document, epoch: from.epoch, gc: from.gc })
+export { refOf } from '../../shared/update/record.ts'
 
 /** Memory of a document beside its vector and index. */
 const DOCUMENT_BYTES = 400

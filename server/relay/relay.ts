@@ -345,7 +345,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
           checkDocumentId(document)
           access.demand('read', document)
           const permission = permit(access, { workspace: workspaceId, document })
-          return visit(workspaceId).yRooms.enter(document, connection, permission, kept, ++connections)
+          return visit(workspaceId).yRooms.enter({ document, connection, permission, kept, number: ++connections })
         }
         if (gate === undefined) return converse(OPEN_ACCESS)
         if (kept?.principal !== undefined) return converse(stillIn(gate, kept.principal))

@@ -64,17 +64,21 @@ const ANSWERS_PER_TICK = 4
 /** Awareness of nobody: what is sent to be heard. */
 const NOBODY = encodeAwareness(new Uint8Array([0]))
 
+/** Who comes into a room. */
+export interface YVisit {
+  document: DocumentId
+  connection: Connection
+  permission: Permission
+  /** It was there before: the runtime kept its socket while it forgot the rest. */
+  kept?: KeptGuest
+  /** Which connection of the relay it is, in the order in which they came. */
+  number?: number
+}
+
 /** `leave` is called once, when it is over. Raises `storage-failed`. */
-export function createYGuest(
-  options: YGuestOptions,
-  document: DocumentId,
-  connection: Connection,
-  permission: Permission,
-  leave: () => void,
-  kept?: KeptGuest,
-  number?: number,
-): YGuest {
+export function createYGuest(options: YGuestOptions, visit: YVisit, leave: () => void): YGuest {
   const { workspace, awareness, logs, environment, report } = options
+  const { document, connection, permission, kept, number } = visit
   // A stock client cannot say which gc and epoch it means: it takes the document as it is.
   const stored = workspace.document(document)
   // It would bring back all that it has of the time before.

@@ -8,22 +8,15 @@ import { inflatePiece } from '../../shared/update/inflate-piece.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Accepted, CommitGroup, Subscriber } from './commits.ts'
-import type { Connection, Conversation, KeptGuest } from './connection.ts'
+import type { Conversation } from './connection.ts'
 import { isRecord } from './fan-out.ts'
-import type { Permission } from './permission.ts'
-import { createYGuest, type YGuest, type YGuestOptions } from './y-guest.ts'
+import { createYGuest, type YGuest, type YGuestOptions, type YVisit } from './y-guest.ts'
 import { encodeUpdate } from './y-protocol.ts'
 
 /** The stock clients of one workspace. */
 export interface YRooms {
-  /** Lets a connection into a document and asks it for what is missing here; with `kept` it was there before. Raises `storage-failed`. */
-  enter(
-    document: DocumentId,
-    connection: Connection,
-    permission: Permission,
-    kept?: KeptGuest,
-    number?: number,
-  ): Conversation
+  /** Lets a connection into a document and asks it for what is missing here. Raises `storage-failed`. */
+  enter(visit: YVisit): Conversation
 }
 
 export function createYRooms(options: YGuestOptions): YRooms {
@@ -75,14 +68,15 @@ export function createYRooms(options: YGuestOptions): YRooms {
 
   workspace.subscribe({ committed, refused() {}, ended })
   return {
-    enter(document, connection, permission, kept, number) {
+    enter(visit) {
+      const { document, kept } = visit
       const leave = (): void => {
         const room = roomOf(document)
         room.delete(guest)
         guests.delete(guest.subscriber)
         if (room.size === 0) rooms.delete(document)
       }
-      const guest = createYGuest(options, document, connection, permission, leave, kept, number)
+      const guest = createYGuest(options, visit, leave)
       roomOf(document).add(guest)
       guests.set(guest.subscriber, guest)
       if (kept === undefined) guest.greet()

@@ -8,7 +8,7 @@
 import { type ErrorCode, toRejoinError } from '../errors.ts'
 import type { DocumentId, ReplicaId } from '../ids.ts'
 import { HELLO_WITHIN_MS, PING_EVERY_MS, SILENCE_MS_MAX, VECTORS_IN_FLIGHT_MAX } from '../limits.ts'
-import type { DocumentRef } from '../update/record.ts'
+import { refOf } from '../update/record.ts'
 import type { DigestPart, Entries, Message, Piece, Place, Scope, Vector, Welcome } from '../wire/messages.ts'
 import { commonVersion, PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST } from '../wire/version.ts'
 import type { Action, Compared } from './action.ts'
@@ -112,7 +112,7 @@ export function createSession(options: SessionOptions): Session {
     },
     differ(documents, last = false) {
       for (const { ref, ...held } of documents) {
-        fetches.set(ref.document, { type: 'vector', ...pick(ref), ...held, reply: true })
+        fetches.set(ref.document, { type: 'vector', ...refOf(ref), ...held, reply: true })
       }
       if (documents.length > 0) settled = false
       if (last) cataloged = true
@@ -143,7 +143,7 @@ export function createSession(options: SessionOptions): Session {
       case 'piece':
         return ofStream(message, (at) => ({ do: 'piece', piece: message, place: at }))
       case 'tombstone':
-        return forward(message, (at) => ({ do: 'deleted', ref: pick(message), place: at }))
+        return forward(message, (at) => ({ do: 'deleted', ref: refOf(message), place: at }))
       case 'ack':
         return forward(message, (at) => ({ do: 'acknowledged', ack: message, place: at }))
       case 'stamped':
@@ -195,7 +195,7 @@ export function createSession(options: SessionOptions): Session {
       case 'piece':
         return message.through === 0 ? [{ do: 'piece', piece: message }] : outOfPlace(message)
       case 'tombstone':
-        return message.through === 0 ? [{ do: 'deleted', ref: pick(message) }] : outOfPlace(message)
+        return message.through === 0 ? [{ do: 'deleted', ref: refOf(message) }] : outOfPlace(message)
       case 'submit':
         return [{ do: 'submit', submit: message }]
       case 'vector':
@@ -300,5 +300,3 @@ export function createSession(options: SessionOptions): Session {
 }
 
 const send = (message: Message): Action => ({ do: 'send', message })
-
-const pick = (ref: DocumentRef): DocumentRef => ({ document: ref.document, epoch: ref.epoch, gc: ref.gc })

@@ -21,6 +21,9 @@ export interface DocumentRef {
   gc: boolean
 }
 
+/** Only what names a document, of something that has more. */
+export const refOf = ({ document, epoch, gc }: DocumentRef): DocumentRef => ({ document, epoch, gc })
+
 /** One sealed update. Its bytes never change: the same dot is the same content for ever (P8). */
 export interface UpdateRecord extends Dot {
   kind: UpdateKind
