@@ -80,8 +80,7 @@ export async function giveUpGroundless(
   const waits = new Set(row.waiting.map(dotOf))
   const own = (await transaction.range('records', [document])).filter((each) => waits.has(dotOfRow(each)))
   if ((await groundless(transaction, row, own, left)).size === 0) return NO_DAMAGE
-  if (row.lostAt === undefined && !isTorn(await contentBeside(transaction, row, own), [...own, ...left]))
-    return NO_DAMAGE
+  if (row.lostAt === undefined && !isTorn(row, await contentBeside(transaction, row, own), own, left)) return NO_DAMAGE
   const cut = await cutAway(transaction, row, vector, firstWaiting(row.waiting))
   const given = await groundless(transaction, row, cut.own, left)
   const taken = lostNow(await shrunk(transaction, now), mover)
@@ -149,6 +148,8 @@ async function settle(
 type Held = Row<'records'> | Row<'edits'>
 
 const NOTHING: ReadonlySet<Held> = new Set()
+/** The number under which a tab stores its first edit of a document. */
+const FIRST_EDIT = 1
 
 const dotOfRow = ({ key, value }: Row<'records'>): string => dotOf(toRecord(key, value))
 
@@ -215,9 +216,21 @@ async function contentBeside(
   ])
 }
 
-/** Whether one of them goes on with what its Yjs client wrote, and what comes before is not here: each tab stores in its order. */
-function isTorn(index: IntervalIndex, written: readonly Held[]): boolean {
-  const summaries = written.flatMap(({ value }) => summaryOf(value.bytes) ?? [])
+/**
+ * Whether one of them goes on with what its Yjs client wrote, and what comes before is not here, though its tab stored something before
+ * it: each does so in its order. (An app may also give a document what rests on nothing.)
+ */
+function isTorn(
+  row: DocumentRow,
+  index: IntervalIndex,
+  own: readonly Row<'records'>[],
+  left: readonly Row<'edits'>[],
+): boolean {
+  const ranges = left.flatMap(({ key, value }) => value.of ?? { tab: String(key[1]), from: Number(key[2]) })
+  for (const { edits } of row.waiting) ranges.push(...edits)
+  const tabs = [...Map.groupBy(ranges, ({ tab }) => tab).values()]
+  if (!tabs.some((those) => those.every(({ from }) => from > FIRST_EDIT))) return false
+  const summaries = [...own, ...left].flatMap(({ value }) => summaryOf(value.bytes) ?? [])
   for (const summary of summaries) index.add(summary)
   return summaries.some(({ structs }) => structs.some(({ client, clock }) => index.clock(client) < clock))
 }
