@@ -3,6 +3,8 @@
  * waits for what the relay says and one that brings what is said here. `dialWithFallback` tries WebSockets first, and this where those
  * do not even open.
  */
+import { toHex } from '../../shared/hash.ts'
+import { framesOf, joinFrames } from '../../shared/wire/bodies.ts'
 import { type Dial, dialWebSocket, type Socket } from './socket.ts'
 
 /** WebSockets in a row that did not open, after which the other way is tried. */
@@ -52,7 +54,7 @@ export const dialAnyhow = (now: () => number): Dial =>
 /** A socket over requests. */
 const dialPolling: Dial = (url, handlers) => {
   const address = url.replace(/^ws/, 'http').replace('/sync/', '/exchange/')
-  const id = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  const id = toHex(crypto.getRandomValues(new Uint8Array(16)))
   const ending = new AbortController()
   let waiting: Uint8Array[] = []
   let bytes = 0
@@ -79,7 +81,7 @@ const dialPolling: Dial = (url, handlers) => {
     handlers.opened()
     for (let polls = 1; !over; polls++) {
       const response = await ask('poll', polls, undefined, POLL_MS_MAX)
-      const frames = split(new Uint8Array(await response.arrayBuffer()))
+      const frames = framesOf(new Uint8Array(await response.arrayBuffer()))
       for (const frame of frames) if (!over) handlers.received(frame.length === 0 ? 'pong' : frame)
       const [, code, reason = ''] = /^(\d+) (.*)$/.exec(response.headers.get('Rejoin-Closed') ?? '') ?? []
       if (code !== undefined) return closed(Number(code), decodeURIComponent(reason))
@@ -93,7 +95,7 @@ const dialPolling: Dial = (url, handlers) => {
       const frames = waiting
       const size = bytes
       waiting = []
-      await ask('send', ++sent, join(frames), ANSWER_MS_MAX)
+      await ask('send', ++sent, joinFrames(frames), ANSWER_MS_MAX)
       bytes -= size
     }
     isSending = false
@@ -128,30 +130,4 @@ const dialPolling: Dial = (url, handlers) => {
   }
   queueMicrotask(() => void listen().catch(failed))
   return socket
-}
-
-const LENGTH_BYTES = 4
-
-function join(frames: readonly Uint8Array[]): Uint8Array {
-  const body = new Uint8Array(frames.reduce((sum, frame) => sum + LENGTH_BYTES + frame.length, 0))
-  let at = 0
-  for (const frame of frames) {
-    new DataView(body.buffer).setUint32(at, frame.length, true)
-    body.set(frame, at + LENGTH_BYTES)
-    at += LENGTH_BYTES + frame.length
-  }
-  return body
-}
-
-/** Raises where the answer was cut. */
-function split(body: Uint8Array): Uint8Array[] {
-  const view = new DataView(body.buffer, body.byteOffset, body.length)
-  const frames: Uint8Array[] = []
-  for (let at = 0; at < body.length; ) {
-    const end = at + LENGTH_BYTES + view.getUint32(at, true)
-    if (end > body.length) throw new Error('the answer was cut')
-    frames.push(body.slice(at + LENGTH_BYTES, end))
-    at = end
-  }
-  return frames
 }

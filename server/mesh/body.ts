@@ -1,16 +1,13 @@
 /**
- * Requests and answers between relays as bytes: frames as a WebSocket would carry them, one after the other, each with its
- * length before it (u32, little-endian). The first message says who speaks. What is read is bounded (P7); anything else is
- * `bad-frame`, and nothing of it is used.
+ * Requests and answers between relays as bytes: frames as a WebSocket would carry them. The first message says who speaks. What is
+ * read is bounded (P7); anything else is `bad-frame`, and nothing of it is used.
  */
 import { RejoinError } from '../../shared/errors.ts'
 import { EXCHANGE_BYTES_MAX, FRAME_BYTES_TARGET } from '../../shared/limits.ts'
-import { malformed } from '../../shared/reader.ts'
+import { framesOf, joinFrames } from '../../shared/wire/bodies.ts'
 import { decodeFrame, encodeFrame, encodeMessage } from '../../shared/wire/codec.ts'
 import type { Exchange, Message } from '../../shared/wire/messages.ts'
 import { commonVersion, PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST } from '../../shared/wire/version.ts'
-
-const LENGTH_BYTES = 4
 
 /** Messages on their way into one request or answer. */
 export interface Body {
@@ -54,19 +51,6 @@ export function createBody(): Body {
   }
 }
 
-/** Frames one after the other, each with its length before it. */
-export function joinFrames(frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const body = new Uint8Array(frames.reduce((sum, frame) => sum + LENGTH_BYTES + frame.length, 0))
-  const view = new DataView(body.buffer)
-  let at = 0
-  for (const frame of frames) {
-    view.setUint32(at, frame.length, true)
-    body.set(frame, at + LENGTH_BYTES)
-    at += LENGTH_BYTES + frame.length
-  }
-  return body
-}
-
 /** Raises `too-big`, `bad-frame`, `protocol` for a body without a head, `version`. */
 export function decodeBody(body: Uint8Array): { head: Exchange; messages: Message[] } {
   if (body.length > EXCHANGE_BYTES_MAX) {
@@ -79,20 +63,6 @@ export function decodeBody(body: Uint8Array): { head: Exchange; messages: Messag
     throw new RejoinError('version', `this relay speaks versions ${PROTOCOL_VERSION_OLDEST} to ${PROTOCOL_VERSION}`)
   }
   return { head, messages }
-}
-
-/** The frames of a body, as views of it. Raises `bad-frame`. */
-export function framesOf(body: Uint8Array): Uint8Array[] {
-  const view = new DataView(body.buffer, body.byteOffset, body.length)
-  const frames: Uint8Array[] = []
-  for (let at = 0; at < body.length; ) {
-    if (body.length - at < LENGTH_BYTES) malformed('an exchange is cut')
-    const end = at + LENGTH_BYTES + view.getUint32(at, true)
-    if (end > body.length) malformed('an exchange is cut')
-    frames.push(body.subarray(at + LENGTH_BYTES, end))
-    at = end
-  }
-  return frames
 }
 
 /** The answer that says why there is none: what goes wrong with one request is told to its sender (P5). */

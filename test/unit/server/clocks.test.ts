@@ -2,10 +2,10 @@
 import * as encoding from 'lib0/encoding'
 import { expect, test } from 'vitest'
 import { atMostOften } from '../../../server/log.ts'
-import { joinFrames } from '../../../server/mesh/body.ts'
 import { createPolling, SESSION_TYPE } from '../../../server/polling.ts'
 import { createAwarenessRooms, type Member } from '../../../server/relay/awareness.ts'
 import { NOBODY } from '../../../server/relay/connection.ts'
+import { joinFrames } from '../../../shared/wire/bodies.ts'
 import { refTo } from '../../contract/relay-store.ts'
 
 const HOUR_MS = 3_600_000
