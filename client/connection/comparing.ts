@@ -6,12 +6,13 @@ import { conflicts } from '../../shared/causality/comparing.ts'
 import { covers, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { documentVersion } from '../../shared/digest/version.ts'
 import { toRejoinError } from '../../shared/errors.ts'
-import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
+import { type DocumentId, FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
 import type { Compared } from '../../shared/sync/action.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Catalog, Vector } from '../../shared/wire/messages.ts'
 import type { HeldDocument } from '../replica/update-log.ts'
 import { createDigesting } from './digesting.ts'
+import type { Forking } from './forking.ts'
 import { refOf, type Talk } from './host.ts'
 import { unlessBroken, unlessFull } from './progress.ts'
 import type { Sending } from './sending.ts'
@@ -35,7 +36,7 @@ export interface Comparing {
   reached(): void
 }
 
-export function createComparing(talk: Talk, sending: Sending): Comparing {
+export function createComparing(talk: Talk, sending: Sending, forking: Forking): Comparing {
   const { log, host, scope, session, offers, progress, put, perform, ask, differ } = talk
   const digesting = createDigesting(log, talk.environment)
   const repairs = new Set<DocumentId>()
@@ -157,7 +158,8 @@ export function createComparing(talk: Talk, sending: Sending): Comparing {
   async function serve(message: Vector): Promise<void> {
     // What it holds it holds, whoever brought it.
     for (const [origin, { seq }] of message.vector) offers.held(message.document, origin, seq)
-    const { transfer, records } = await lacking(message)
+    const { transfer, records, unproven } = await lacking(message)
+    if (unproven !== undefined) return separate(message, unproven)
     if (transfer !== undefined && !(await sending.sendPieces(message, transfer))) return repair(message.document)
     for (const record of records) offers.serve(message.document, record.origin, record.seq)
     sending.sendRecords(message, records)
@@ -171,11 +173,22 @@ export function createComparing(talk: Talk, sending: Sending): Comparing {
     } else await talk.differAgain(message)
   }
 
+  /**
+   * The relay may hold what is not here, under names whose history is known here no more. Where it has told all that it has, its clocks
+   * too, that is a fork: what was folded is given other names, and the relay's is fetched.
+   */
+  async function separate(message: Vector, origin: OriginId): Promise<void> {
+    const held = await log.held(message.document)
+    const isTold = message.stateVector !== undefined && covers(held?.vector ?? new Map(), message.vector)
+    if (isTold) await forking.forked(message, origin)
+    await talk.differAgain(message)
+  }
+
   /** What the relay lacks. Who may only read brings nothing of others'; what is its own the relay is to refuse, and say so. */
   async function lacking(message: Vector): ReturnType<typeof log.answer> {
     const { document } = message
     const isOwn = talk.permission.canWrite || ((await log.held(document))?.unacknowledged ?? 0) > 0
-    return isOwn ? log.answer(document, message) : { transfer: undefined, records: [] }
+    return isOwn ? log.answer(document, message, true) : { transfer: undefined, records: [] }
   }
 
   /** What the relay holds already, brought by others or before a receipt got lost, is acknowledged. */

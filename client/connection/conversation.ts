@@ -15,6 +15,7 @@ import type { Confirm, Place, Scope, Vector, Welcome } from '../../shared/wire/m
 import type { UpdateLog } from '../replica/update-log.ts'
 import { createChecking } from './checking.ts'
 import { createComparing } from './comparing.ts'
+import { createForking } from './forking.ts'
 import { createFrames } from './frames.ts'
 import { type ConversationHost, refOf, type Talk } from './host.ts'
 import { createOffers } from './offers.ts'
@@ -101,12 +102,17 @@ export function createConversation(options: ConversationOptions): Conversation {
     setAside,
     isSetAside: (document) => aside.has(document),
     isComparing,
-    unsettle: turns.unsettle,
+    leavePlace() {
+      turns.unsettle()
+      progress.place = undefined
+    },
+    doubt: (documents) => checking.doubt(documents),
   }
   const sending = createSending(talk)
-  const comparing = createComparing(talk, sending)
-  const receiving = createReceiving(talk, sending, comparing)
-  const checking = createChecking(talk, sending)
+  const forking = createForking(talk, sending)
+  const comparing = createComparing(talk, sending, forking)
+  const receiving = createReceiving(talk, sending, comparing, forking)
+  const checking = createChecking(talk, sending, forking)
   let running = false
   let over = false
 

@@ -91,8 +91,10 @@ export interface Talk {
   isSetAside(document: DocumentId): boolean
   /** Whether the relay was asked what it has of the document, and what it lacks is not sent yet. */
   isComparing(document: DocumentId): boolean
-  /** Something that came did not fit: until that is mended, no place stands for what came before it. */
-  unsettle(): void
+  /** Something that came did not fit: until what is missing is fetched there is no place to go on from. */
+  leavePlace(): void
+  /** These are to be checked against what the relay holds, soon. */
+  doubt(documents: readonly DocumentId[]): void
   /** Carries out what the session says. */
   perform(actions: readonly Action[]): void
   /** Does it when everything before it is done: one thing at a time touches the log. */

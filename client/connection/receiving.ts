@@ -12,6 +12,7 @@ import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Entries, Piece, Refused } from '../../shared/wire/messages.ts'
 import type { Incoming, Taken } from '../replica/update-log.ts'
 import type { Comparing } from './comparing.ts'
+import type { Forking } from './forking.ts'
 import { refOf, type Talk } from './host.ts'
 import { unlessBroken } from './progress.ts'
 import type { Sending } from './sending.ts'
@@ -48,14 +49,12 @@ export interface Receiving {
 const TRIES_MAX = 8
 const TRY_AGAIN_MS = 40
 
-export function createReceiving(talk: Talk, sending: Sending, comparing: Comparing): Receiving {
+export function createReceiving(talk: Talk, sending: Sending, comparing: Comparing, forking: Forking): Receiving {
   const { log, host, session, offers, progress, perform } = talk
   /** What was refused as it lacks something, by document. */
   const refusals = new Map<DocumentId, Map<string, number>>()
   /** Those of which something stays refused. */
   const hopeless = new Set<DocumentId>()
-  /** Forks that were dealt with: answers that were on their way meanwhile tell of them again. */
-  const forks = new Set<string>()
   /** Where own records are taken for somebody else's; since 0: it was told. */
   const strangers = new Map<DocumentId, { code: ErrorCode; detail: string; since: number }>()
   /** Documents of which something is left to others: what rests on it waits until the relay has news of them. */
@@ -73,9 +72,10 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     for (const { where, error } of taken.unreadable) talk.setAside(where.document, error)
     // What follows something that cannot be read does not fit either, and nothing mends that now.
     const unfit = taken.unfit.filter(({ where }) => !talk.isSetAside(where.document))
-    if (unfit.length > 0) leavePlace()
+    if (unfit.length > 0) talk.leavePlace()
     passOver(taken)
     show(taken)
+    if (taken.doubted.length > 0) talk.doubt(taken.doubted)
     for (const document of [...taken.arrived.keys(), ...taken.pieces.keys()]) refusals.delete(document)
     for (const each of incoming) {
       if (each.type === 'entries') reviveLater(each.entries)
@@ -93,12 +93,6 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
   /** What the relay sent is not offered to it. */
   function passOver({ added }: Taken): void {
     if (progress.sending && progress.cursor === added?.before) progress.cursor = added.head
-  }
-
-  /** Until what is missing is fetched there is no place to go on from. */
-  function leavePlace(): void {
-    talk.unsettle()
-    progress.place = undefined
   }
 
   /** A transaction that is aborted once mostly works the next time; what is not stored has to be fetched again, in its order. */
@@ -209,22 +203,9 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
 
   async function mend(unfit: Taken['unfit']): Promise<void> {
     for (const { where, origin, code } of unfit) {
-      if (code === 'fork') await forked(where, origin)
+      if (code === 'fork') await forking.forked(where, origin)
       await talk.differAgain(where)
     }
-  }
-
-  async function forked(where: DocumentRef, origin: string): Promise<void> {
-    const name = `${where.document}\u0000${origin}`
-    if (forks.has(name)) return
-    forks.add(name)
-    // What was held under that name goes, also of what lies before the place.
-    leavePlace()
-    const held = await log.unseal(where.document, origin)
-    offers.forget(where.document)
-    host.forked(where.document, origin)
-    if (held !== undefined) host.changed([held])
-    sending.want(where.document)
   }
 
   async function refused(message: Refused): Promise<void> {
@@ -235,7 +216,8 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
       case 'dependency':
         return lacking(message, submit !== undefined)
       case 'fork':
-        return mend([{ where: message, origin, code }])
+      case 'unproven':
+        return mend([{ where: message, origin, code: 'fork' }])
       case 'foreign':
         return leaveToOthers(message)
       default:
@@ -281,7 +263,9 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
 
   /** Refused again as it was, although all that is here has been offered, it waits until something new is known (P7). */
   async function lacking(message: Refused, wasSubmitted: boolean): Promise<void> {
-    const { document, origin, seq, code, detail } = message
+    const { document, origin, seq, code, held: theirs, detail } = message
+    // It went by what the relay held before; what follows it is refused for that alone.
+    if (code === 'gap' && theirs >= seq) refusals.delete(document)
     const key = `${origin}/${seq}/${code}`
     const known = refusals.get(document) ?? new Map<string, number>()
     refusals.set(document, known)
@@ -294,6 +278,9 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     hopeless.add(document)
     // It is told once, whatever is still on its way.
     if (times > 2 || left.has(document)) return
+    // What it rests on was named here as something else is there.
+    const doubted = (await log.doubted(progress.relay)).get(document)
+    if (doubted !== undefined) return forking.separate(message, doubted)
     const held = await unlessBroken(log.giveUp(document))
     if (held === undefined) return host.hopeless(document, code, detail)
     offers.forget(document)

@@ -3,20 +3,21 @@
  * other's state vector covers, piece by piece and each read when its turn comes; then come the records.
  */
 
-import type { Chain } from '../../shared/causality/chain.ts'
+import { CHAIN_UNKNOWN, type Chain } from '../../shared/causality/chain.ts'
 import { lacking } from '../../shared/causality/comparing.ts'
 import { headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { DocumentId, OriginId } from '../../shared/ids.ts'
-import { baseOf } from '../../shared/sync/joint.ts'
+import { baseOf, firstUnknown, provable } from '../../shared/sync/joint.ts'
 import { deflatePiece } from '../../shared/update/deflate-piece.ts'
-import { cutPiece, transferId } from '../../shared/update/fold.ts'
-import { EMPTY_UPDATE } from '../../shared/update/join.ts'
+import { type Clocks, cutPiece, decodeClocks, raiseClocks, transferId } from '../../shared/update/fold.ts'
+import { EMPTY_UPDATE, joinUpdates } from '../../shared/update/join.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { UpdateRecord } from '../../shared/update/record.ts'
 import { inspectStateVector } from '../../shared/update/state-vector.ts'
 import type { Piece, Vector } from '../../shared/wire/messages.ts'
 import { causally } from './causally.ts'
-import { chainAt, countPieces, placeOfPiece } from './checkpoints.ts'
+import { chainAt, countPieces, placeOfPiece, readBeyond } from './checkpoints.ts'
+import { summaryOf } from './content.ts'
 import { isFit } from './fitness.ts'
 import type { Answer, Transfer } from './log-types.ts'
 import { readPieces } from './pieces.ts'
@@ -36,27 +37,38 @@ export async function answer(
   answering: Answering,
   document: DocumentId,
   theirs: Pick<Vector, 'vector' | 'stateVector' | 'partial'>,
+  strict: boolean,
 ): Promise<Answer> {
   const bad: Bad[] = []
-  const { where, checkpoint, base, records } = await answering.store.read(
+  const { where, checkpoint, base, unproven, proof, records } = await answering.store.read(
     ['documents', 'records', 'checkpoints'],
-    async (transaction) => readAnswer(transaction, document, theirs.vector, bad),
+    async (transaction) => readAnswer(transaction, document, theirs, strict, bad),
   )
   if (bad.length > 0) {
     await answering.mendAll(bad)
-    return answer(answering, document, theirs)
+    return answer(answering, document, theirs, strict)
   }
+  if (unproven !== undefined) return { unproven, records: [] }
   if (where === undefined || checkpoint === undefined) return { records }
-  const transfer = await begin(answering, where, checkpoint, base, theirs)
-  return transfer === undefined ? answer(answering, document, theirs) : { transfer, records }
+  const transfer = await begin(answering, where, checkpoint, base, proof ?? [], theirs)
+  return transfer === undefined ? answer(answering, document, theirs, strict) : { transfer, records }
+}
+
+interface ReadAnswer extends Pick<Answer, 'unproven' | 'records'> {
+  where?: DocumentRow
+  checkpoint?: CheckpointRow
+  base: VersionVector
+  /** Records that the receiver has and the checkpoint does not cover: their deletions go with it where there is something to prove. */
+  proof?: Uint8Array[]
 }
 
 async function readAnswer(
   transaction: ReadTransaction,
   document: DocumentId,
-  theirs: VersionVector,
+  { vector: theirs, stateVector }: Pick<Vector, 'vector' | 'stateVector'>,
+  strict: boolean,
   bad: Bad[],
-): Promise<{ where?: DocumentRow; checkpoint?: CheckpointRow; base: VersionVector; records: UpdateRecord[] }> {
+): Promise<ReadAnswer> {
   const where = await transaction.get('documents', [document])
   if (where === undefined) return { base: new Map(), records: [] }
   const checkpoint = await transaction.get('checkpoints', [document])
@@ -87,7 +99,27 @@ async function readAnswer(
   for (const [origin, { seq }] of theirs) {
     chains.set(origin, await chainAt(transaction, document, vectorOf(where), checkpoint, origin, seq))
   }
-  return { where, checkpoint, base: baseOf(covered, theirs, (origin) => chains.get(origin)), records }
+  const base = baseOf(covered, theirs, (origin) => chains.get(origin) ?? (strict ? CHAIN_UNKNOWN : undefined))
+  const unknown = firstUnknown(base)
+  if (unknown === undefined) return { where, checkpoint, base, records }
+  const beyond = inOrder(await readBeyond(transaction, document, vectorOf(where), checkpoint))
+    .map(({ key, value }) => toRecord(key, value))
+    .filter((record) => isFit(where, record, bad))
+  if (!holdsAll(checkpoint, beyond, stateVector)) return { where, checkpoint, base, unproven: unknown, records }
+  const proof = beyond.filter(({ origin, seq }) => seq <= headOf(theirs, origin).seq).map(({ bytes }) => bytes)
+  return { where, checkpoint, base: provable(base, theirs), proof, records }
+}
+
+/** Whether all clocks of somebody's state vector are in the checkpoint and the records. */
+function holdsAll(checkpoint: CheckpointRow, records: readonly UpdateRecord[], stateVector?: Uint8Array): boolean {
+  if (stateVector === undefined || !isStateVector(stateVector)) return false
+  const held: Clocks = decodeClocks(checkpoint.stateVector)
+  const structs = records.flatMap(({ bytes }) => summaryOf(bytes)?.structs ?? [])
+  raiseClocks(
+    held,
+    structs.sort((a, b) => a.clock - b.clock),
+  )
+  return [...inspectStateVector(stateVector)].every(([client, clock]) => clock <= (held.get(client) ?? 0))
 }
 
 /** `undefined`: a piece is damaged, and was taken out. */
@@ -96,6 +128,7 @@ async function begin(
   where: DocumentRow,
   checkpoint: CheckpointRow,
   base: VersionVector,
+  proof: readonly Uint8Array[],
   { stateVector, partial }: Pick<Vector, 'stateVector' | 'partial'>,
 ): Promise<Transfer | undefined> {
   const cut = stateVector !== undefined && isStateVector(stateVector) ? stateVector : undefined
@@ -130,11 +163,13 @@ async function begin(
     if (piece !== 'nothing') left.push(number)
     await pause()
   }
+  const more = proof.length === 0 || cut === undefined ? undefined : cutPiece(deflatePiece(joinUpdates(proof)), cut)
   // A transfer has a last piece, as that names what is held with it.
-  if (left.length === 0) left.push(all.length - 1)
-  const id = transferId(checkpoint.id, cut)
+  if (left.length === 0 && more === undefined) left.push(all.length - 1)
+  const whole = transferId(checkpoint.id, cut)
+  const id = more === undefined ? whole : transferId(whole, more.bytes)
   const vector = coveredBy(checkpoint)
-  const count = left.length
+  const count = left.length + (more === undefined ? 0 : 1)
   return {
     id,
     count,
@@ -142,7 +177,7 @@ async function begin(
     vector,
     async read(index): Promise<Piece | undefined> {
       const number = left[index]
-      const piece = number === undefined ? undefined : await readCut(number)
+      const piece = number === undefined ? more : await readCut(number)
       if (piece === undefined) return undefined
       const { size, bytes } = piece === 'nothing' ? NOTHING : piece
       const last = index === count - 1 ? { vector, base } : undefined

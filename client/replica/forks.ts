@@ -61,7 +61,8 @@ async function unsealOrigin(
   const left = isHeld ? await shrunk(transaction, row) : row
   // What a relay has under this name is not here now, wherever the places are.
   if (isHeld) await forgetPlaces(transaction)
-  transaction.put('documents', [document], { ...left, vector: rowsOf(vector), waiting })
+  const doubted = row.doubted?.filter((each) => each.origin !== origin)
+  transaction.put('documents', [document], { ...left, vector: rowsOf(vector), waiting, doubted })
 }
 
 /**

@@ -49,6 +49,7 @@ export async function takeAll(
     documents: [],
     unfit: [],
     unreadable: [],
+    doubted: [],
   }
   const work: Work = {
     transaction,

@@ -143,6 +143,8 @@ export interface Taken {
   unfit: { where: DocumentRef; origin: OriginId; code: 'gap' | 'fork' }[]
   /** Documents of which something came that cannot be read: nothing of that is here. */
   unreadable: { where: DocumentRef; error: RejoinError }[]
+  /** Documents that were joined with what this relay holds though neither knows the other's history: see `UpdateLog.doubted`. */
+  doubted: DocumentId[]
   /** What was added to the log, where there is nothing to offer to this relay among that. */
   added?: Added
 }
@@ -166,6 +168,11 @@ export interface Transfer {
 export interface Answer {
   transfer?: Transfer
   records: UpdateRecord[]
+  /**
+   * An origin of which it is known no more what the receiver's records rest on, while the receiver holds what is not here: nothing is
+   * to be sent, as that may be another history.
+   */
+  unproven?: OriginId
 }
 
 /** The tail of the log, for a relay. */
@@ -277,15 +284,23 @@ export interface UpdateLog extends DeviceLog {
   lacking(document: DocumentId, theirs: VersionVector): Promise<UpdateRecord[]>
   /**
    * All that a version vector lacks of a document. Where records of it are gone, that begins with the checkpoint, without what
-   * the state vector covers, and behind the pieces that are there.
+   * the state vector covers, and behind the pieces that are there. `strict`: nothing is believed of chains that are not known any more.
    */
-  answer(document: DocumentId, theirs: Pick<Vector, 'vector' | 'stateVector' | 'partial'>): Promise<Answer>
+  answer(
+    document: DocumentId,
+    theirs: Pick<Vector, 'vector' | 'stateVector' | 'partial'>,
+    strict?: boolean,
+  ): Promise<Answer>
   /**
    * What is to be told of a document when it is compared with this relay. Pieces that are taken from then on are taken as the
    * answer, so it is to be sent, and nothing of the document that was sent before it taken any more. `mends`: also of dots that are held, as their content may
    * be lost. `undefined`: it is not known.
    */
   compared(document: DocumentId, relay: ReplicaId, mends?: boolean): Promise<ToCompare | undefined>
+  /** Documents that may hold what this relay does not under the same names, and the first of these; to be checked against what it holds. */
+  doubted(relay: ReplicaId): Promise<Map<DocumentId, OriginId>>
+  /** The document was checked against this relay. */
+  trust(document: DocumentId, relay: ReplicaId): Promise<void>
   /** Whether `compact` would pay. */
   wantsCompaction(document: DocumentId): Promise<boolean>
   /**

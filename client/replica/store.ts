@@ -52,6 +52,13 @@ export interface DocumentRow extends DocumentRef {
   usedAt?: number
   /** It left this device to make room, and is not wholly here again. */
   away?: Away
+  /** Names under which it was joined with what a relay holds though that did not know the history here any more, and not checked since. */
+  doubted?: readonly Doubt[]
+}
+
+export interface Doubt {
+  relay: ReplicaId
+  origin: OriginId
 }
 
 /** A document that left this device: relays have it. */

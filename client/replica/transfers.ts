@@ -3,6 +3,7 @@
  * transaction: the checkpoint then holds what it held, the records beside it, and them (P2, P3). They say what their sender
  * holds beyond what it was told is here; so they are dropped, and asked for again, where that is not so any more.
  */
+import { CHAIN_UNKNOWN } from '../../shared/causality/chain.ts'
 import { covers, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { type RejoinError, toRejoinError } from '../../shared/errors.ts'
 import { type OriginId, randomId } from '../../shared/ids.ts'
@@ -26,6 +27,9 @@ import { type Entered, settle, type Work } from './work.ts'
 
 /** Inflated bytes of a transfer that are handed to open documents at once; who wants more reads it from the store. */
 const ARRIVED_BYTES_MAX = 1024 * 1024
+
+/** Names of a document that are kept in doubt: with one of them it is checked, and found to be another. */
+const DOUBTED_MAX = 64
 
 /** A piece that was looked into. */
 export interface Opened {
@@ -139,7 +143,7 @@ async function complete(work: Work, entered: Entered, set: Complete): Promise<vo
   const { piece, vector } = set
   const { document } = piece
   const checkpoint = await transaction.get('checkpoints', [document])
-  const { forks, isComparable } = await compareJoints(work, entered, set, checkpoint)
+  const { forks, isComparable, believed } = await compareJoints(work, entered, set, checkpoint)
   if (forks.length > 0) {
     await dropPartial(transaction, document)
     for (const origin of forks) work.taken.unfit.push({ where: refOf(piece), origin, code: 'fork' })
@@ -164,18 +168,28 @@ async function complete(work: Work, entered: Entered, set: Complete): Promise<vo
   const sealed = sealedSeq({ ...entered.row, vector: rowsOf(entered.vector) }, origin)
   if (headOf(vector, origin).seq > sealed) work.self.origin = randomId(work.environment)
   await fold(work, entered, set, { checkpoint, foldable, landed, joined })
+  if (believed.length > 0) doubt(work, entered, believed)
+}
+
+/** The relay does not know any more what it goes on from under these names: what is held is to be checked against what it holds. */
+function doubt({ from, taken }: Work, entered: Entered, origins: readonly OriginId[]): void {
+  const { doubted = [], document } = entered.row
+  const others = doubted.filter(({ relay, origin }) => relay !== from || !origins.includes(origin))
+  const now = origins.map((origin) => ({ relay: from, origin }))
+  entered.row = { ...entered.row, doubted: [...others, ...now].slice(-DOUBTED_MAX) }
+  taken.doubted.push(document)
 }
 
 /**
  * Origins under which the sender has something else than is here (P8); what goes on beyond this replica's own log was sealed by a
- * copy of it. Not comparable: it cannot be told whether the pieces continue what is here.
+ * copy of it. Not comparable: it cannot be told whether the pieces continue what is here. Believed: the sender cannot tell.
  */
 async function compareJoints(
   work: Work,
   { row, vector }: Entered,
   { piece, vector: theirs }: Complete,
   checkpoint: CheckpointRow | undefined,
-): Promise<{ forks: OriginId[]; isComparable: boolean }> {
+): Promise<{ forks: OriginId[]; isComparable: boolean; believed: OriginId[] }> {
   const own = new Set([work.self.origin, ...row.waiting.map(({ origin }) => origin)])
   // What left this device, or was damaged, was sealed here as well.
   const isNews = (origin: OriginId): boolean => headOf(theirs, origin).seq > sealedSeq({ ...row, vector: [] }, origin)
@@ -183,12 +197,15 @@ async function compareJoints(
   const { joints, gaps } = jointsOf(vector, theirs, piece.base ?? new Map())
   const forks = gaps.filter(isOurs)
   let isComparable = forks.length === gaps.length
+  const believed: OriginId[] = []
   for (const { origin, seq, chain, continues } of joints) {
-    const known = await chainAt(work.transaction, row.document, vector, checkpoint, origin, seq)
+    const isUnknown = chain === CHAIN_UNKNOWN
+    const known = isUnknown ? undefined : await chainAt(work.transaction, row.document, vector, checkpoint, origin, seq)
     if ((continues && isOurs(origin)) || (known !== undefined && known !== chain)) forks.push(origin)
+    else if (isUnknown && headOf(vector, origin).seq === seq) believed.push(origin)
     else if (continues && known === undefined) isComparable = false
   }
-  return { forks, isComparable }
+  return { forks, isComparable, believed }
 }
 
 /** Whether the dots of a transfer are all there with it: none of what still floats is among them. */

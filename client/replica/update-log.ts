@@ -9,7 +9,7 @@
  */
 import { type Environment, pauseFor } from '../../shared/environment.ts'
 import { RejoinError } from '../../shared/errors.ts'
-import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
+import { type DocumentId, FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
 import { isNoUpdate } from '../../shared/update/no-update.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
@@ -282,7 +282,7 @@ export function completeLog(
       await mendAll(bad)
       return found
     },
-    answer: (document, theirs) => answer({ store, mendAll, pause }, document, theirs),
+    answer: (document, theirs, strict = false) => answer({ store, mendAll, pause }, document, theirs, strict),
     async compared(document, relay, mends = false) {
       const found = await store.read(['documents', 'records', 'checkpoints', 'partials'], (transaction) =>
         readCompared(transaction, document, relay),
@@ -291,6 +291,22 @@ export function completeLog(
       told.set(document, mends ? { ...found.told, mends } : found.told)
       return found.compare
     },
+    doubted: (relay) =>
+      store.read(['documents'], async (transaction) => {
+        const found = new Map<DocumentId, OriginId>()
+        for (const { value } of await transaction.range('documents', [])) {
+          const doubt = value.doubted?.find((each) => each.relay === relay)
+          if (doubt !== undefined) found.set(value.document, doubt.origin)
+        }
+        return found
+      }),
+    trust: (document, relay) =>
+      store.write(['documents', 'meta'], async (transaction) => {
+        await fence.check(transaction)
+        const row = await transaction.get('documents', [document])
+        const doubted = row?.doubted?.filter((each) => each.relay !== relay)
+        if (row !== undefined) transaction.put('documents', [document], { ...row, doubted })
+      }),
     wantsCompaction: async (document) => device.loose.has(document) || measuring.wantsFolding(document),
     async compact(document, pauseBetween) {
       if (device.loose.delete(document)) {

@@ -20,7 +20,8 @@ export function* answersFor(workspace: RelayWorkspace, asked: Vector): Generator
   }
   // Whoever lost what it had sealed itself, as its store was put back, learns of it here (P8).
   if (stored === undefined || stored.epoch === asked.epoch) workspace.seen(asked, asked.vector)
-  yield* answer(workspace, { ...asked, stateVector: readable(asked.stateVector) }, workspace.isSuspect(asked.document))
+  const forgotten = workspace.isSuspect(asked.document) ? 'proven' : 'believed'
+  yield* answer(workspace, { ...asked, stateVector: readable(asked.stateVector) }, forgotten)
 }
 
 /** Whose the names of a document are, as far as that was noted here since then; nothing where it was not. */

@@ -3,11 +3,11 @@
  * vectors. A feed is read as fast as the socket takes it, in turn with the log and other feeds (P7).
  */
 import { CHAIN_UNKNOWN } from '../../shared/causality/chain.ts'
-import { lacking } from '../../shared/causality/comparing.ts'
-import { covers, type Dot, type DotRange, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
+import { countDots, lacking } from '../../shared/causality/comparing.ts'
+import { covers, type Dot, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import { FRAME_BYTES_TARGET, PIECE_BYTES_TARGET } from '../../shared/limits.ts'
-import { baseOf } from '../../shared/sync/joint.ts'
+import { baseOf, provable } from '../../shared/sync/joint.ts'
 import { deflatePiece } from '../../shared/update/deflate-piece.ts'
 import { cutPiece, decodeClocks, transferId } from '../../shared/update/fold.ts'
 import { EMPTY_UPDATE } from '../../shared/update/join.ts'
@@ -22,6 +22,12 @@ import { ENTRIES_READ_MAX, JOINED_READ_MAX } from './limits.ts'
 import type { RelayWorkspace } from './workspace.ts'
 
 export type Feed = Iterator<Message, void>
+
+/**
+ * What becomes of a chain that is not known here any more, where an answer goes on from it: it is taken for what the asker says that it is
+ * (`believed`), told as unknown (`told`), or to be proven (see `baseFor`).
+ */
+export type Forgotten = 'believed' | 'told' | 'proven'
 
 /** To read a record and join it with others costs about what so many bytes of a checkpoint do. */
 const RECORD_COST = 16
@@ -46,10 +52,9 @@ export function* catalog(workspace: RelayWorkspace, reads: Scoped = () => true):
 /**
  * What a version vector lacks, then this relay's own. Records where they are held and not too many came since the beginning;
  * otherwise the checkpoint, and the records after it. The end is taken in one step: nothing can be committed between the last
- * of it and the vector that says it is all, so the live stream joins without a gap. `strict`, between relays: nothing is
- * believed of chains that are not known any more, see `baseFor`. Raises `corrupt` where something is lost.
+ * of it and the vector that says it is all, so the live stream joins without a gap. Raises `corrupt` where something is lost.
  */
-export function* answer(workspace: RelayWorkspace, message: Vector, strict = false): Generator<Message, void> {
+export function* answer(workspace: RelayWorkspace, message: Vector, forgotten: Forgotten): Generator<Message, void> {
   const theirs = new Map(message.vector)
   const ref = refOf(message)
   for (;;) {
@@ -58,17 +63,21 @@ export function* answer(workspace: RelayWorkspace, message: Vector, strict = fal
     const vector: VersionVector = stored?.epoch === ref.epoch ? stored.vector : new Map()
     const ranges = lacking(theirs, vector)
     if (ranges.length === 0) {
-      if (message.reply) yield reply(workspace, message, vector)
-      return
+      if (!message.reply) return
+      const head = workspace.head()
+      const told = reply(workspace, message, vector)
+      // Clocks of what only became durable for it: that is told first, as the vector does not name it.
+      if (workspace.head() !== head) continue
+      return yield told
     }
     const offsets = workspace.locate(ref, ranges)
-    const isWhole = offsets.length === countOf(ranges)
+    const isWhole = offsets.length === countDots(ranges)
     const checkpoint = workspace.checkpoint(ref)
     const { stateVector, partial } = message
     const isLonger = stateVector !== undefined && offsets.length * RECORD_COST > (checkpoint?.size ?? 0)
     const wantsCheckpoint = !isWhole || theirs.size === 0 || isLonger
     if (checkpoint !== undefined && wantsCheckpoint && !covers(theirs, checkpoint.vector)) {
-      const base = baseFor(workspace, { ...message, vector: theirs }, checkpoint.vector, strict)
+      const base = baseFor(workspace, { ...message, vector: theirs }, checkpoint.vector, forgotten)
       if ('type' in base) {
         yield base
         if (message.reply) yield reply(workspace, message, vector)
@@ -91,7 +100,7 @@ export function* answer(workspace: RelayWorkspace, message: Vector, strict = fal
 /** The document was deleted: what the other holds of it counts no more. */
 function* newer(workspace: RelayWorkspace, { reply }: Vector, ref: DocumentRef): Generator<Message, void> {
   yield { type: 'tombstone', ...ref, through: 0 }
-  yield* answer(workspace, { type: 'vector', ...ref, vector: new Map(), reply })
+  yield* answer(workspace, { type: 'vector', ...ref, vector: new Map(), reply }, 'believed')
 }
 
 /** What is held here; and where the other has what is not, what of it need not be sent. */
@@ -150,20 +159,20 @@ export function* checkpointPieces(
 }
 
 /**
- * The heads at the asker that a checkpoint continues. A chain that is not known here any more is taken for what the asker says that it
- * is; `strict`: it is told as unknown, for the asker to see whether all that it has deleted is deleted in what comes, and where it has
- * clocks that are not here, it is to fetch all.
+ * The heads at the asker that a checkpoint continues. `proven`: a chain that is not known here any more is told as unknown, for the asker
+ * to see whether all that it has deleted is deleted in what comes, and where it has clocks that are not here, it is to fetch all.
  */
-function baseFor(workspace: RelayWorkspace, asked: Vector, vector: VersionVector, strict: boolean) {
+function baseFor(workspace: RelayWorkspace, asked: Vector, vector: VersionVector, forgotten: Forgotten) {
   const ref = refOf(asked)
   let unknown: Dot | undefined
   const base = baseOf(vector, asked.vector, (origin, seq) => {
     const chain = workspace.chain(ref, origin, seq)
-    if (chain !== undefined || !strict) return chain
+    if (chain !== undefined || forgotten === 'believed') return chain
     unknown ??= { origin, seq }
     return CHAIN_UNKNOWN
   })
-  if (unknown === undefined || isWithin(asked.stateVector, workspace.stateVector(ref))) return base
+  if (unknown === undefined || forgotten === 'told') return base
+  if (isWithin(asked.stateVector, workspace.stateVector(ref))) return provable(base, asked.vector)
   const detail = `what ${unknown.origin}/${unknown.seq} rests on is known no more`
   const refused = { request: 0, code: 'unproven', held: headOf(vector, unknown.origin).seq, detail } as const
   return { type: 'refused', ...ref, ...unknown, ...refused } as const
@@ -181,8 +190,6 @@ const EMPTY_PIECE = deflatePiece(EMPTY_UPDATE)
 function advance(theirs: Map<string, { seq: number; chain: string }>, vector: VersionVector): void {
   for (const [origin, head] of vector) if (head.seq > (theirs.get(origin)?.seq ?? 0)) theirs.set(origin, head)
 }
-
-const countOf = (ranges: readonly DotRange[]): number => ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0)
 
 /** The records at these offsets: along the document's log, which costs a fraction, unless too many others lie between them. */
 function* entriesAt(

@@ -26,6 +26,8 @@ export interface WorkspaceIdentity {
   epochOpened(): void
   /** The epoch that this start has opened. */
   own(): LogEpoch | undefined
+  /** The offset behind which this start writes; `undefined`: it has written nothing. */
+  ownStart(): number | undefined
 }
 
 /** `continued`: the epoch that this start has opened, where it goes on after a runtime forgot all but the sockets. */
@@ -65,5 +67,6 @@ export function createIdentity(store: RelayStore, environment: Environment, cont
       epochs = store.epochs()
     },
     own: () => (opened ? epochs.at(-1)?.epoch : undefined),
+    ownStart: () => (opened ? epochs.at(-1)?.start : undefined),
   }
 }

@@ -72,11 +72,17 @@ function firstUnproven({ vector }: LiveDocument, base: Piece['base']): Dot | und
 
 /** Deletions of one document that a relay may have missed. */
 const EPOCHS_AHEAD_MAX = 100_000
+/** Documents that are remembered as having had names given twice. */
+const NAMED_AGAIN_MAX = 10_000
 const NO_BYTES = new Uint8Array()
+const NOBODY: Subscriber = { committed() {}, refused() {} }
 
 export function createIntake(options: IntakeOptions): Intake {
   const { store, live, judge, identity, commits, ownership, shapes, quarantine, environment, report } = options
   const transfers = createTransfers({ store, judge, commits, ownership, shapes, environment, commitFirst, report })
+  /** The only one under which an older store may have sealed what is gone; and documents in which what it stands for got other names. */
+  const firstOrigin = identity.origin
+  const named = new Set<string>()
   let closed = false
   let burials = 0
 
@@ -175,6 +181,8 @@ export function createIntake(options: IntakeOptions): Intake {
     for (const { origin, seq, chain, continues } of joints) {
       const held = headOf(mine, origin)
       if (chain === CHAIN_UNKNOWN && held.seq === seq) continue
+      // It goes by what was held before.
+      if (chain === CHAIN_UNKNOWN) return { origin, seq, code: 'gap' as const }
       const here = held.seq === seq ? held.chain : storedChain(ref, origin, seq)
       if (here === undefined ? continues : here !== chain) {
         return { origin, seq, code: here === undefined ? ('gap' as const) : ('fork' as const) }
@@ -240,13 +248,29 @@ export function createIntake(options: IntakeOptions): Intake {
 
   /** Somebody holds other or more records under this relay's origin than its log: an older store was put back. */
   function seen(where: DocumentRef, vector: VersionVector): void {
-    const { origin } = identity
-    const claimed = vector.get(origin)
-    if (claimed === undefined) return
-    const held = headOf(live.get(where.document)?.vector ?? new Map(), origin)
-    if (claimed.seq < held.seq || (claimed.seq === held.seq && claimed.chain === held.chain)) return
-    commitFirst()
-    identity.renewOrigin()
+    for (const origin of new Set([identity.origin, firstOrigin])) {
+      const claimed = vector.get(origin)
+      if (claimed === undefined) continue
+      const held = headOf(live.get(where.document)?.vector ?? new Map(), origin)
+      if (claimed.seq < held.seq || (claimed.seq === held.seq && claimed.chain === held.chain)) continue
+      commitFirst()
+      if (origin === identity.origin) identity.renewOrigin()
+      if (origin === firstOrigin) nameAgain(where, held.seq)
+    }
+  }
+
+  /** What was sealed here since the start may have got names that were another's before: whoever has that is to get this too. */
+  function nameAgain(where: DocumentRef, to: number): void {
+    const name = `${where.epoch}/${where.document}`
+    const start = identity.ownStart()
+    if (to === 0 || start === undefined || named.has(name)) return
+    if (named.size >= NAMED_AGAIN_MAX) named.clear()
+    named.add(name)
+    const offsets = store.locate(where, [{ origin: firstOrigin, from: 1, to }]).filter((offset) => offset > start)
+    for (const offset of offsets) {
+      const { kind, bytes } = store.entry(offset).record
+      submit(NOBODY, where, { kind, bytes }, 0, true)
+    }
   }
 
   /**

@@ -357,7 +357,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
 
   function* owed(asked: Vector): Feed {
     try {
-      yield* answer(workspace, asked)
+      yield* answer(workspace, asked, 'told')
     } finally {
       answers--
       headsHeld -= asked.vector.size

@@ -3,11 +3,12 @@
  * more. Pieces are judged and made durable as they come, so that a transfer that was cut goes on; they become part of their
  * document with the last one, in one transaction, which takes one offset of the log.
  */
-import { CHAIN_UNKNOWN } from '../../shared/causality/chain.ts'
+import { countDots, lacking } from '../../shared/causality/comparing.ts'
 import { covers, type Dot, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import { type OriginId, randomId } from '../../shared/ids.ts'
+import { firstUnknown } from '../../shared/sync/joint.ts'
 import { inflatePiece } from '../../shared/update/inflate-piece.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
 import { createIntervalIndex } from '../../shared/update/intervals.ts'
@@ -120,17 +121,26 @@ export function createTransfers(options: TransfersOptions): Transfers {
       commitFirst()
       const before = piece.count === 1 ? [] : [...store.transferPieces(document.ref.document)]
       const updates = [...before, piece].map(inflatePiece)
-      if ([...(piece.base ?? [])].some(([, { chain }]) => chain === CHAIN_UNKNOWN)) prove(document, updates)
+      const base = piece.base ?? new Map()
+      if (firstUnknown(base) !== undefined) prove(document, updates, base)
       shapes.checkPieces(document, piece.vector, updates)
       if (author !== undefined) ownership.checkPieces(document, author, piece.vector, updates)
     }
   }
 
-  /** Raises `unproven` where something that is deleted here is not in what came: then it may rest on another history. */
-  function prove(document: LiveDocument, updates: readonly Uint8Array[]): void {
+  /**
+   * Raises `unproven` where something that was deleted here when the sender was told of `base` is not in what came: then it is of another
+   * history. `gap`: what came here since is not known by its names any more, and is to be told first.
+   */
+  function prove({ ref, vector, index }: LiveDocument, updates: readonly Uint8Array[], base: VersionVector): void {
     const came = createIntervalIndex()
     for (const update of updates) came.add(inspectUpdate(update))
-    if (document.index().deletesWithin(came)) return
+    if (index().deletesWithin(came)) return
+    const since = lacking(base, vector)
+    const offsets = store.locate(ref, since)
+    if (offsets.length < countDots(since)) throw new RejoinError('gap', 'its sender knows too little of what is here')
+    for (const offset of offsets) came.add(inspectUpdate(store.entry(offset).record.bytes))
+    if (index().deletesWithin(came)) return
     throw new RejoinError('unproven', 'deletions are here that its sender does not hold')
   }
 

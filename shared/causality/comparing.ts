@@ -13,6 +13,9 @@ export function lacking(theirs: VersionVector, mine: VersionVector): DotRange[] 
   return ranges
 }
 
+export const countDots = (ranges: readonly DotRange[]): number =>
+  ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0)
+
 /** Where two vectors name the same dot and rest on different chains: forks that show without looking at records. */
 export function conflicts(a: VersionVector, b: VersionVector): OriginId[] {
   const origins: OriginId[] = []

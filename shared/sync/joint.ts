@@ -3,7 +3,7 @@
  * `base`: the heads that they continue. A receiver whose history is another one there has a fork before it, not news (P8).
  */
 
-import type { Chain } from '../causality/chain.ts'
+import { CHAIN_UNKNOWN, type Chain } from '../causality/chain.ts'
 import { type Head, headOf, type VersionVector } from '../causality/version-vector.ts'
 import type { OriginId } from '../ids.ts'
 
@@ -54,5 +54,17 @@ export function baseOf(
   }
   return base
 }
+
+/** The first origin of a base of which it is not known any more what is continued. */
+export function firstUnknown(base: VersionVector): OriginId | undefined {
+  for (const [origin, { chain }] of base) if (chain === CHAIN_UNKNOWN) return origin
+  return undefined
+}
+
+/**
+ * A base of which something is unknown, and is proven by what comes with it: it names all that the receiver told, so that what that
+ * has taken since then proves nothing.
+ */
+export const provable = (base: VersionVector, theirs: VersionVector): VersionVector => new Map([...theirs, ...base])
 
 const pick = ({ seq, chain }: Head): Head => ({ seq, chain })

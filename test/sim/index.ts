@@ -18,7 +18,6 @@ export {
   ON_TOP,
   ONE_RELAY_ONLY,
   UNSETTLED,
-  UNSETTLED_FOLDED,
 } from './faults/index.ts'
 export type { Direction, Link, Network, Path } from './network/types.ts'
 export { checkConverged } from './run/converged.ts'

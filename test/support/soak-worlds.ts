@@ -1,7 +1,7 @@
 /**
  * The worlds of the soak. Which one a seed has follows from the seed alone, so that a seed which failed meets its world again,
- * alone and in any process. One seed in a hundred has a mesh of 50 relays, which takes as long as fifty others; two in fifty fold their logs all
- * the time.
+ * alone and in any process. One seed in a hundred has a mesh of 50 relays, which takes as long as fifty others; three in fifty fold their logs
+ * all the time.
  */
 import type { WorldModule } from '../sim/jobs.ts'
 import type { SimulateOptions } from '../sim/run/options.ts'
@@ -11,6 +11,8 @@ type World = Omit<SimulateOptions, 'seeds'>
 
 const recording = openTrace('rustcode', 1, 20_000).txns.slice(0, 20_000)
 
+const COPIES = ['clone', 'profile restore', 'evict', 'relay restore', 'break', 'abort', 'tab open'] as const
+
 const WORLDS: readonly World[] = [
   { relays: 1 },
   { relays: 2 },
@@ -19,7 +21,7 @@ const WORLDS: readonly World[] = [
   { relays: 2, replicas: 2, documents: 1, recording, editsPerMinute: 90 },
   { relays: 3, mesh: true },
   { relays: 7, mesh: true, replicas: 6, editsPerMinute: 15 },
-  { relays: 1, faults: ['clone', 'profile restore', 'evict', 'relay restore', 'break', 'abort', 'tab open'] },
+  { relays: 1, faults: COPIES },
 ]
 
 /** A failure of it is told with nearly all of its steps: each run in search of fewer takes many seconds. */
@@ -35,6 +37,7 @@ const LARGE: World = {
 /** By the rest that a seed leaves when it is divided by 50. */
 const FOLDED: Readonly<Record<number, World>> = {
   7: { relays: 2, folds: true },
+  19: { relays: 1, folds: true, faults: COPIES },
   33: { relays: 3, mesh: true, folds: true },
 }
 

@@ -34,17 +34,6 @@ export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([...ONE_RELA
 export const UNSETTLED_IN_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>(['client lost write', 'put away'])
 
 /**
- * Where logs are folded all the time a client may have folded, under a name of a relay, what that relay lost and gave to something
- * else: then neither knows the history of the other.
- */
-export const UNSETTLED_FOLDED: ReadonlySet<FaultKind> = new Set<FaultKind>([
-  ...ONE_RELAY_ONLY,
-  'relay restore',
-  'relay lost write',
-  'mesh wipe',
-])
-
-/**
  * Kinds that came later. Where no kinds are asked for, every fourth seed has them on top of its other steps: so the others stay what
  * they were, and with them what is known of them.
  */

@@ -1,14 +1,6 @@
 /** From a seed to the steps of its run. */
 import { EDIT_KINDS, type EditKind } from '../edits/editor.ts'
-import {
-  FAULT_KINDS,
-  type FaultKind,
-  ON_TOP,
-  ONE_RELAY_ONLY,
-  UNSETTLED,
-  UNSETTLED_FOLDED,
-  UNSETTLED_IN_MESH,
-} from '../faults/index.ts'
+import { FAULT_KINDS, type FaultKind, ON_TOP, ONE_RELAY_ONLY, UNSETTLED, UNSETTLED_IN_MESH } from '../faults/index.ts'
 import { MESH_FAULTS } from '../faults/mesh.ts'
 import { createChance } from '../time/chance.ts'
 import { DEFAULTS, type SimulateOptions, type Step } from './options.ts'
@@ -20,8 +12,7 @@ export function planSteps(seed: number, options: Omit<SimulateOptions, 'seeds'>)
   const settled = FAULT_KINDS.filter(
     (kind) => !ON_TOP.has(kind) && isSettled(kind, seed, relays, options.mesh === true),
   )
-  const kinds = options.faults ?? (options.folds ? settled.filter((kind) => !UNSETTLED_FOLDED.has(kind)) : settled)
-  const faults = kinds.filter(() => chance.happens(0.5))
+  const faults = (options.faults ?? settled).filter(() => chance.happens(0.5))
   const actions = options.actions === undefined ? editKinds(seed, options) : Object.keys(options.actions)
   const minutes = durationMs / 60_000
   const steps: Step[] = []

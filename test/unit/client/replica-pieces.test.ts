@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import type { UpdateLog } from '../../../client/replica/update-log.ts'
+import { CHAIN_UNKNOWN } from '../../../shared/causality/chain.ts'
 import { CHAIN_START, headOf, type VersionVector } from '../../../shared/causality/version-vector.ts'
 import { systemEnvironment } from '../../../shared/environment.ts'
 import { hash64 } from '../../../shared/hash.ts'
@@ -401,6 +402,34 @@ describe('a joined batch', () => {
     expect(await read(bob)).toBe('aaa')
   })
 
+  test('[P8] whose sender knows no more what it continues is taken, and is in doubt until it is checked or found to be a fork', async () => {
+    const A = 'a'.repeat(16)
+    const all = otherRecords(6)
+    const bob = await openLog(durable())
+    await bob.take([entriesOf(...all.slice(0, 3))], PEER)
+    const from = (seq: number, to: number): Piece => ({
+      ...joined(all.slice(seq, to)),
+      base: new Map([[A, { seq, chain: CHAIN_UNKNOWN }]]),
+    })
+    const first = await bob.take([pieceOf(from(3, 4))], PEER)
+    expect([first.unfit, first.doubted]).toEqual([[], ['note']])
+    expect(await read(bob)).toBe('aaaa')
+    const elsewhere = { ...PEER, replica: 'e'.repeat(16) }
+    await bob.take([pieceOf(from(4, 5))], elsewhere)
+    expect(await bob.doubted(PEER.replica)).toEqual(new Map([['note', A]]))
+    await bob.trust('note', PEER.replica)
+    expect(await bob.doubted(PEER.replica)).toEqual(new Map())
+    expect(await bob.doubted(elsewhere.replica)).toEqual(new Map([['note', A]]))
+    // Then nothing is held of it any more that the relay could lack.
+    await bob.unseal('note', A)
+    expect(await bob.doubted(elsewhere.replica)).toEqual(new Map())
+    // What it does not continue from the head is compared first.
+    const carol = await openLog(durable())
+    await carol.take([entriesOf(...all.slice(0, 3))], PEER)
+    const other = await carol.take([pieceOf(from(2, 5))], PEER)
+    expect([other.unfit, other.doubted]).toEqual([[{ where: NOTE, origin: '', code: 'gap' }], []])
+  })
+
   test('[P3] that answers an older vector is not taken once something was taken out', async () => {
     const store = durable()
     const bob = await openLog(store)
@@ -486,6 +515,33 @@ describe('what was folded', () => {
     const carol = await openLog(durable())
     await fetchFrom(carol, bob)
     expect(await read(carol)).toBe(`${beginning}and its end`)
+  })
+
+  test('[P8] does not go to somebody who may hold another history where the chain is gone', async () => {
+    const { log: alice, writer, sealed } = await folded('one ', 'two ', 'three ')
+    const [first] = sealed
+    if (first === undefined) expect.fail()
+    const doc = new Y.Doc()
+    for (const each of sealed) Y.applyUpdate(doc, each.bytes)
+    const before = Y.encodeStateVector(doc)
+    doc.getText('text').delete(0, 4)
+    const bytes = Y.encodeStateAsUpdate(doc, before)
+    const erased = seal(NOTE, { origin: 'd'.repeat(16), seq: 1, kind: 'yjs-v1', bytes }, CHAIN_START)
+    await alice.take([entriesOf(erased)], PEER)
+    const vector = new Map([first, erased].map(({ origin, seq, chain }) => [origin, { seq, chain }] as const))
+    const known = Y.encodeStateVectorFromUpdate(joinUpdates([first.bytes, erased.bytes]))
+    const { transfer, unproven } = await alice.answer('note', { vector, stateVector: known }, true)
+    const pieces = await piecesOf({ transfer, records: [] })
+    // With all that the other told: what it takes meanwhile is nothing that this is to prove.
+    expect(pieces.at(-1)?.base).toEqual(new Map([...vector, [first.origin, { seq: 1, chain: CHAIN_UNKNOWN }]]))
+    // What was deleted behind the checkpoint comes too, for the other to see that all its deletions are here.
+    const came = createIntervalIndex()
+    for (const piece of pieces) came.add(inspectUpdate(inflatePiece(piece)))
+    expect([unproven, came.deletes(writer.doc.clientID, 0, 4)]).toEqual([undefined, true])
+    const [foreign] = otherRecords(1, 'c'.repeat(16), 'c')
+    const stateVector = Y.encodeStateVectorFromUpdate(foreign?.bytes ?? expect.fail())
+    expect(await alice.answer('note', { vector, stateVector }, true)).toEqual({ unproven: first.origin, records: [] })
+    expect(await alice.answer('note', { vector }, true)).toEqual({ unproven: first.origin, records: [] })
   })
 
   test('[P2] reaches a new relay, also what only a dead one had acknowledged', async () => {

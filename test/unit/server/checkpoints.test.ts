@@ -6,7 +6,9 @@ import { decodeYMessage } from '../../../server/relay/y-protocol.ts'
 import { createMemoryStore } from '../../../server/storage/memory.ts'
 import { openSqliteStore } from '../../../server/storage/sqlite-file.ts'
 import type { RelayStore } from '../../../server/storage/store.ts'
+import { CHAIN_UNKNOWN } from '../../../shared/causality/chain.ts'
 import { CHAIN_START, headOf, type VersionVector } from '../../../shared/causality/version-vector.ts'
+import { systemEnvironment } from '../../../shared/environment.ts'
 import { RejoinError } from '../../../shared/errors.ts'
 import { fromRun } from '../../../shared/sync/runs.ts'
 import { compactUpdates } from '../../../shared/update/compact.ts'
@@ -19,6 +21,7 @@ import { seal } from '../../../shared/update/seal.ts'
 import { splitUpdate } from '../../../shared/update/split.ts'
 import type { Message, Piece } from '../../../shared/wire/messages.ts'
 import { refTo } from '../../contract/relay-store.ts'
+import { createRelayDisk } from '../../sim/index.ts'
 import { amount } from '../../support/amount.ts'
 import { type Bench, createBench } from './bench.ts'
 import { type RejoinClient, rejoinClient } from './rejoin-client.ts'
@@ -704,6 +707,81 @@ describe('a relay that has lost a document', () => {
     expect(hashJoinedLog(contentOf(relay))).toBe(
       hashJoinedLog([...alice.records, ...bob.records].map(({ bytes }) => bytes)),
     )
+  })
+
+  test('[P8] seals again what it sealed since its start under a name that somebody else holds with other content', () => {
+    const disk = createRelayDisk({ environment: systemEnvironment })
+    const alice = createWriter(ALICE)
+    const [first, lost, third] = alice.type(3)
+    const told = (from: RejoinClient, update: UpdateRecord | undefined) => {
+      const bytes = update?.bytes ?? expect.fail()
+      from.send({ type: 'submit', ...NOTE, request: 1, kind: 'yjs-v1', bytes })
+      relay.bench.commit()
+      return from.received('stamped').at(-1) ?? expect.fail()
+    }
+    let relay = createRelay(disk.open(() => {}))
+    told(relay.greeted(ALICE), first)
+    const copy = disk.copy()
+    const before = told(relay.greeted(ALICE), lost)
+    const head = told(relay.greeted(ALICE), third)
+    disk.restore(copy)
+    relay = createRelay(disk.open(() => {}))
+    const client = relay.greeted(BOB)
+    const bob = createWriter(BOB)
+    const [other] = bob.type(1)
+    const after = told(client, other)
+    expect([after.origin, after.seq]).toEqual([before.origin, before.seq])
+    const vector = new Map([[head.origin, { seq: head.seq, chain: head.chain }]])
+    for (let times = 0; times < 2; times++) {
+      client.send({ type: 'vector', ...NOTE, vector, reply: true })
+      relay.bench.commit()
+      const stored = relay.store.document('note')?.vector ?? EMPTY
+      const [renewed] = [...stored.keys()].filter((origin) => origin !== head.origin)
+      const records = [...relay.store.history(NOTE)].filter(({ record }) => record.origin === renewed)
+      // What was sealed before the start is there, and once is enough.
+      expect(records.map(({ record }) => record.bytes)).toEqual([other?.bytes])
+    }
+  })
+
+  test('[P8] believes nobody who knows the chain no more, unless all that is deleted here comes too', () => {
+    const { alice, pieces } = typed()
+    const bob = createWriter(BOB)
+    Y.applyUpdate(bob.doc, alice.records[0]?.bytes as Uint8Array, 'remote')
+    bob.text.delete(0, 1)
+    const [deletion] = bob.records
+    if (deletion === undefined) expect.fail()
+    const erased = deflatePiece(deletion.bytes)
+    const last = pieces.at(-1) as Piece
+    const told = new Map([[BOB, deletion]])
+    const brought = (seq: number, others: Piece['base'] = told, more: readonly Piece[] = []) => {
+      const relay = createRelay()
+      const client = relay.greeted(ALICE)
+      bring(relay.bench, client, alice.records.slice(0, 300))
+      bring(relay.bench, client, bob.records)
+      client.forget()
+      const id = '1'.repeat(16)
+      const base = new Map([...(others ?? []), [ALICE, { seq, chain: CHAIN_UNKNOWN }]])
+      const all = [...pieces.map((piece) => ({ ...piece, vector: undefined, base: undefined })), ...more]
+      const end = { vector: last.vector, base }
+      client.send(
+        ...all.map((piece, index) => ({
+          ...piece,
+          id,
+          index,
+          count: all.length,
+          ...(index === all.length - 1 && end),
+        })),
+      )
+      relay.bench.commit()
+      const { seq: held } = headOf(relay.store.document('note')?.vector ?? EMPTY, ALICE)
+      return [held, ...client.received('refused').map(({ code }) => code)]
+    }
+    expect(brought(300)).toEqual([300, 'unproven'])
+    // What it goes by is not what is held now.
+    expect(brought(299)).toEqual([300, 'gap'])
+    expect(brought(300, told, [{ ...last, ...erased }])).toEqual([alice.records.length])
+    // What came since it was told is nothing that it could hold.
+    expect(brought(300, new Map())).toEqual([alice.records.length])
   })
 
   test('[P11] knows what came while the pieces did: resent, it makes no record', () => {
