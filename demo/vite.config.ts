@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
 import { precache } from '../tools/precache.ts'
+import { together } from '../tools/together.ts'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
@@ -18,7 +19,20 @@ export default defineConfig(({ command }) => ({
     modulePreload: { polyfill: false },
     rollupOptions: {
       input: { index: here('index.html'), 'service-worker': here('pwa/service-worker.ts') },
-      output: { entryFileNames: ({ name }) => (name === 'service-worker' ? '[name].js' : 'assets/[name]-[hash].js') },
+      output: {
+        codeSplitting: {
+          includeDependenciesRecursively: false,
+          groups: [
+            // Whoever connects takes all of it; what opens a note takes none.
+            together(
+              'sync',
+              ['relaying.ts', 'acting.ts'].map((part) => here(`../client/${part}`)),
+              ['index.html', 'note/editor.ts', 'board/view.ts', '../client/replica/inflating.ts'].map(here),
+            ),
+          ],
+        },
+        entryFileNames: ({ name }) => (name === 'service-worker' ? '[name].js' : 'assets/[name]-[hash].js'),
+      },
     },
   },
   server: { proxy: { '/sync': { target: 'ws://127.0.0.1:8787', ws: true } } },
