@@ -33,6 +33,14 @@ export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([...ONE_RELA
 /** In a mesh too: a row that was never written is not noticed in all cases. */
 export const UNSETTLED_IN_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>(['client lost write', 'put away'])
 
+/** In a mesh whose logs are folded all the time: relays believe one another's word for chains that they have forgotten. */
+export const UNSETTLED_IN_FOLDED_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  ...ONE_RELAY_ONLY,
+  'relay restore',
+  'relay lost write',
+  'mesh wipe',
+])
+
 /**
  * Kinds that came later. Where no kinds are asked for, every fourth seed has them on top of its other steps: so the others stay what
  * they were, and with them what is known of them.

@@ -1,6 +1,14 @@
 /** From a seed to the steps of its run. */
 import { EDIT_KINDS, type EditKind } from '../edits/editor.ts'
-import { FAULT_KINDS, type FaultKind, ON_TOP, ONE_RELAY_ONLY, UNSETTLED, UNSETTLED_IN_MESH } from '../faults/index.ts'
+import {
+  FAULT_KINDS,
+  type FaultKind,
+  ON_TOP,
+  ONE_RELAY_ONLY,
+  UNSETTLED,
+  UNSETTLED_IN_FOLDED_MESH,
+  UNSETTLED_IN_MESH,
+} from '../faults/index.ts'
 import { MESH_FAULTS } from '../faults/mesh.ts'
 import { createChance } from '../time/chance.ts'
 import { DEFAULTS, type SimulateOptions, type Step } from './options.ts'
@@ -10,7 +18,7 @@ export function planSteps(seed: number, options: Omit<SimulateOptions, 'seeds'>)
   const chance = createChance(seed).fork('plan')
   const { replicas, relays, durationMs, editsPerMinute, faultsPerMinute } = { ...DEFAULTS, ...options }
   const settled = FAULT_KINDS.filter(
-    (kind) => !ON_TOP.has(kind) && isSettled(kind, seed, relays, options.mesh === true),
+    (kind) => !ON_TOP.has(kind) && isSettled(kind, seed, relays, options.mesh === true) && !isForgotten(kind, options),
   )
   const faults = (options.faults ?? settled).filter(() => chance.happens(0.5))
   const actions = options.actions === undefined ? editKinds(seed, options) : Object.keys(options.actions)
@@ -37,6 +45,9 @@ function editKinds(seed: number, { edits }: Pick<SimulateOptions, 'edits'>): rea
   // Deletions alone soon find nothing to delete.
   return chosen.every((kind) => kind === 'erase') ? ['edit', ...chosen] : chosen
 }
+
+const isForgotten = (kind: FaultKind, { mesh, folds }: Pick<SimulateOptions, 'mesh' | 'folds'>): boolean =>
+  mesh === true && folds === true && UNSETTLED_IN_FOLDED_MESH.has(kind)
 
 /** Whether every run with this fault is known to heal. */
 function isSettled(kind: FaultKind, seed: number, relays: number, mesh: boolean): boolean {
