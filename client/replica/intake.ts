@@ -151,13 +151,15 @@ async function takeAck(work: Work, ack: Ack): Promise<void> {
   const chain = await knownAt(work, entered, ack.origin, ack.seq)
   // A receipt needs an equal chain: otherwise the relay holds something else under this name, or something gone here.
   if (chain === ack.chain) return settle(entered, ack.origin, ack.seq)
+  const isGone = held.seq < ack.seq
   // Nor does what left this device.
-  if (held.seq < ack.seq && ack.seq <= sealedSeq(entered.row, ack.origin)) return
+  if (isGone && ack.seq <= sealedSeq({ vector: [], away: entered.row.away }, ack.origin)) return
   // What was folded waits for nothing.
   if (chain === undefined && ack.seq <= (await coveredSeq(work, entered, ack.origin))) return
-  // Under an origin that this replica has left, what is beyond its log is another's, or of a branch: it is fetched.
-  const left = held.seq < ack.seq && work.self.origin !== ack.origin
-  work.taken.unfit.push({ where: refOf(ack), origin: ack.origin, code: left ? 'gap' : 'fork' })
+  // What was damaged here is fetched. So is what is beyond the log under an origin that this replica has left: it is another's, or of
+  // a branch.
+  const isFetched = work.self.origin !== ack.origin || ack.seq <= sealedSeq(entered.row, ack.origin)
+  work.taken.unfit.push({ where: refOf(ack), origin: ack.origin, code: isGone && isFetched ? 'gap' : 'fork' })
 }
 
 async function takeHeld(work: Work, where: DocumentRef, vector: VersionVector): Promise<void> {

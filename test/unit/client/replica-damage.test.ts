@@ -178,6 +178,19 @@ describe('a damaged record', () => {
     for (const record of await records(log)) verify(NOTE, record)
   })
 
+  test('[P10] that a relay has is fetched from whoever tells of it', async () => {
+    const store = durable()
+    const { log } = await openTold(store)
+    await typist(log).type('hello')
+    await log.seal('note')
+    const ack = await ackOf(log, 1)
+    await log.take([{ type: 'ack', ack }], PEER)
+    await damage(store, 'records', ['note', log.replica, 1])
+    expect(await read(log)).toBe('')
+    const { unfit } = await log.take([{ type: 'ack', ack }], PEER)
+    expect(unfit).toMatchObject([{ where: { document: 'note' }, code: 'gap' }])
+  })
+
   test('[P5][P10] beside one that a relay has: what rests on it is given up when that is here again', async () => {
     const store = durable()
     const { log, told } = await openTold(store)

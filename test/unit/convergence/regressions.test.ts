@@ -569,6 +569,20 @@ const FAILED: readonly Failed[] = [
     },
   })),
   {
+    title: '[P1] what was damaged is fetched from a relay that got it later, and tells of it by a receipt',
+    seed: 101_163,
+    options: { relays: 3, mesh: true },
+    steps: [
+      { at: 7422, kind: 'relay power', seed: 38271451 },
+      { at: 36_346, kind: 'profile restore', seed: 1702500124 },
+      { at: 39_170, kind: 'relay crash', seed: 1959637414 },
+      { at: 45_176, kind: 'mesh partition', seed: 948373350 },
+      { at: 45_742, kind: 'edit', seed: 764845512 },
+      { at: 49_938, kind: 'client torn write', seed: 2143233733 },
+      { at: 50_943, kind: 'relay power', seed: 649970648 },
+    ],
+  },
+  {
     title: '[P1] what another tab stored is not taken for seen where the log could not be read for it',
     seed: 1_200_033,
     options: { relays: 2 },
