@@ -1,9 +1,8 @@
 /**
  * A connection that speaks the Rejoin protocol: what its peer says is done, where it may say so. It is fed by pull: what its peer is
  * owed is read from the log at the place it has reached, as fast as its socket takes it (`outlet`). What it is owed is the business of
- * `stream` and `feeds`, what may be said when that of the session, what it has open that of `attendance`.
+ * `stream`, `feeds` and `answers`, what may be said when that of the session, what it has open that of `attendance`.
  */
-import { covers, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { documentVersion } from '../../shared/digest/version.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { closeCode } from '../../shared/error-numbers.ts'
@@ -12,17 +11,17 @@ import type { DocumentId } from '../../shared/ids.ts'
 import type { Role } from '../../shared/roles.ts'
 import { type Action, createSession } from '../../shared/sync/session.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
-import { inspectStateVector } from '../../shared/update/state-vector.ts'
 import { decodeFrame } from '../../shared/wire/codec.ts'
-import type { Content, Entries, Hello, Open, Vector } from '../../shared/wire/messages.ts'
+import type { Content, Entries, Hello, Open } from '../../shared/wire/messages.ts'
 import type { Access } from '../auth/principal.ts'
+import { createAnswers } from './answers.ts'
 import { createAttendance } from './attendance.ts'
 import type { AwarenessRooms } from './awareness.ts'
 import type { CommitGroup, Refusal, Subscriber } from './commits.ts'
 import type { Connection, Conversation, KeptSync } from './connection.ts'
 import { refOf } from './documents.ts'
-import { answer, catalog, type Feed } from './feeds.ts'
-import { ANSWERS_OWED_MAX, HEADS_HELD_MAX, STALLED_MS_MAX } from './limits.ts'
+import { catalog } from './feeds.ts'
+import { STALLED_MS_MAX } from './limits.ts'
 import { createOutlet } from './outlet.ts'
 import type { Author } from './ownership.ts'
 import { authorOf, type Permission, subjectOf } from './permission.ts'
@@ -63,9 +62,6 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
   const questions = createQuestions(replicas, ({ vector, relays, ...where }) =>
     deliver({ type: 'confirmed', ...refOf(where), vector, relays }),
   )
-  /** Answers that are owed, and the heads that they are held against. */
-  let answers = 0
-  let headsHeld = 0
   /** There is one once the peer has said hello. */
   let stream: LogStream | undefined
   let digest: ReturnType<RelayWorkspace['digest']> | undefined
@@ -93,6 +89,8 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     refused,
     ended: fail,
   }
+  const mayWrite = (): boolean => access().may('write')
+  const answers = createAnswers({ workspace, replicas, subscriber, outlet, mayWrite })
   let unsubscribe = (): void => {}
 
   function received(data: Uint8Array | string): void {
@@ -162,7 +160,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
           if (isAllowed('read', action.content)) check(action.content)
           break
         case 'serve':
-          if (isAllowed('read', action.vector)) serve(action.vector)
+          if (isAllowed('read', action.vector)) answers.serve(action.vector)
           break
         case 'confirm':
           if (isAllowed('read', action.confirm)) questions.ask(action.confirm)
@@ -331,39 +329,6 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
     else put({ type: 'vector', ...(stored === undefined ? ref : refOf(stored)), vector, reply: false })
   }
 
-  function serve(message: Vector): void {
-    const { stateVector } = message
-    const asked = { ...message, stateVector: stateVector && isReadable(stateVector) ? stateVector : undefined }
-    const stored = workspace.document(message.document)
-    // Who may only read changes nothing by what it says that it holds.
-    const writes = access().may('write')
-    if (writes && stored !== undefined && stored.epoch < message.epoch) workspace.bury(subscriber, message)
-    if (writes && (stored === undefined || stored.epoch === message.epoch)) workspace.seen(message, message.vector)
-    const mine: VersionVector = stored?.epoch === message.epoch ? stored.vector : new Map()
-    // Also behind the head: records that are sent joined do not show what they follow (P8).
-    for (const { origin, seq } of mine.size > 0 ? workspace.forks(message, message.vector) : []) {
-      const detail = `two contents under ${origin}, at or before ${seq}`
-      refused({ where: message, origin, seq, request: 0, code: 'fork', held: headOf(mine, origin).seq, detail })
-    }
-    if (!covers(mine, message.vector)) replicas.wanted(message)
-    const vector = knownOf(message.vector, mine)
-    if (answers >= ANSWERS_OWED_MAX || headsHeld + vector.size > HEADS_HELD_MAX) {
-      return end('overloaded', `${answers} answers are owed, for ${headsHeld} heads`)
-    }
-    answers++
-    headsHeld += vector.size
-    outlet.owe(owed({ ...asked, vector }))
-  }
-
-  function* owed(asked: Vector): Feed {
-    try {
-      yield* answer(workspace, asked, 'told')
-    } finally {
-      answers--
-      headsHeld -= asked.vector.size
-    }
-  }
-
   function committed(group: CommitGroup): void {
     unsettled = false
     if (stream === undefined || over) return
@@ -444,22 +409,4 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
       perform(session.tick(environment.now()))
     },
   }
-}
-
-/** A state vector that is larger than is worth reading counts as none. Raises `invalid-update` for bytes that are none. */
-function isReadable(stateVector: Uint8Array): boolean {
-  try {
-    inspectStateVector(stateVector)
-    return true
-  } catch (error) {
-    if (error instanceof RejoinError && error.code === 'too-big') return false
-    throw error
-  }
-}
-
-/** The heads of origins that are known here, and of the others one: that there are such is all that they say. */
-function knownOf(theirs: VersionVector, mine: VersionVector): VersionVector {
-  const known = [...theirs].filter(([origin]) => mine.has(origin))
-  const other = [...theirs].find(([origin]) => !mine.has(origin))
-  return new Map(other === undefined ? known : [other, ...known])
 }
