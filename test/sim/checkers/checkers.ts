@@ -126,7 +126,8 @@ export function createCheckers(options: CheckersOptions): Checkers {
       const waiting: string[] = []
       for (let offset = from + 1; offset <= client.head; offset++) {
         const entry = client.records.get(offset)
-        if (entry === undefined || entry.from === relayReplica || !client.dots.has(dotOf(entry))) continue
+        if (entry === undefined || entry.from === relayReplica) continue
+        if (!client.dots.get(entry.document, entry.origin, entry.seq)) continue
         waiting.push(dotOf(entry))
       }
       return waiting

@@ -6,7 +6,7 @@ import type { Tables } from '../../../client/replica/store.ts'
 import { type Head, headOf, type VersionVector } from '../../../shared/causality/version-vector.ts'
 import type { OriginId } from '../../../shared/ids.ts'
 import type { DiskWrite } from '../storage/client-disk.ts'
-import type { Dots } from './dots.ts'
+import { createDotMap, type DotMap, type Dots } from './dots.ts'
 import type { RelayLog, RelayLogs } from './relay-logs.ts'
 import { type Allowances, dotOf, type Held, type HeldRecord, vectorOf } from './types.ts'
 
@@ -21,7 +21,7 @@ export interface ClientLog extends Held {
   /** By their offsets. */
   readonly records: ReadonlyMap<number, HeldRecord>
   /** Dots of records that are there. */
-  readonly dots: ReadonlySet<string>
+  readonly dots: Pick<DotMap<true>, 'get'>
   readonly peers: ReadonlyMap<string, Tables['peers']>
   /** Documents that left the device to make room, and are not whole again: what was held of them. */
   readonly away: ReadonlyMap<string, VersionVector>
@@ -30,7 +30,7 @@ export interface ClientLog extends Held {
 interface Log extends ClientLog {
   head: number
   readonly records: Map<number, HeldRecord>
-  readonly dots: Set<string>
+  readonly dots: DotMap<true>
   readonly peers: Map<string, Tables['peers']>
   readonly away: Map<string, VersionVector>
 }
@@ -51,7 +51,14 @@ export function createClientLogs(options: ClientLogsOptions): ClientLogs {
   function of(replica: string): Log {
     let found = logs.get(replica)
     if (found === undefined) {
-      found = { vectors: new Map(), dots: new Set(), records: new Map(), peers: new Map(), away: new Map(), head: 0 }
+      found = {
+        vectors: new Map(),
+        dots: createDotMap(),
+        records: new Map(),
+        peers: new Map(),
+        away: new Map(),
+        head: 0,
+      }
       logs.set(replica, found)
     }
     return found
@@ -69,9 +76,10 @@ export function createClientLogs(options: ClientLogsOptions): ClientLogs {
   }
 
   function takeRecord(log: Log, key: DiskWrite['key'], row: Tables['records'] | undefined): void {
-    if (row === undefined) return void log.dots.delete(key.join('/'))
-    dots.seen(String(key[0]), String(key[1]), Number(key[2]), row.chain)
-    log.dots.add(key.join('/'))
+    const [document, origin, seq] = [String(key[0]), String(key[1]), Number(key[2])]
+    if (row === undefined) return log.dots.delete(document, origin, seq)
+    dots.seen(document, origin, seq, row.chain)
+    log.dots.set(document, origin, seq, true)
   }
 
   function takeDocument(replica: string, log: Log, row: Tables['documents'], strict: boolean): void {
@@ -135,7 +143,7 @@ export function createClientLogs(options: ClientLogsOptions): ClientLogs {
 
   function checkAcknowledged(replica: string, log: Log, relay: string, there: RelayLog, offset: number): void {
     const record = log.records.get(offset)
-    if (record === undefined || !log.dots.has(dotOf(record))) return
+    if (record === undefined || !log.dots.get(record.document, record.origin, record.seq)) return
     if (headOf(vectorOf(there, record.document), record.origin).seq >= record.seq) return
     fail(`[P2] ${replica} takes ${dotOf(record)} for acknowledged by ${relay}, which does not have it`)
   }
