@@ -40,6 +40,8 @@ export function createComparing(talk: Talk, sending: Sending, forking: Forking):
   const { log, host, scope, session, offers, progress, put, perform, ask, differ } = talk
   const digesting = createDigesting(log, talk.environment)
   const repairs = new Set<DocumentId>()
+  /** Documents of which nothing could be brought, and what both sides held then. */
+  const unproven = new Map<DocumentId, string>()
   /** Documents that left this device, and are wanted here again. */
   const coming = new Set<DocumentId>()
   /** Documents that the relay's catalog names. */
@@ -158,8 +160,8 @@ export function createComparing(talk: Talk, sending: Sending, forking: Forking):
   async function serve(message: Vector): Promise<void> {
     // What it holds it holds, whoever brought it.
     for (const [origin, { seq }] of message.vector) offers.held(message.document, origin, seq)
-    const { transfer, records, unproven } = await lacking(message)
-    if (unproven !== undefined) return separate(message, unproven)
+    const { transfer, records, unproven: origin } = await lacking(message)
+    if (origin !== undefined) return separate(message, origin)
     if (transfer !== undefined && !(await sending.sendPieces(message, transfer))) return repair(message.document)
     for (const record of records) offers.serve(message.document, record.origin, record.seq)
     sending.sendRecords(message, records)
@@ -175,12 +177,16 @@ export function createComparing(talk: Talk, sending: Sending, forking: Forking):
 
   /**
    * The relay may hold what is not here, under names whose history is known here no more. Where it has told all that it has, its clocks
-   * too, that is a fork: what was folded is given other names, and the relay's is fetched.
+   * too, that is a fork: what was folded is given other names, and the relay's is fetched. So it is where what the relay has cannot be
+   * taken here: it rests on what waits, and that on what cannot be brought.
    */
   async function separate(message: Vector, origin: OriginId): Promise<void> {
-    const held = await log.held(message.document)
-    const isTold = message.stateVector !== undefined && covers(held?.vector ?? new Map(), message.vector)
-    if (isTold) await forking.forked(message, origin)
+    const { document, epoch, stateVector } = message
+    const vector = (await log.held(document))?.vector ?? new Map()
+    const both = `${documentVersion(epoch, vector)} ${documentVersion(epoch, message.vector)}`
+    const isStuck = unproven.get(document) === both && progress.lostAt === undefined
+    unproven.set(document, both)
+    if (stateVector !== undefined && (isStuck || covers(vector, message.vector))) await forking.forked(message, origin)
     await talk.differAgain(message)
   }
 

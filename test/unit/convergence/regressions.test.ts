@@ -445,6 +445,14 @@ const FAILED: readonly Failed[] = [
     seed,
     options: { relays: 1, folds: true, faults: COPIES, ...ANY_EDITS },
   })),
+  ...[90_079, 90_119].map((seed) => ({
+    title: '[P10] what waits for what cannot be brought, and keeps what the relay has from being taken, has forked',
+    seed,
+    options: {
+      ...{ relays: 1, folds: true, faultsPerMinute: 25, ...ANY_EDITS },
+      faults: [...COPIES, 'relay lost write', 'quota'] as const,
+    },
+  })),
   {
     title: '[P4] what a relay took while a client brought it what it had folded is nothing that this proves',
     seed: 20_070,
