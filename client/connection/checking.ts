@@ -25,6 +25,8 @@ export interface Checking {
   tick(): void
   /** What the relay has, by its word. */
   answered(content: Content): Promise<void>
+  /** Gives the relay all that is here of a document, under no names; false where that is more than is worth it, or not allowed. */
+  offer(document: DocumentId): Promise<boolean>
   /** Nothing is asked any more. */
   close(): void
 }
@@ -150,12 +152,20 @@ export function createChecking(talk: Talk, sending: Sending, forking: Forking): 
     host.differs(document)
     // What the relay sends next is taken, although its dots are held.
     await log.compared(document, progress.relay, true)
-    const { ref, unacknowledged, updates } = await log.load(document)
+    const { unacknowledged } = await log.load(document)
     // What is not acknowledged is on its way, or may be refused: it is looked at again without that.
     if (unacknowledged > 0) return void checked.delete(document)
-    if (!talk.permission.canWrite) return
+    await offer(document)
+  }
+
+  async function offer(document: DocumentId): Promise<boolean> {
+    if (!talk.permission.canWrite) return false
+    const { ref, updates } = await log.load(document)
+    const bytes = updates.reduce((sum, update) => sum + update.length, 0)
+    if (updates.length === 0 || bytes > CONTENT_CHECK_BYTES_MAX) return false
     const pieces = await inSteps(compactToPieces(updates, { gc: ref.gc }))
     await sending.submitContent(ref, pieces.map(inflatePiece))
+    return true
   }
 
   /** Who may only read can do no more where it differs. */
@@ -178,6 +188,7 @@ export function createChecking(talk: Talk, sending: Sending, forking: Forking): 
     doubt,
     tick,
     answered,
+    offer,
     close() {
       over = true
     },

@@ -111,8 +111,8 @@ export function createConversation(options: ConversationOptions): Conversation {
   const sending = createSending(talk)
   const forking = createForking(talk, sending)
   const comparing = createComparing(talk, sending, forking)
-  const receiving = createReceiving(talk, sending, comparing, forking)
   const checking = createChecking(talk, sending, forking)
+  const receiving = createReceiving(talk, sending, comparing, forking, checking)
   let running = false
   let over = false
 

@@ -6,6 +6,8 @@ import type { Access, Message } from '../../shared/wire/messages.ts'
 export interface Permission {
   /** What is sent of documents is taken; so it seems until the relay says otherwise. */
   readonly canWrite: boolean
+  /** The relay goes by who wrote what: it takes nobody else's content from here under no name. */
+  readonly isOwned: boolean
   /** What the relay says of it. */
   take(access: Access): void
   /** Idempotent. */
@@ -31,6 +33,7 @@ const TIMER_MS_MAX = 2 ** 31 - 1
 
 export function createPermission({ environment, renew, put, permitted }: PermissionOptions): Permission {
   let role: Role = 'admin'
+  let isOwned = false
   let endsAt = 0
   let over = false
   let cancel = (): void => {}
@@ -63,8 +66,12 @@ export function createPermission({ environment, renew, put, permitted }: Permiss
     get canWrite() {
       return isAtLeast(role, 'write')
     },
+    get isOwned() {
+      return isOwned
+    },
     take({ role: now, expiresInMs }) {
       role = now
+      isOwned = true
       permitted(now)
       cancel()
       endsAt = environment.now() + expiresInMs

@@ -11,6 +11,7 @@ import { inspectUpdate } from '../../shared/update/inspect.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Entries, Piece, Refused } from '../../shared/wire/messages.ts'
 import type { Incoming, Taken } from '../replica/update-log.ts'
+import type { Checking } from './checking.ts'
 import type { Comparing } from './comparing.ts'
 import type { Forking } from './forking.ts'
 import { refOf, type Talk } from './host.ts'
@@ -49,7 +50,13 @@ export interface Receiving {
 const TRIES_MAX = 8
 const TRY_AGAIN_MS = 40
 
-export function createReceiving(talk: Talk, sending: Sending, comparing: Comparing, forking: Forking): Receiving {
+export function createReceiving(
+  talk: Talk,
+  sending: Sending,
+  comparing: Comparing,
+  forking: Forking,
+  checking: Pick<Checking, 'offer'>,
+): Receiving {
   const { log, host, session, offers, progress, perform } = talk
   /** What was refused as it lacks something, by document. */
   const refusals = new Map<DocumentId, Map<string, number>>()
@@ -277,12 +284,17 @@ export function createReceiving(talk: Talk, sending: Sending, comparing: Compari
     }
     hopeless.add(document)
     // It is told once, whatever is still on its way.
-    if (times > 2 || left.has(document)) return
+    if (times > 3 || left.has(document)) return
+    if (times === 3) return host.hopeless(document, code, detail)
     // What it rests on was named here as something else is there.
     const doubted = (await log.doubted(progress.relay)).get(document)
     if (doubted !== undefined) return forking.separate(message, doubted)
     const held = await unlessBroken(log.giveUp(document))
-    if (held === undefined) return host.hopeless(document, code, detail)
+    if (held === undefined) {
+      // Where records of two names each rest on one of the other, all that they hold comes first, under no name.
+      const isOffered = !talk.permission.isOwned && (await checking.offer(document))
+      return isOffered ? talk.differAgain(message) : host.hopeless(document, code, detail)
+    }
     offers.forget(document)
     host.changed([held])
     await talk.differAgain(message)

@@ -8,7 +8,7 @@ import { createIntervalIndex } from '../../shared/update/intervals.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
 import { splitUpdate } from '../../shared/update/split.ts'
 import { shrunk } from './checkpoints.ts'
-import { summaryOf } from './content.ts'
+import { summariesOf, summaryOf } from './content.ts'
 import { type Damage, NO_DAMAGE, takeOutDamaged } from './damage.ts'
 import { putMade, RECORD_BYTES_TARGET } from './edits.ts'
 import { inflateAll } from './inflating.ts'
@@ -47,9 +47,10 @@ async function unsealOrigin(
   if ((await readSelf(transaction)).origin === origin) await leaveOrigin(transaction, mover.environment)
   const gone = await cutOrigin(transaction, document, vector, origin, 1)
   const isHeld = vector.delete(origin) || gone.length > 0
-  const folded = await uncover(transaction, row, origin, gone, mover)
+  const uncovered = await uncover(transaction, row, origin, gone, mover)
   const others = isHeld ? row.waiting.filter((each) => each.origin !== origin) : []
   for (const [of, seq] of firstWaiting(others)) gone.push(...(await cutOrigin(transaction, document, vector, of, seq)))
+  const folded = await unnamed(transaction, row, gone, uncovered)
   const news = [...folded, ...(await onlyHere(transaction, row, gone, folded))]
   const sealed = mover.durable ? await sealAgain(transaction, row, vector, news, mover) : []
   if (!mover.durable) {
@@ -91,6 +92,24 @@ async function uncover(
     key: [document, '', index],
     value: { ...nothing, bytes },
   }))
+}
+
+/** What is folded, as far as no record that stays holds all of it: a branch that is met again was sealed again before. */
+async function unnamed(
+  transaction: WriteTransaction,
+  row: DocumentRow,
+  gone: readonly Row<'records'>[],
+  folded: readonly Row<'records'>[],
+): Promise<readonly Row<'records'>[]> {
+  if (folded.length === 0) return folded
+  const leaving = new Set(gone.map(({ key }) => key.join('/')))
+  const records = await transaction.range('records', [row.document])
+  const index = summariesOf(records.filter(({ key }) => !leaving.has(key.join('/'))).map(({ value }) => value.bytes))
+  const isHeld = folded.every(({ value }) => {
+    const summary = summaryOf(value.bytes)
+    return summary !== undefined && !index.adds(summary)
+  })
+  return isHeld ? [] : folded
 }
 
 /**

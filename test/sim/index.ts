@@ -11,12 +11,12 @@ export { runSimulate } from './command.ts'
 export { toCanonicalJson } from './edits/content.ts'
 export { EDIT_KINDS, type EditKind, type Editor, type Recording } from './edits/editor.ts'
 export {
+  COPIED_OR_SPOILT,
   FAULT_GROUPS,
   FAULT_KINDS,
   FAULTS,
   type FaultKind,
   ON_TOP,
-  ONE_RELAY_ONLY,
   UNSETTLED,
 } from './faults/index.ts'
 export type { Direction, Link, Network, Path } from './network/types.ts'

@@ -119,6 +119,8 @@ export function createCheckers(options: CheckersOptions): Checkers {
     losing,
     excuse,
     vector: (name, document) => vectorOf(isRelay(name) ? relays.of(name) : clients.of(name), document),
+    forksMet: 0,
+    isForked: dots.isForked,
     outbox(replica, relayReplica) {
       const client = clients.of(replica)
       // Without a row the two will be compared: nothing is claimed.

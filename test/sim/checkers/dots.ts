@@ -3,16 +3,23 @@
 export interface Dots {
   /** Somebody holds this dot with this chain. */
   seen(document: string, origin: string, seq: number, chain: string): void
+  /** A dot of this origin had two contents. */
+  isForked(document: string, origin: string): boolean
 }
 
 export function createDots(mayFork: () => boolean, fail: (what: string) => void): Dots {
   const chains = createDotMap<string>()
+  const forked = new Set<string>()
   return {
     seen(document, origin, seq, chain) {
       const known = chains.get(document, origin, seq)
       if (known === undefined) chains.set(document, origin, seq, chain)
-      else if (known !== chain && !mayFork()) fail(`[P8] the dot ${document}/${origin}/${seq} has two contents`)
+      else if (known !== chain) {
+        forked.add(`${document}/${origin}`)
+        if (!mayFork()) fail(`[P8] the dot ${document}/${origin}/${seq} has two contents`)
+      }
     },
+    isForked: (document, origin) => forked.has(`${document}/${origin}`),
   }
 }
 

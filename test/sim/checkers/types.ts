@@ -57,6 +57,10 @@ export interface Checkers {
   excuse(disks: readonly ClientDisk[]): Promise<void>
   /** Version vector of a document as a replica's or relay's disk has it. */
   vector(holder: string, document: string): ReadonlyMap<string, Head>
+  /** How often an app was told that something forked. */
+  forksMet: number
+  /** A name of this document stood for two contents. */
+  isForked(document: string, origin: string): boolean
   /** Records of this client that it does not know to be at this relay. */
   outbox(replica: string, relayReplica: string): readonly string[]
 }

@@ -14,11 +14,8 @@ export type FaultKind = keyof typeof FAULTS
 
 export const FAULT_KINDS = Object.keys(FAULTS) as FaultKind[]
 
-/**
- * Copied identities heal at one relay, whose branch keeps the name, and in a mesh, where the greater branch does; between relays that
- * do not know each other nobody decides (docs/decisions/0005, 0033).
- */
-export const ONE_RELAY_ONLY: ReadonlySet<FaultKind> = new Set<FaultKind>([
+/** What copies the storage of a device, or spoils it. */
+export const COPIED_OR_SPOILT: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'clone',
   'profile restore',
   'client rot',
@@ -27,25 +24,32 @@ export const ONE_RELAY_ONLY: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'client lost write',
 ])
 
-/** Kinds that are only injected where they are asked for, or in a mesh. A world that puts documents away has no room on any device. */
-export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([...ONE_RELAY_ONLY, 'put away'])
+/** Kinds that are only injected where they are asked for, in a mesh, or on top. A world that puts documents away has no room on any device. */
+export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([...COPIED_OR_SPOILT, 'put away', 'relay rot'])
 
 /** In a mesh too: a row that was never written is not noticed in all cases. */
-export const UNSETTLED_IN_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>(['client lost write', 'put away'])
+export const UNSETTLED_IN_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'client lost write',
+  'put away',
+  'relay rot',
+])
 
 /** In a mesh whose logs are folded all the time: relays believe one another's word for chains that they have forgotten. */
 export const UNSETTLED_IN_FOLDED_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>([
-  ...ONE_RELAY_ONLY,
+  ...COPIED_OR_SPOILT,
   'relay restore',
   'relay lost write',
   'mesh wipe',
 ])
 
 /**
- * Kinds that came later. Where no kinds are asked for, every fourth seed has them on top of its other steps: so the others stay what
- * they were, and with them what is known of them.
+ * Kinds that were found to heal later than others. Where no kinds are asked for, every fourth seed has them on top of its other steps: so
+ * the others stay what they were, and with them what is known of them.
  */
-export const ON_TOP: ReadonlySet<FaultKind> = new Set<FaultKind>(['relay rot'])
+export const ON_TOP: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'relay rot',
+  ...[...COPIED_OR_SPOILT].filter((kind) => kind !== 'client lost write'),
+])
 
 /** Names for several kinds at once, for the command line. */
 export const FAULT_GROUPS: Readonly<Record<string, readonly FaultKind[]>> = {

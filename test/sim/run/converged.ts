@@ -75,13 +75,13 @@ function checkLogs(world: World, document: string, logs: readonly HeldLog[], kep
   const [first] = logs
   if (first === undefined) return
   const hash = hashJoinedLog([...first.updates])
-  const vector = named(world, checkers.vector(first.name, document))
+  const vector = named(world, document, checkers.vector(first.name, document))
   for (const { name, updates } of logs.slice(1)) {
     if (hashJoinedLog([...updates]) !== hash) {
       fail(`[P1] the joined logs of ${document} differ at ${first.name} and ${name}`)
     }
     if (updates.length === 0 && first.updates.length > 0) fail(`[P10] ${name} has nothing of ${document}`)
-    const mine = named(world, checkers.vector(name, document))
+    const mine = named(world, document, checkers.vector(name, document))
     if (fingerprint(mine) === fingerprint(vector)) continue
     fail(`[P1] the version vectors of ${document} differ at ${first.name} and ${name}: ${show(vector)} ${show(mine)}`)
   }
@@ -90,13 +90,13 @@ function checkLogs(world: World, document: string, logs: readonly HeldLog[], kep
 }
 
 /**
- * What is to be equal of a version vector. A relay that was put back may give a name of its own twice; where relays have no mesh nobody
- * decides which content keeps it at which relay. All of the content is everywhere even so.
+ * What is to be equal of a version vector. A relay that was put back may give a name of its own twice, and so may copied profiles; where
+ * relays have no mesh nobody decides which content keeps it at which relay. All of the content is everywhere even so.
  */
-function named(world: World, vector: ReadonlyMap<string, Head>): ReadonlyMap<string, Head> {
+function named(world: World, document: string, vector: ReadonlyMap<string, Head>): ReadonlyMap<string, Head> {
   if (world.mesh || world.relays.length === 1 || !world.checkers.allowed.forks) return vector
   const relays = new Set(world.relays.map(({ disk }) => disk.replica))
-  return new Map([...vector].filter(([origin]) => !relays.has(origin)))
+  return new Map([...vector].filter(([origin]) => !relays.has(origin) && !world.checkers.isForked(document, origin)))
 }
 
 function checkDocs(world: World, document: string, kept: Kept): void {

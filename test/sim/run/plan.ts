@@ -4,7 +4,6 @@ import {
   FAULT_KINDS,
   type FaultKind,
   ON_TOP,
-  ONE_RELAY_ONLY,
   UNSETTLED,
   UNSETTLED_IN_FOLDED_MESH,
   UNSETTLED_IN_MESH,
@@ -13,13 +12,12 @@ import { MESH_FAULTS } from '../faults/mesh.ts'
 import { createChance } from '../time/chance.ts'
 import { DEFAULTS, type SimulateOptions, type Step } from './options.ts'
 
-/** The steps of a seed, in their order. */
-export function planSteps(seed: number, options: Omit<SimulateOptions, 'seeds'>): Step[] {
+/** The steps of a seed, in their order; `onTop`: with what every fourth has on top, where no kinds of faults are asked for. */
+export function planSteps(seed: number, options: Omit<SimulateOptions, 'seeds'>, onTop = true): Step[] {
   const chance = createChance(seed).fork('plan')
   const { replicas, relays, durationMs, editsPerMinute, faultsPerMinute } = { ...DEFAULTS, ...options }
-  const settled = FAULT_KINDS.filter(
-    (kind) => !ON_TOP.has(kind) && isSettled(kind, seed, relays, options.mesh === true) && !isForgotten(kind, options),
-  )
+  const stands = (kind: FaultKind): boolean => !isForgotten(kind, options)
+  const settled = FAULT_KINDS.filter((kind) => stands(kind) && isSettled(kind, seed, relays, options.mesh === true))
   const faults = (options.faults ?? settled).filter(() => chance.happens(0.5))
   const actions = options.actions === undefined ? editKinds(seed, options) : Object.keys(options.actions)
   const minutes = durationMs / 60_000
@@ -31,8 +29,10 @@ export function planSteps(seed: number, options: Omit<SimulateOptions, 'seeds'>)
   if (faults.length > 0) {
     for (let left = Math.round(minutes * faultsPerMinute); left > 0; left--) add(chance.one(faults))
   }
-  if (options.faults === undefined && seed % 4 === 3) {
-    for (const kind of ON_TOP) for (let left = Math.ceil(minutes); left > 0; left--) add(kind)
+  if (onTop && options.faults === undefined && seed % 4 === 3) {
+    for (const kind of ON_TOP) {
+      if (stands(kind) && !settled.includes(kind)) for (let left = Math.ceil(minutes); left > 0; left--) add(kind)
+    }
   }
   return steps.sort((a, b) => a.at - b.at)
 }
@@ -55,7 +55,7 @@ function isSettled(kind: FaultKind, seed: number, relays: number, mesh: boolean)
   if (kind in MESH_FAULTS || UNSETTLED.has(kind)) return false
   // A relay that lost what it had sealed for others may give a dot twice: between relays that do not know each other nobody decides.
   const forgets = kind === 'relay restore' || kind === 'relay lost write'
-  return relays === 1 || !(ONE_RELAY_ONLY.has(kind) || (forgets && hasMemoryReplica(seed)))
+  return relays === 1 || !(forgets && hasMemoryReplica(seed))
 }
 
 /** Every third world has a replica that keeps nothing on its device. */

@@ -14,13 +14,21 @@ const SILENT_MS = 30_000
 /** Relays of a mesh are heard of by the next heartbeat or two after a breaker lets them try, and are compared then. */
 const GOSSIPED_WITHIN_MS = 240_000
 
-/** Clients move from relay to relay, twice around, and carry what each of them lacks; in a mesh they stay where they are. */
+/** Clients move around all relays so often, and where something forked up to so often. */
+const TURNS = 2
+const TURNS_MAX = 4
+
+/** Clients move from relay to relay and carry what each of them lacks; in a mesh they stay where they are. */
 export async function becomeQuiet(world: World): Promise<void> {
   const { clock } = world
   const failed = (): boolean => world.failure !== undefined
   await clock.run(clock.now() + NOTICED_WITHIN_MS, failed)
-  const rounds = world.relays.length === 1 || world.mesh ? 1 : 2 * world.relays.length
-  for (let round = 0; round < rounds && !failed(); round++) {
+  const { length } = world.relays
+  const stays = length === 1 || world.mesh
+  for (let round = 0, forks = 0; round < (stays ? 1 : TURNS_MAX * length) && !failed(); round++) {
+    // What forked has other names when clients have met it at each relay, and those have to be carried around, too.
+    if (round === TURNS * length && world.checkers.forksMet === forks) break
+    if (round === (TURNS - 1) * length) forks = world.checkers.forksMet
     if (round > 0) for (const link of world.network.links()) link.cut()
     // Status of before the cut is none: the cut is only an event away.
     await clock.run(clock.now() + 1, failed)

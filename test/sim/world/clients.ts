@@ -110,6 +110,7 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
     })
     workspace.on('forked', ({ document, origin }) => {
       ground.note(`fork of ${document}/${origin} at ${replica.name}`)
+      checkers.forksMet++
       if (!checkers.allowed.forks) ground.fail(`[P8] ${replica.name} found ${document}/${origin} forked`)
     })
     if (tab.process.alive) for (const document of documents) openNote(replica, tab, document)
