@@ -1,4 +1,5 @@
 /** `rejoin simulate`: worlds from the command line, with progress, figures, and for every failure how to see it again. */
+import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -207,6 +208,7 @@ function toEdits(text: string): EditKind[] {
 
 /** The app's part of a simulation: what its module exports as default, or by name. */
 async function loadApp(path: string): Promise<Partial<SimulateOptions>> {
+  if (!existsSync(resolve(path))) throw new UsageError(`there is no ${path}`)
   const module = await import(pathToFileURL(resolve(path)).href)
   const { actions, invariant, content } = module.default ?? module
   if (typeof actions !== 'object' || actions === null) throw new UsageError(`${path} exports no actions`)

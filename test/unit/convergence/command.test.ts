@@ -62,6 +62,7 @@ describe('rejoin simulate', () => {
     [['--edits-per-minute', '2.'], '--edits-per-minute 2. is no number'],
     [['--faults', 'rain'], 'there is no fault "rain"'],
     [['--edits', 'paint'], 'there are no edits "paint"'],
+    [['--app', './nowhere.js'], 'there is no ./nowhere.js'],
     [['--cluods', '1'], "Unknown option '--cluods'"],
   ])('does not understand %s', async (argv, why) => {
     const { code, said } = await run(...argv)
