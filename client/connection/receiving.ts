@@ -3,7 +3,7 @@
  * stored in one transaction with the place it ends at, and only then shown; what does not fit is compared and mended.
  */
 import { pauseFor } from '../../shared/environment.ts'
-import { type ErrorCode, isFinal, RejoinError, toRejoinError } from '../../shared/errors.ts'
+import { isFinal, RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import type { Action } from '../../shared/sync/session.ts'
 import { inflatePiece } from '../../shared/update/inflate-piece.ts'
@@ -31,6 +31,12 @@ const TAKEN: ReadonlySet<Action['do']> = new Set<TakenAction['do']>([
 
 /** How long relays may take to tell one another what somebody else wrote. */
 const STRANGER_MS_MAX = 60_000
+
+/** A document of which something of this replica's own is taken for somebody else's: told once it is refused again after that time. */
+interface Stranger {
+  is: 'waiting' | 'asked again' | 'told'
+  since: number
+}
 
 const NOTHING: { document?: DocumentId } = {}
 
@@ -62,8 +68,8 @@ export function createReceiving(
   const refusals = new Map<DocumentId, Map<string, number>>()
   /** Those of which something stays refused. */
   const hopeless = new Set<DocumentId>()
-  /** Where own records are taken for somebody else's; since 0: it was told. */
-  const strangers = new Map<DocumentId, { code: ErrorCode; detail: string; since: number }>()
+  /** Where own records are taken for somebody else's. */
+  const strangers = new Map<DocumentId, Stranger>()
   /** Documents of which something is left to others: what rests on it waits until the relay has news of them. */
   const left = new Map<DocumentId, DocumentRef>()
 
@@ -242,15 +248,24 @@ export function createReceiving(
     left.set(document, refOf(message))
     offers.leave(document)
     const isOwn = origin === log.replica || request > 0
-    if (isOwn && !strangers.has(document)) strangers.set(document, { code, detail, since: talk.environment.now() })
+    const stranger = strangers.get(document)
+    if (isOwn && stranger?.is === 'asked again') {
+      stranger.is = 'told'
+      host.hopeless(document, code, detail)
+    } else if (isOwn && stranger === undefined) {
+      strangers.set(document, { is: 'waiting', since: talk.environment.now() })
+    }
   }
 
   function tick(): void {
     for (const [document, stranger] of strangers) {
-      if (!left.has(document)) strangers.delete(document)
-      else if (Math.abs(talk.environment.now() - stranger.since) > STRANGER_MS_MAX && stranger.since > 0) {
-        host.hopeless(document, stranger.code, stranger.detail)
-        stranger.since = 0
+      const ref = left.get(document)
+      const isLong = Math.abs(talk.environment.now() - stranger.since) > STRANGER_MS_MAX
+      if (ref === undefined) strangers.delete(document)
+      else if (stranger.is === 'waiting' && isLong) {
+        // The relay may have it since, from a third, and with nothing new to say of it here.
+        stranger.is = 'asked again'
+        talk.later(() => talk.differAgain(ref))
       }
     }
   }
