@@ -69,6 +69,8 @@ async function startOne(
   ip('netns', 'add', namespace)
   cleanUp(() => ip('netns', 'delete', namespace))
   ip('link', 'add', cable, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace)
+  // With its namespace it would go too, but some time later: the next test has cables of the same names.
+  cleanUp(() => ip('link', 'delete', cable))
   ip('link', 'set', cable, 'master', bridge, 'up')
   ip('-n', namespace, 'addr', 'add', `${address}/24`, 'dev', 'eth0')
   for (const each of ['lo', 'eth0']) ip('-n', namespace, 'link', 'set', each, 'up')
