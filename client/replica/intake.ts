@@ -92,12 +92,12 @@ const isRelays = ({ taken, bad }: Work, incoming: readonly Incoming[]): boolean 
   bad.length === 0 && taken.deleted.length === 0 && !incoming.some(({ type }) => type === 'piece')
 
 /** What is to be noted of the relay beside what was taken from it. */
-function noteOf(peer: PeerNote, { unfit, unreadable, added }: Taken): PeerNote {
+function noteOf(peer: PeerNote, { unfit, unreadable, added, arrived, pieces }: Taken): PeerNote {
   // The place must not pass what did not fit: if mending is cut short, the next conversation starts before it.
   const place = unfit.length + unreadable.length > 0 ? undefined : peer.place
   // Where it holds all that was here, it also holds what it sent.
   const watermark = added !== undefined && peer.watermark === added.before ? added.head : peer.watermark
-  return { ...peer, place, watermark }
+  return { ...peer, place, watermark, brings: arrived.size + pieces.size > 0 }
 }
 
 async function takeRun(work: Work, where: DocumentRef, run: Run): Promise<void> {

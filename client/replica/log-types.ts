@@ -196,6 +196,8 @@ export interface PeerNote {
   watermark?: number
   /** A comparison has ended: the note begins a new round, whatever was there. */
   begin?: boolean
+  /** Records or pieces are taken with it: where the place does not move then, they lie behind it. */
+  brings?: boolean
   /**
    * What came before could not be stored: what is taken lies beyond the place that is noted. That goes then, or a relay that is put
    * back to there would be taken for one that still has it.

@@ -100,11 +100,12 @@ export async function nextPeer(
   if (before === undefined || before.round !== note.round) return undefined
   const place = note.place !== undefined && note.place.offset >= before.place.offset ? note.place : before.place
   const watermark = Math.max(note.watermark ?? 0, before.watermark)
-  const moved =
-    place.epoch !== before.place.epoch || place.offset !== before.place.offset || watermark !== before.watermark
+  const isOn = place.epoch !== before.place.epoch || place.offset !== before.place.offset
+  const beyond = isOn ? undefined : note.brings || before.beyond || undefined
+  const moved = isOn || watermark !== before.watermark || beyond !== before.beyond
   const met = url !== before.url || Math.abs(usedAt - before.usedAt) >= USED_AT_COARSE_MS
   if (!moved && !met && (await isLast(transaction, before))) return undefined
-  return { ...before, url, place, watermark, usedAt }
+  return { ...before, url, place, beyond, watermark, usedAt }
 }
 
 /** Of several relays that were met under an address, the last one is the one to go on with. */
@@ -114,12 +115,12 @@ async function isLast(transaction: ReadTransaction, row: PeerRow): Promise<boole
 
 /**
  * The relay that was last met under this address, to go on with. `undefined` where records that it may lack were trimmed from the
- * log: then it is compared.
+ * log, or its place does not stand for all that is here of it: then it is compared.
  */
 export async function readResumable(transaction: ReadTransaction, url: string): Promise<PeerRow | undefined> {
   const row = await readPeer(transaction, url)
   const { trimmed = 0 } = await readSelf(transaction)
-  return row === undefined || row.watermark < trimmed ? undefined : row
+  return row === undefined || row.watermark < trimmed || row.beyond ? undefined : row
 }
 
 /** How long a relay that was not met counts: what it lacks is not trimmed from the log. */

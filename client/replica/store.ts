@@ -190,6 +190,8 @@ export interface PeerRow {
   url: string
   /** Where this replica has read the relay's log up to. */
   place: Place
+  /** Something of the relay is here that lies behind the place: a relay that was put back in between would not show in the place. */
+  beyond?: true
   /** Offset in this replica's log up to which the relay holds everything. */
   watermark: number
   /** Names the comparison that place and watermark rest on; only its own session moves them. Later ones have greater numbers. */

@@ -70,6 +70,23 @@ describe('a place', () => {
     await log.note(at(6))
     expect(await log.peer('ws://relay')).toBeUndefined()
   })
+
+  test('[P1] is nothing to go on from while what was taken lies behind it, and is again when it has passed that', async () => {
+    const log = await openLog(durable())
+    const [first, second, third] = otherRecords(3).map((record) => entriesOf(record))
+    if (first === undefined || second === undefined || third === undefined) throw new Error('there are three')
+    await log.note(at(5, { begin: true }))
+    await log.take([first], at(5, { watermark: 1 }))
+    expect(await log.peer('ws://relay')).toBeUndefined()
+    await log.note(at(5, { watermark: 1 }))
+    expect(await log.peer('ws://relay')).toBeUndefined()
+    await log.take([second], at(7, { watermark: 1 }))
+    expect(await log.peer('ws://relay')).toMatchObject({ place: { offset: 7 } })
+    await log.take([third], PEER)
+    expect(await log.peer('ws://relay')).toBeUndefined()
+    await log.note(at(8, { watermark: 1 }))
+    expect(await log.peer('ws://relay')).toMatchObject({ place: { offset: 8 } })
+  })
 })
 
 describe('notes', () => {

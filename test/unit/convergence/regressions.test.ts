@@ -289,6 +289,12 @@ const FAILED: readonly Failed[] = [
     ],
   },
   {
+    title:
+      '[P1] a place that was kept while a document was fetched is no place to go on from: a relay that lost what came then has it again',
+    seed: 6491,
+    options: { relays: 1, replicas: 8, editsPerMinute: 15, ...ANY_EDITS },
+  },
+  {
     title: '[P7] checkpoints that relays send to and fro do not double their pieces with each turn',
     seed: 60,
     options: {
