@@ -1,16 +1,16 @@
 /**
  * A socket over plain HTTP, for networks that block WebSockets: the same frames in requests to `/exchange/<workspace>`, one that
- * waits for what the relay says and one that brings what is said here. `dialWithFallback` tries WebSockets first, and this where those
- * do not even open.
+ * waits for what the relay says and one that brings what is said here. `dialWithFallback` tries WebSockets first, and this where only
+ * those do not open.
  */
 import { toHex } from '../../shared/hash.ts'
 import { framesOf, joinFrames } from '../../shared/wire/bodies.ts'
 import { type Dial, dialWebSocket, type Socket } from './socket.ts'
 
-/** WebSockets in a row that did not open, after which the other way is tried. */
-const BLOCKED_AFTER = 2
 /** How long the other way is taken before a WebSocket is tried again. */
 const BLOCKED_MS = 5 * 60_000
+/** A WebSocket did not open: it may be blocked, and the relay may be away. */
+const SUSPECTED = -Infinity
 /** A request that waits is answered by then, whatever there is to say. */
 const POLL_MS_MAX = 40_000
 const ANSWER_MS_MAX = 15_000
@@ -22,28 +22,44 @@ export interface FallbackOptions {
   now(): number
 }
 
-/** WebSockets, and plain requests where those are blocked. */
-function dialWithFallback({ webSocket, polling, now }: FallbackOptions): Dial {
-  const blocked = new Map<string, { times: number; since: number }>()
+/** WebSockets, and plain requests where those are blocked: where requests come through, and a WebSocket right after them does not. */
+export function dialWithFallback({ webSocket, polling, now }: FallbackOptions): Dial {
+  const blocked = new Map<string, number>()
   return (url, handlers) => {
-    const known = blocked.get(url)
-    const isBlocked = known !== undefined && known.times >= BLOCKED_AFTER && Math.abs(now() - known.since) < BLOCKED_MS
-    let isOpen = false
-    const dial = isBlocked ? polling : webSocket
-    return dial(url, {
-      opened() {
-        isOpen = true
-        if (!isBlocked) blocked.delete(url)
-        handlers.opened()
-      },
-      received: handlers.received,
-      closed(code, reason) {
-        // Where plain requests do not come through either, the relay is away.
-        if (isBlocked && !isOpen) blocked.delete(url)
-        else if (!isOpen) blocked.set(url, { times: (known?.times ?? 0) + 1, since: now() })
-        handlers.closed(code, reason)
-      },
-    })
+    /** `since`: what is known of WebSockets if this one does not open; where plain requests do not come through, nothing is. */
+    const attempt = (dial: Dial, since?: number): Socket => {
+      let isOpen = false
+      return dial(url, {
+        opened() {
+          isOpen = true
+          if (since !== undefined) blocked.delete(url)
+          handlers.opened()
+        },
+        received: handlers.received,
+        closed(code, reason) {
+          if (!isOpen && since !== undefined) blocked.set(url, since)
+          else if (!isOpen) blocked.delete(url)
+          handlers.closed(code, reason)
+        },
+      })
+    }
+    const since = blocked.get(url)
+    if (since === undefined) return attempt(webSocket, SUSPECTED)
+    if (Math.abs(now() - since) < BLOCKED_MS) return attempt(polling)
+    let isThere = false
+    // A request finds out whether the relay is there at all.
+    let socket = attempt((_, { closed }) =>
+      polling(url, {
+        opened() {
+          isThere = true
+          socket.close()
+          socket = attempt(webSocket, now())
+        },
+        received() {},
+        closed: (code, reason) => void (isThere || closed(code, reason)),
+      }),
+    )
+    return { send: (data) => socket.send(data), buffered: () => socket.buffered(), close: () => socket.close() }
   }
 }
 

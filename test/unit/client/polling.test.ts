@@ -29,7 +29,7 @@ test('[P6] where WebSockets are blocked a client syncs by plain requests, both w
   await until('the one behind has all', () => far.note.doc.getText('text').length === 300_011)
   near.note.awareness.setLocalState({ name: 'near' })
   await until('it sees who is there', () => far.note.awareness.getStates().size === 2)
-  expect(new Set(proxy.requests)).toEqual(new Set(['open', 'poll', 'send']))
+  expect(new Set(proxy.requests)).toEqual(new Set(['open', 'close', 'poll', 'send']))
   await relay.close()
   await until('it hears that the relay stops', () => far.workspace.status.get().connection !== 'synced')
 })
