@@ -61,7 +61,14 @@ export const toPieces = (updates: Iterable<Uint8Array>): PieceBytes[] => batches
 export const isScattered = ({ pieces, size }: Pick<Checkpoint, 'pieces' | 'size'>): boolean =>
   pieces > 1 + 2 * Math.ceil(size / PIECE_BYTES_TARGET)
 
-/** Such pieces, inflated, as few that say the same: one at least, as the last one tells what is held with it. */
+/** What a checkpoint of these pieces counts. */
+export const totalOf = (pieces: readonly PieceBytes[]): Pick<Checkpoint, 'pieces' | 'bytes' | 'size'> => ({
+  pieces: pieces.length,
+  bytes: pieces.reduce((sum, { bytes }) => sum + bytes.length, 0),
+  size: pieces.reduce((sum, { size }) => sum + size, 0),
+})
+
+/** Pieces that are scattered, inflated, as few that say the same: one at least, as the last one tells what is held with it. */
 export function gather(updates: Iterable<Uint8Array>): PieceBytes[] {
   const pieces = toPieces(updates)
   return pieces.length > 0 ? pieces : [deflatePiece(EMPTY_UPDATE)]

@@ -19,7 +19,7 @@ import type { Piece, Vector } from '../../shared/wire/messages.ts'
 import type { Fold, RelayStore, Transfer, TransferPiece } from '../storage/store.ts'
 import type { Commits, Subscriber } from './commits.ts'
 import { copyIndex, type LiveDocument, type LiveTransfer } from './documents.ts'
-import { foldSteps, gather, isScattered } from './folding.ts'
+import { foldSteps, gather, isScattered, totalOf } from './folding.ts'
 import type { Judge, Permit } from './judge.ts'
 import type { Ownership } from './ownership.ts'
 import type { Shapes } from './shape.ts'
@@ -199,7 +199,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
     }
     const before = store.checkpoint(ref)?.bytes ?? 0
     const added = only !== undefined ? [only] : last !== undefined && isScattered(whole) ? joined(last) : undefined
-    const came = added === undefined ? whole : sizeOf(added)
+    const came = added === undefined ? whole : totalOf(added)
     const checkpoint = {
       ...held.checkpoint,
       vector: document.vector,
@@ -255,12 +255,6 @@ export function heldFold(store: RelayStore, where: DocumentRef, environment: Env
   const none = { id, vector, through: 0, pieces: 0, bytes: 0, size: 0, compacted: 0, intervals: new Uint8Array() }
   return { where, checkpoint: none, keep: 0, pieces: [] }
 }
-
-const sizeOf = (pieces: readonly PieceBytes[]): Pick<LiveTransfer, 'pieces' | 'bytes' | 'size'> => ({
-  pieces: pieces.length,
-  bytes: pieces.reduce((sum, { bytes }) => sum + bytes.length, 0),
-  size: pieces.reduce((sum, { size }) => sum + size, 0),
-})
 
 function grown({ pieces, bytes, size }: LiveTransfer, piece: Piece): Pick<LiveTransfer, 'pieces' | 'bytes' | 'size'> {
   return { pieces: pieces + 1, bytes: bytes + piece.bytes.length, size: size + piece.size }

@@ -22,7 +22,7 @@ import { cutUpdate } from '../../shared/update/state-vector.ts'
 import type { RelayStore } from '../storage/store.ts'
 import type { Commits, Refusal, Subscriber } from './commits.ts'
 import { copyIndex, type LiveDocument, type LiveDocuments, type LiveTransfer } from './documents.ts'
-import { batches, gather, isScattered, toPieces } from './folding.ts'
+import { batches, gather, isScattered, toPieces, totalOf } from './folding.ts'
 import type { Intake } from './intake.ts'
 import type { Judge } from './judge.ts'
 import type { Shapes } from './shape.ts'
@@ -264,8 +264,7 @@ function piecesOf(updates: readonly BranchUpdate[]): PieceBytes[] {
     pieces.push(piece)
   }
   flush()
-  const isLoose = isScattered({ pieces: pieces.length, size: pieces.reduce((sum, { size }) => sum + size, 0) })
-  return isLoose ? gather(updates.map(({ bytes }) => bytes)) : pieces
+  return isScattered(totalOf(pieces)) ? gather(updates.map(({ bytes }) => bytes)) : pieces
 }
 
 /** Those of `updates` that say something which is not known, without what is; then it is. */
