@@ -12,6 +12,7 @@ import { createClientLogs } from './client-logs.ts'
 import { createDots } from './dots.ts'
 import { createRelayLogs } from './relay-logs.ts'
 import { summaryOf } from './summaries.ts'
+import { createTerms } from './terms.ts'
 import { type Allowances, type Checkers, dotOf, type Safety, vectorOf, type WrittenEdit } from './types.ts'
 
 export interface CheckersOptions {
@@ -36,6 +37,7 @@ export function createCheckers(options: CheckersOptions): Checkers {
   const relays = createRelayLogs({ dots, updatesAt, fail })
   const clients = createClientLogs({ dots, relays, allowed, relayOf, fail })
   const checkpoints = createCheckpoints(fail)
+  const terms = createTerms(fail)
 
   function told(those: readonly WrittenEdit[], safety: Safety): void {
     for (const edit of those) {
@@ -104,11 +106,13 @@ export function createCheckers(options: CheckersOptions): Checkers {
     relayCommitted: (relay, batch, head) => relays.committed(relay, batch, head),
     relayRestored: (relay, changes) => relays.restored(relay, changes),
     relaySpoiled: (relay, document) => relays.spoiled(relay, document),
-    clientCommitted(replica, writes) {
+    clientCommitted(replica, writes, by) {
+      terms.committed(replica, writes, by)
       clients.committed(replica, writes)
       checkpoints.committed(replica, writes)
     },
     clientRestored(replica, writes) {
+      terms.restored(replica)
       clients.restored(replica, writes)
       checkpoints.restored(replica, writes)
     },

@@ -40,7 +40,8 @@ export interface Checkers {
   relayRestored(relay: string, changes: RelayDiskCopy): void
   /** Something of a document does not read any more on a relay's disk as it was written. */
   relaySpoiled(relay: string, document: string): void
-  clientCommitted(replica: string, writes: readonly DiskWrite[]): void
+  /** `by`: the tab that wrote. */
+  clientCommitted(replica: string, writes: readonly DiskWrite[], by: string): void
   /** A client's disk was put back to these rows, or emptied. */
   clientRestored(replica: string, writes: readonly DiskWrite[]): void
   /** The app was told that these edits are safe. */

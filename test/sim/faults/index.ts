@@ -25,13 +25,19 @@ export const COPIED_OR_SPOILT: ReadonlySet<FaultKind> = new Set<FaultKind>([
 ])
 
 /** Kinds that are only injected where they are asked for, in a mesh, or on top. A world that puts documents away has no room on any device. */
-export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([...COPIED_OR_SPOILT, 'put away', 'relay rot'])
+export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  ...COPIED_OR_SPOILT,
+  'put away',
+  'relay rot',
+  'steal',
+])
 
 /** In a mesh too: a row that was never written is not noticed in all cases. */
 export const UNSETTLED_IN_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'client lost write',
   'put away',
   'relay rot',
+  'steal',
 ])
 
 /** In a mesh whose logs are folded all the time: relays believe one another's word for chains that they have forgotten. */
@@ -49,6 +55,7 @@ export const UNSETTLED_IN_FOLDED_MESH: ReadonlySet<FaultKind> = new Set<FaultKin
 export const ON_TOP: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'relay rot',
   ...[...COPIED_OR_SPOILT].filter((kind) => kind !== 'client lost write'),
+  'steal',
 ])
 
 /** Names for several kinds at once, for the command line. */

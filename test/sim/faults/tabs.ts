@@ -3,6 +3,8 @@ import { anyTab, type Fault, killAll, openAgain } from './common.ts'
 
 /** Tabs of one replica. */
 const TABS_MAX = 3
+/** A tab that is busy, or hidden, hears of what became of its lock so late. */
+const NOTICED_MS_MAX = 5_000
 
 export const TAB_FAULTS = {
   /** A tab dies. */
@@ -52,6 +54,11 @@ export const TAB_FAULTS = {
       for (const { process } of tabs) process.thaw()
     })
     return tabs.length > 0
+  },
+  /** Somebody takes the lock of the tab that leads, which runs on: it hears of it at once, or only when another one leads. */
+  steal(world, chance) {
+    const lateMs = chance.happens(0.5) ? 0 : chance.below(NOTICED_MS_MAX)
+    return world.stealLead(chance.one(world.replicas), lateMs)
   },
   'clock jump'(world, chance) {
     const victim = anyTab(world, chance)

@@ -13,11 +13,22 @@ interface Options {
 interface Wanted {
   readonly process: Process
   readonly held: () => Promise<void>
-  settle(outcome: 'given back' | 'taken' | 'withdrawn'): void
+  /** `lateMs`: how much later than usual its code hears of it. */
+  settle(outcome: 'given back' | 'taken' | 'withdrawn', lateMs?: number): void
 }
 
-/** Puts simulated locks in the place of the platform's; the returned function puts those back. */
-export function installLocks(clock: Clock, chance: Chance, running: Running): () => void {
+export interface SimulatedLocks {
+  /**
+   * Somebody takes the lock and lets go of it at once: it goes to the next who waits for it. Whoever had it runs on, and hears of it
+   * so much later than usual. Says whether anybody had it.
+   */
+  steal(name: string, lateMs: number): boolean
+  /** Puts the platform's back. */
+  restore(): void
+}
+
+/** Puts simulated locks in the place of the platform's. */
+export function installLocks(clock: Clock, chance: Chance, running: Running): SimulatedLocks {
   const holders = new Map<string, Wanted>()
   const queues = new Map<string, Wanted[]>()
 
@@ -29,12 +40,12 @@ export function installLocks(clock: Clock, chance: Chance, running: Running): ()
       const wanted: Wanted = {
         process,
         held,
-        settle(outcome) {
+        settle(outcome, lateMs = 0) {
           if (over) return
           over = true
           forget()
           const finish = outcome === 'given back' ? resolve : () => reject(new DOMException(outcome, 'AbortError'))
-          clock.after(chance.below(DELAY_MS), () => process.run(finish))
+          clock.after(chance.below(DELAY_MS) + lateMs, () => process.run(finish))
         },
       }
       const leave = (): void => {
@@ -92,5 +103,14 @@ export function installLocks(clock: Clock, chance: Chance, running: Running): ()
 
   const { navigator } = globalThis as { navigator: object }
   Object.defineProperty(navigator, 'locks', { value: { request }, configurable: true })
-  return () => void Reflect.deleteProperty(navigator, 'locks')
+  return {
+    steal(name, lateMs) {
+      const holder = holders.get(name)
+      if (holder === undefined) return false
+      holder.settle('taken', lateMs)
+      release(name, holder)
+      return true
+    },
+    restore: () => void Reflect.deleteProperty(navigator, 'locks'),
+  }
 }

@@ -54,8 +54,8 @@ export interface ClientDiskOptions {
   clock: Clock
   chance: Chance
   durable?: boolean
-  /** Sees every row that a committed transaction has put or deleted. */
-  committed?(writes: readonly DiskWrite[]): void
+  /** Sees every row that a committed transaction of this process has put or deleted. */
+  committed?(writes: readonly DiskWrite[], by: string): void
 }
 
 export interface DiskWrite {
@@ -185,7 +185,7 @@ export function createClientDisk(options: ClientDiskOptions): ClientDisk {
             throw new RejoinError('storage-failed', 'the transaction was aborted')
           }
           // What was under way on a disk that has been replaced is nothing on this one.
-          if (store === inner) options.committed?.(writes)
+          if (store === inner) options.committed?.(writes, process.name)
           return result
         })
         return process.answer(run, 0)

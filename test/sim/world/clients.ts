@@ -44,9 +44,9 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
       clock,
       chance: chance.fork(`disk of ${name}`),
       durable,
-      committed(writes) {
+      committed(writes, by) {
         ground.note(`${name} commits ${writes.length} ${writes[0]?.table}`)
-        if (durable) checkers.clientCommitted(name, writes)
+        if (durable) checkers.clientCommitted(name, writes, by)
       },
     })
     const replica: SimReplica = { name, disk, tabs: [], person: name }

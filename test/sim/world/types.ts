@@ -110,6 +110,11 @@ export interface World {
   /** Lets it store what is typed and go. */
   closeTab(replica: SimReplica, tab: SimTab): void
   killTab(replica: SimReplica, tab: SimTab): void
+  /**
+   * Takes the lock away from the tab that leads, whose code runs on and hears of it so much later. The next tab leads, or where there is
+   * none, the same one again. Says whether there was a leader.
+   */
+  stealLead(replica: SimReplica, lateMs: number): boolean
   /** A device that is new: it reads all that the relay has which it comes to first. */
   addNewcomer(relay: SimRelay): void
   /** Opens a document in a tab, where it is not open. */

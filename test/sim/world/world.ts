@@ -26,7 +26,7 @@ export function createWorld(options: WorldOptions): World {
   const clock = createClock(chance.fork('clock'))
   const running: Running = { process: undefined }
   const restoreChannels = installChannels(clock, chance.fork('channels'), running)
-  const restoreLocks = installLocks(clock, chance.fork('locks'), running)
+  const locks = installLocks(clock, chance.fork('locks'), running)
   // Two who bring a relay the same document take turns.
   const explained = new Set<ErrorCode>(['overloaded'])
   const documents = Array.from({ length: options.documents }, (_, i) => `note ${i}`)
@@ -145,14 +145,18 @@ export function createWorld(options: WorldOptions): World {
     stopRelay: relays.stop,
     killRelay: (relay) => relay.process?.kill(),
     askSaved: clients.askSaved,
+    stealLead: ({ name }, lateMs) => locks.steal(leadOf(name), lateMs),
     close() {
       restoreChannels()
-      restoreLocks()
+      locks.restore()
       for (const { tabs } of clients.replicas) for (const tab of tabs) tab.process.kill()
       for (const { process } of relays.relays) process?.kill()
     },
   }
 }
+
+/** The lock of the tab that leads, by the names that worlds give: of the workspace, and a replica's as its user's. */
+const leadOf = (replica: string): string => `rejoin:${replica}:world`
 
 /** All Y.Docs of a document that are open. */
 export function docsOf(world: World, document: string): { name: string; doc: Y.Doc }[] {

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLeadership, type Leadership, type Role } from '../../../client/tabs/leadership.ts'
 import { platformLocks } from '../../../client/tabs/locks.ts'
-import { installLocks } from '../../sim/network/locks.ts'
+import { installLocks, type SimulatedLocks } from '../../sim/network/locks.ts'
 import { type Chance, createChance } from '../../sim/time/chance.ts'
 import { type Clock, createClock } from '../../sim/time/clock.ts'
 import { createProcess, type Process, type Running } from '../../sim/time/process.ts'
@@ -18,7 +18,7 @@ interface Tab {
 let clock: Clock
 let chance: Chance
 let running: Running
-let restore: () => void
+let locks: SimulatedLocks
 let tabs: Tab[]
 let watched: boolean
 
@@ -26,13 +26,13 @@ beforeEach(() => {
   chance = createChance(7)
   clock = createClock(chance)
   running = { process: undefined }
-  restore = installLocks(clock, chance, running)
+  locks = installLocks(clock, chance, running)
   tabs = []
   watched = true
 })
 afterEach(() => {
   for (const { process } of tabs) process.kill()
-  restore()
+  locks.restore()
 })
 
 const pass = (ms: number): Promise<void> => clock.run(clock.now() + ms)
@@ -141,6 +141,31 @@ describe('the tabs of a replica', () => {
     await pass(1_000)
     leader()
     expect(first?.roles).toEqual(['following', 'leading', 'following'])
+  })
+
+  test('[P4] one whose lock is stolen leads beside another one until it hears of it, and follows then', async () => {
+    const [first, second] = [open(), open()]
+    await pass(1_000)
+    expect(locks.steal('replica', 2_000)).toBe(true)
+    await pass(1_000)
+    expect(leaders()).toEqual([first, second])
+    await pass(2_000)
+    expect([first, second].map(({ roles }) => roles)).toEqual([
+      ['following', 'leading', 'following'],
+      ['following', 'leading'],
+    ])
+    second.process.run(second.leadership.leave)
+    await pass(1_000)
+    expect(leader()).toBe(first)
+  })
+
+  test('[P6] one whose lock is stolen, and who is alone, has it again', async () => {
+    expect(locks.steal('replica', 0)).toBe(false)
+    const only = open()
+    await pass(1_000)
+    expect(locks.steal('replica', 0)).toBe(true)
+    await pass(1_000)
+    expect(only.roles).toEqual(['following', 'leading', 'following', 'leading'])
   })
 
   test('[P6] where there are no locks, each leads', () => {

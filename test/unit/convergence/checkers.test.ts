@@ -10,7 +10,9 @@ import {
   UNACKNOWLEDGED_BYTES_MAX,
 } from '../../../shared/limits.ts'
 import { inspectUpdate } from '../../../shared/update/inspect.ts'
+import { createTerms } from '../../sim/checkers/terms.ts'
 import { becomeQuiet, checkConverged, createBounds, createWorld, type World } from '../../sim/index.ts'
+import type { DiskWrite } from '../../sim/storage/client-disk.ts'
 
 const NOTE = 'note 0'
 
@@ -125,6 +127,36 @@ describe('after every step', () => {
       ),
     )
     expect(told).toEqual([expect.stringMatching(found)])
+  })
+
+  const self = (number: number): DiskWrite => ({
+    table: 'meta',
+    key: ['replica'],
+    after: { replica: 'a', origin: 'a', head: 0, term: { number, tab: '' } },
+  })
+  const record: DiskWrite = { table: 'records', key: [NOTE, 'a', 1], after: {} }
+  const fromRelay: DiskWrite = { table: 'log', key: [1], after: { from: { relay: 'r' } } }
+  const fromTab: DiskWrite = { table: 'log', key: [1], after: { from: { tab: 't' } } }
+
+  test('[P4] finds: a tab that writes as the leader while another one leads', () => {
+    const told: string[] = []
+    const terms = createTerms((what) => told.push(what))
+    terms.committed('replica0', [record], 'first')
+    terms.committed('replica0', [self(1), record], 'first')
+    terms.committed('replica0', [self(2), fromRelay], 'second')
+    terms.committed('replica0', [fromTab, { ...record, after: undefined }], 'first')
+    terms.restored('replica1')
+    expect(told).toEqual([])
+    for (const late of [record, fromRelay]) terms.committed('replica0', [late], 'first')
+    terms.committed('replica0', [self(1)], 'first')
+    expect(told).toEqual([
+      expect.stringMatching(/first wrote records as the leader of replica0, and second leads/),
+      expect.stringMatching(/first wrote log as the leader/),
+      expect.stringMatching(/the term of replica0 went from 2 back to 1/),
+    ])
+    terms.restored('replica0')
+    terms.committed('replica0', [self(1), record], 'third')
+    expect(told).toHaveLength(3)
   })
 
   // In a process of its own: the test runner takes what nobody handles for a failure of the test.

@@ -134,6 +134,34 @@ export const BUGS_INSIDE: Readonly<Record<string, BugInside>> = {
     },
     found: /\[P4\] the (place|watermark) of .* back to/,
   },
+  'lead lost on hearsay': {
+    what: 'a tab leads until it hears that its lock was taken, and does not look in the store whether another one leads',
+    faults: ['steal', 'tab open', 'tab open', 'break'],
+    plant: {
+      'client/replica/fence.ts': (original) => ({
+        createFence: ((store, tab) => {
+          const fence = (original.createFence as typeof createFence)(store, tab)
+          let isWritten = false
+          return {
+            get leads() {
+              return fence.leads
+            },
+            async lead() {
+              await fence.lead()
+              isWritten = false
+            },
+            resign: fence.resign,
+            async check(transaction) {
+              if (fence.leads && isWritten) return
+              await fence.check(transaction)
+              isWritten = fence.leads
+            },
+          }
+        }) satisfies typeof createFence,
+      }),
+    },
+    found: /\[P4\] .* as the leader of/,
+  },
   'receipt taken back': {
     what: 'what is shown as received is shown as waiting again, now and then, after a reconnect',
     faults: NETWORK,

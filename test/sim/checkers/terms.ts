@@ -1,0 +1,48 @@
+/**
+ * What only the tab that leads writes, no other tab has written since its term was written down: neither one that led before and
+ * was not told yet that its lock was taken, nor one that never led.
+ */
+import type { Tables } from '../../../client/replica/store.ts'
+import type { DiskWrite } from '../storage/client-disk.ts'
+
+export interface Terms {
+  committed(replica: string, writes: readonly DiskWrite[], by: string): void
+  /** Another disk was put in the place of this one: who leads there has to write it down first. */
+  restored(replica: string): void
+}
+
+export function createTerms(fail: (what: string) => void): Terms {
+  const leaders = new Map<string, { number: number; by: string }>()
+
+  function begin(replica: string, { term }: Tables['meta'], by: string): void {
+    if (term === undefined) return
+    const { number } = term
+    const before = leaders.get(replica)
+    if (before !== undefined && number < before.number) {
+      fail(`[P4] the term of ${replica} went from ${before.number} back to ${number}`)
+    }
+    if (before === undefined || number > before.number) leaders.set(replica, { number, by })
+  }
+
+  return {
+    committed(replica, writes, by) {
+      for (const { table, after } of writes) {
+        if (table === 'meta' && after !== undefined) begin(replica, after as Tables['meta'], by)
+      }
+      const leader = leaders.get(replica)
+      if (leader === undefined || leader.by === by) return
+      const own = writes.find(isLeaders)
+      if (own === undefined) return
+      fail(
+        `[P4] ${by} wrote ${own.table} as the leader of ${replica}, and ${leader.by} leads since its term ${leader.number}`,
+      )
+    },
+    restored: (replica) => void leaders.delete(replica),
+  }
+}
+
+/** Records, what came from a relay, and how far both sides know each other. */
+function isLeaders({ table, after }: DiskWrite): boolean {
+  if (after === undefined) return false
+  return table === 'peers' || table === 'records' || (table === 'log' && 'relay' in (after as Tables['log']).from)
+}
