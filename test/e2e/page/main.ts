@@ -10,10 +10,8 @@ declare global {
     me: Person
     /** Errors of the workspace that nobody waited for. */
     errors: string[]
-    /** Begins to look every few milliseconds whether the page can do something else; `gaps` begins anew. */
-    watchGaps(): void
-    /** The longest times in which it could not, in milliseconds; the longest of Yjs' own transactions. */
-    gaps: { page: number; yjs: number }
+    /** Marks each transaction of Yjs from now on for whoever traces the page; see test/support/busy.ts. */
+    markTransactions(): void
     estimateStorage: typeof estimateStorage
     persistStorage: typeof persistStorage
     guardUnload: typeof guardUnload
@@ -75,28 +73,12 @@ window.begin = async (options) => {
   window.me.workspace.on('error', (error) => window.errors.push(String(error)))
 }
 
-const LOOK_EVERY_MS = 5
-
-window.watchGaps = () => {
-  const gaps = { page: 0, yjs: 0 }
-  window.gaps = gaps
-  let before = performance.now()
-  const look = (): void => {
-    const now = performance.now()
-    gaps.page = Math.max(gaps.page, now - before - LOOK_EVERY_MS)
-    before = now
-    if (window.gaps === gaps) setTimeout(look, LOOK_EVERY_MS)
-  }
-  look()
-}
-
-// Also of a Y.Doc that is being loaded, which nobody has yet.
-const { emit } = Y.Doc.prototype
-let begun = 0
-Y.Doc.prototype.emit = function (this: Y.Doc, name, args) {
-  if (name === 'beforeAllTransactions') begun = performance.now()
-  emit.call(this, name, args)
-  if (name === 'afterAllTransactions' && window.gaps !== undefined) {
-    window.gaps.yjs = Math.max(window.gaps.yjs, performance.now() - begun)
+window.markTransactions = () => {
+  // Also of a Y.Doc that is being loaded, which nobody has yet.
+  const { emit } = Y.Doc.prototype
+  Y.Doc.prototype.emit = function (this: Y.Doc, name, args) {
+    if (name === 'beforeAllTransactions') performance.mark('yjs begins')
+    emit.call(this, name, args)
+    if (name === 'afterAllTransactions') performance.mark('yjs ends')
   }
 }
