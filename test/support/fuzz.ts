@@ -35,6 +35,7 @@ import { MESSAGES } from '../fixtures/v1/messages.ts'
 import { type Bench, createBench, type Socket } from '../unit/server/bench.ts'
 import { createChance, createDoc, randomHistory } from '../unit/update/histories.ts'
 import { type Random, seeded } from './random.ts'
+import { threadTimeOf } from './thread-time.ts'
 
 export interface FuzzReport {
   cases: number
@@ -107,15 +108,16 @@ function run(
   failed = (_what: string): void => {},
 ): Cost {
   const before = memory()
-  const startedAt = performance.now()
-  try {
-    way(bytes)
-    count.taken++
-  } catch (error) {
-    if (error instanceof RejoinError) count.refused++
-    else failed(error instanceof Error ? (error.stack ?? error.message) : String(error))
-  }
-  return { ms: performance.now() - startedAt, bytes: memory() - before }
+  const { ms } = threadTimeOf(() => {
+    try {
+      way(bytes)
+      count.taken++
+    } catch (error) {
+      if (error instanceof RejoinError) count.refused++
+      else failed(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    }
+  })
+  return { ms, bytes: memory() - before }
 }
 
 const memory = (): number => process.memoryUsage.rss()

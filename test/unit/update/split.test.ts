@@ -6,6 +6,7 @@ import { hashJoinedLog } from '../../../shared/update/joined-log.ts'
 import { UPDATE_LIMITS } from '../../../shared/update/limits.ts'
 import { splitSteps, splitUpdate } from '../../../shared/update/split.ts'
 import { deletions } from '../../support/many-deletions.ts'
+import { threadTimeOf } from '../../support/thread-time.ts'
 import { byte, bytesOf, many } from './bytes.ts'
 import {
   type Chance,
@@ -273,11 +274,7 @@ describe('splitUpdate', () => {
       return bytesOf(clients, items, 0)
     }
     // By CPU time, as a machine may do much else.
-    const splitMs = (update: Uint8Array): number => {
-      const before = process.cpuUsage()
-      splitUpdate(update, 512 * 1024)
-      return process.cpuUsage(before).user / 1_000
-    }
+    const splitMs = (update: Uint8Array): number => threadTimeOf(() => splitUpdate(update, 512 * 1024)).ms
     const [whole, eighth] = [typedBy(15_000), typedBy(15_000 / 8)]
     expect(whole.length).toBeGreaterThan(5_000_000)
     const [wholeMs, eighthMs] = [whole, eighth].map((update) => Math.min(...[1, 2, 3].map(() => splitMs(update))))
