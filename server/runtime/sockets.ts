@@ -21,8 +21,8 @@ export interface Sockets {
   tick(): void
   /** Reads nothing more, so that what was read can be dealt with; `drain` reads on. */
   pause(): void
-  /** Ends when all sockets are closed; those that are not after `withinMs` are cut. */
-  drain(withinMs: number): Promise<void>
+  /** Ends when all sockets are closed; those that are not after `withinMs` are cut, and counted. */
+  drain(withinMs: number): Promise<number>
 }
 
 export interface SocketsOptions {
@@ -168,15 +168,18 @@ export function createSockets({ core, limits, now, broken }: SocketsOptions): So
       for (const { webSocket } of sockets) webSocket.pause()
     },
     async drain(withinMs) {
-      if (sockets.size === 0) return
+      if (sockets.size === 0) return 0
       for (const { webSocket } of sockets) webSocket.resume()
       const { promise, resolve } = Promise.withResolvers<void>()
       emptied = resolve
+      let cut = 0
       const timer = setTimeout(() => {
+        cut = sockets.size
         for (const { webSocket } of sockets) webSocket.terminate()
       }, withinMs)
       await promise
       clearTimeout(timer)
+      return cut
     },
   }
 }
