@@ -1,20 +1,24 @@
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
-/** Below what Linux, macOS and Windows give to outgoing connections: no such one takes the port before it is listened on. */
+/**
+ * Below what Linux, macOS and Windows give to outgoing connections and to whoever asks for any port: one of those may be somebody else's by
+ * the time it is listened on, first or after its relay was killed. For the same reason every worker of the tests has ports of its own.
+ */
 const FIRST = 12_000
-const END = 32_000
+const WORKERS = 20
+const PORTS = 1_000
 
-const given = new Set<number>()
+const worker = Number(process.env.VITEST_POOL_ID ?? 0) % WORKERS
+let taken = randomInt(PORTS)
 
-/** A port of this machine that nobody listened on a moment ago; no two calls of a process give the same. */
+/** A port of this machine that nobody listened on a moment ago; this process gives it again after a thousand others. */
 export async function freePort(): Promise<number> {
-  while (true) {
-    const port = randomInt(FIRST, END)
-    if (given.has(port) || !(await isFree(port))) continue
-    given.add(port)
-    return port
+  for (let tries = 0; tries < PORTS; tries++) {
+    const port = FIRST + worker * PORTS + (taken++ % PORTS)
+    if (await isFree(port)) return port
   }
+  throw new Error(`none of ${PORTS} ports from ${FIRST + worker * PORTS} is free`)
 }
 
 function isFree(port: number): Promise<boolean> {

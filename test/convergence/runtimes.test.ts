@@ -22,7 +22,8 @@ testRelayRuntime('of `createRelay().listen()`', async () => {
   const { data, remove } = folder()
   const create = (): Relay => createRelay({ data, limits, log: () => {} })
   let relay = create()
-  const { url, port } = await relay.listen(0)
+  const port = await freePort()
+  const { url } = await relay.listen(port)
   return {
     url,
     async restart() {

@@ -6,6 +6,7 @@ import { afterEach } from 'vitest'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
 import { createRelay, type Relay, type RelayOptions } from '../../../server/index.ts'
+import { freePort } from '../../../tools/free-port.ts'
 
 // Each client adds a listener of its own.
 process.setMaxListeners(1000)
@@ -44,7 +45,7 @@ export interface RunningRelay {
 }
 
 /** A relay with SQLite in a folder of its own, unless told otherwise. */
-export async function startRelay(options: RelayOptions = {}, port = 0): Promise<RunningRelay> {
+export async function startRelay(options: RelayOptions = {}, port?: number): Promise<RunningRelay> {
   const errors: unknown[] = []
   const told: unknown[] = []
   const log: RelayOptions['log'] = (level, event, fields) => {
@@ -56,7 +57,7 @@ export async function startRelay(options: RelayOptions = {}, port = 0): Promise<
   const limits = { loopDelayMsMax: LATE_MS_MAX, ...options.limits }
   const relay = createRelay({ log, ...options, data, limits })
   cleanUp(() => relay.close())
-  const { url } = await relay.listen(port)
+  const { url } = await relay.listen(port ?? (await freePort()))
   return { relay, url, socketUrl: url.replace('http', 'ws'), data, errors, told }
 }
 
