@@ -125,6 +125,7 @@ export function createCheckers(options: CheckersOptions): Checkers {
     vector: (name, document) => vectorOf(isRelay(name) ? relays.of(name) : clients.of(name), document),
     forksMet: 0,
     isForked: dots.isForked,
+    lacks: (replica) => clients.of(replica).lacks.size > 0,
     outbox(replica, relayReplica) {
       const client = clients.of(replica)
       // Without a row the two will be compared: nothing is claimed.

@@ -2,7 +2,7 @@
  * What must hold of every transaction of a client's replica: its version vectors, places and watermarks only move forward,
  * and stand for what they say: a place for everything before it being here, a watermark for everything before it being there.
  */
-import type { Tables } from '../../../client/replica/store.ts'
+import type { ReplicaRow, Tables } from '../../../client/replica/store.ts'
 import { type Head, headOf, type VersionVector } from '../../../shared/causality/version-vector.ts'
 import type { OriginId } from '../../../shared/ids.ts'
 import type { DiskWrite } from '../storage/client-disk.ts'
@@ -25,6 +25,8 @@ export interface ClientLog extends Held {
   readonly peers: ReadonlyMap<string, Tables['peers']>
   /** Documents that left the device to make room, and are not whole again: what was held of them. */
   readonly away: ReadonlyMap<string, VersionVector>
+  /** Documents of which something that a relay had was damaged, and is not here again. */
+  readonly lacks: ReadonlySet<string>
 }
 
 interface Log extends ClientLog {
@@ -33,6 +35,7 @@ interface Log extends ClientLog {
   readonly dots: DotMap<true>
   readonly peers: Map<string, Tables['peers']>
   readonly away: Map<string, VersionVector>
+  readonly lacks: Set<string>
 }
 
 export interface ClientLogsOptions {
@@ -57,6 +60,7 @@ export function createClientLogs(options: ClientLogsOptions): ClientLogs {
         records: new Map(),
         peers: new Map(),
         away: new Map(),
+        lacks: new Set(),
         head: 0,
       }
       logs.set(replica, found)
@@ -68,8 +72,8 @@ export function createClientLogs(options: ClientLogsOptions): ClientLogs {
     if (table === 'documents' && after !== undefined) takeDocument(replica, log, after as Tables['documents'], strict)
     else if (table === 'log') takeLogRow(log, Number(key[0]), after as Tables['log'] | undefined)
     else if (table === 'records') takeRecord(log, key, after as Tables['records'] | undefined)
-    else if (table === 'meta' && after !== undefined) {
-      const { head } = after as Tables['meta']
+    else if (table === 'meta' && key[0] === 'replica' && after !== undefined) {
+      const { head } = after as ReplicaRow
       if (strict && head < log.head) fail(`[P4] the log of ${replica} went from ${log.head} back to ${head}`)
       log.head = head
     }
@@ -97,6 +101,8 @@ export function createClientLogs(options: ClientLogsOptions): ClientLogs {
       }
     }
     log.vectors.set(document, after)
+    if (row.lacks === undefined) log.lacks.delete(document)
+    else log.lacks.add(document)
     if (away === undefined) log.away.delete(document)
     else log.away.set(document, away)
   }

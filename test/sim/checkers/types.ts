@@ -62,6 +62,8 @@ export interface Checkers {
   forksMet: number
   /** A name of this document stood for two contents. */
   isForked(document: string, origin: string): boolean
+  /** Something that a relay had was damaged at this client, and is not there again. */
+  lacks(replica: string): boolean
   /** Records of this client that it does not know to be at this relay. */
   outbox(replica: string, relayReplica: string): readonly string[]
 }
