@@ -28,10 +28,10 @@ const use = (what: string, file = 'client/index.ts'): string => {
 }
 
 export const ENTRIES: readonly Entry[] = [
-  { name: 'openWorkspace', code: use('openWorkspace'), firstBytesMax: 20_000, allBytesMax: 81_100 },
-  { name: 'everything', code: use('* as all'), firstBytesMax: 22_200, allBytesMax: 82_100 },
-  { name: 'RejoinProvider', code: use('RejoinProvider'), firstBytesMax: 3_600, allBytesMax: 83_800 },
-  { name: 'rejoin/react', code: use('* as all', 'client/react/index.ts'), firstBytesMax: 21_600, allBytesMax: 82_300 },
+  { name: 'openWorkspace', code: use('openWorkspace'), firstBytesMax: 20_000, allBytesMax: 81_500 },
+  { name: 'everything', code: use('* as all'), firstBytesMax: 22_200, allBytesMax: 82_500 },
+  { name: 'RejoinProvider', code: use('RejoinProvider'), firstBytesMax: 3_600, allBytesMax: 84_200 },
+  { name: 'rejoin/react', code: use('* as all', 'client/react/index.ts'), firstBytesMax: 21_600, allBytesMax: 82_700 },
 ]
 
 /** No file: one would be left where this ends early. */

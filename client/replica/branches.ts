@@ -7,7 +7,7 @@ import { isNoUpdate } from '../../shared/update/no-update.ts'
 import { shrunk } from './checkpoints.ts'
 import { mergeUpdates } from './merging.ts'
 import { cutOrigin, firstWaiting, leaveOrigin, rowsOf } from './record-rows.ts'
-import { inOrder, refOf, vectorOf } from './rows.ts'
+import { inOrder, putEditCount, refOf, vectorOf } from './rows.ts'
 import { isSoundEdit, isSoundRow } from './soundness.ts'
 import type { BranchRow, DocumentRow, Row, WriteTransaction } from './store.ts'
 
@@ -35,6 +35,7 @@ export async function toBranch(
   }
   if (gone.length + edits.length === 0) return { rows: 0 }
   for (const { key } of edits) transaction.delete('edits', key)
+  putEditCount(transaction, document, 0)
   // The dots of the branch may have reached another relay: they are never given to anything else.
   await leaveOrigin(transaction, environment)
   const left = gone.length > 0 ? await shrunk(transaction, row) : row

@@ -15,7 +15,7 @@ import { type Mover, sealAgain } from './moving.ts'
 import { forgetPlaces } from './peers.ts'
 import { readPieces } from './pieces.ts'
 import { cutOrigin, firstWaiting, leaveOrigin, readRecord, rowsOf } from './record-rows.ts'
-import { coveredBy, dotOf, inOrder, toRecord, vectorOf } from './rows.ts'
+import { coveredBy, dotOf, editCount, inOrder, putEditCount, toRecord, vectorOf } from './rows.ts'
 import { type Bad, isSoundEdit, isSoundRow } from './soundness.ts'
 import type { BranchRow, DocumentRow, Row, WriteTransaction } from './store.ts'
 
@@ -31,7 +31,7 @@ export const NO_DAMAGE: Damage = { rows: 0 }
 
 const LOST: Reason = { code: 'corrupt', detail: 'what they rest on was damaged on this device' }
 
-/** Takes out the records that are `bad`, and the damaged edits of the document. */
+/** Takes out the records that are `bad`, and the damaged edits of the document; those that are not there at all count as taken out. */
 export async function takeOutDamaged(
   transaction: WriteTransaction,
   document: DocumentId,
@@ -42,9 +42,10 @@ export async function takeOutDamaged(
   if (row === undefined) return NO_DAMAGE
   const edits = await transaction.range('edits', [document])
   const lost = edits.filter(({ value }) => !isSoundEdit(row, value))
+  const missing = Math.max(0, (await editCount(transaction, document)) - edits.length)
   const { first, gone, spare } = await firstDamaged(transaction, row, bad)
   const pieces = await takeOutPieces(transaction, row, bad, first)
-  if (lost.length === 0 && first.size === 0) return { rows: spare + pieces }
+  if (lost.length + missing === 0 && first.size === 0) return { rows: spare + pieces }
   for (const { key } of lost) transaction.delete('edits', key)
   if (first.size > 0) await forgetPlaces(transaction)
 
@@ -54,11 +55,11 @@ export async function takeOutDamaged(
   for (const dot of gone) cut[row.waiting.some((each) => dotOf(each) === dot) ? 'lostOwn' : 'lostOthers']++
   cut.lostOthers += pieces
   const left = edits.filter((each) => !lost.includes(each))
-  const isLost = lost.length > 0 || cut.lostOwn > 0
+  const isLost = lost.length + missing > 0 || cut.lostOwn > 0
   const now = lacking(first.size > 0 ? await shrunk(transaction, row) : row, vector, first)
   const given = isLost && now.lacks === undefined ? await groundless(transaction, row, cut.own, left) : NOTHING
   const branch = await settle(transaction, isLost ? lostNow(now, mover) : now, { vector, cut, left, given }, mover)
-  return { rows: lost.length + cut.lostOwn + cut.lostOthers + spare, branch, isLost }
+  return { rows: lost.length + missing + cut.lostOwn + cut.lostOthers + spare, branch, isLost }
 }
 
 /**
@@ -134,9 +135,10 @@ async function settle(
   { vector, cut, left, given }: Settling,
   mover: Mover,
 ): Promise<BranchRow | undefined> {
+  const kept = { own: cut.own.filter((each) => !given.has(each)), edits: left.filter((each) => !given.has(each)) }
   for (const each of left) if (given.has(each)) transaction.delete('edits', each.key)
-  const kept = cut.own.filter((each) => !given.has(each))
-  const waiting = cut.moves ? await sealAgain(transaction, row, vector, kept, mover) : row.waiting
+  putEditCount(transaction, row.document, kept.edits.length)
+  const waiting = cut.moves ? await sealAgain(transaction, row, vector, kept.own, mover) : row.waiting
   // Dots that waited may have reached a relay: they are never given to anything else.
   if (cut.moves && waiting.length === 0) await leaveOrigin(transaction, mover.environment)
   transaction.put('documents', [row.document], { ...row, vector: rowsOf(vector), waiting })

@@ -10,7 +10,7 @@ import { dropCheckpoint, dropPartial } from './checkpoints.ts'
 import { inflateAll } from './inflating.ts'
 import { readPieces } from './pieces.ts'
 import { deleteLogged } from './record-rows.ts'
-import { dotOf, inOrder, newDocument, toRecord } from './rows.ts'
+import { dotOf, inOrder, newDocument, putEditCount, toRecord } from './rows.ts'
 import { isSoundEdit, isSoundRow } from './soundness.ts'
 import type { BranchRow, DocumentRow, Row, WriteTransaction } from './store.ts'
 
@@ -90,6 +90,7 @@ async function drop(
   }
   const edits = await transaction.range('edits', [document])
   for (const { key } of edits) transaction.delete('edits', key)
+  putEditCount(transaction, document, 0)
   const waits = new Set(row.waiting.map(dotOf))
   return { records, waits: records.filter(({ key, value }) => waits.has(dotOf(toRecord(key, value)))).length, edits }
 }

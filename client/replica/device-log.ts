@@ -11,7 +11,7 @@ import { createFence, type Fence } from './fence.ts'
 import { type Checkpoints, createLoading } from './loading.ts'
 import type { Appended, DeviceLog, Edit, HeldDocument } from './log-types.ts'
 import { isAcknowledged, readOutstanding } from './outstanding.ts'
-import { newDocument, readDocuments, readHeld, readSelf, wanted } from './rows.ts'
+import { editCount, findSelf, newDocument, putEditCount, readDocuments, readHeld, wanted } from './rows.ts'
 import { type Bad, toEdit } from './soundness.ts'
 import type { DocumentRow, ReplicaRow, ReplicaStore, WriteTransaction } from './store.ts'
 
@@ -44,7 +44,7 @@ export async function openDeviceLog(
   const tab = randomId(environment)
   // At once: an app waits for them before it shows anything.
   const opened = await store.read(['meta', 'documents', 'edits'], (transaction) =>
-    Promise.all([readSelf(transaction), readDocuments(transaction)]),
+    Promise.all([findSelf(transaction), readDocuments(transaction)]),
   )
   const self = opened[0] ?? (await store.write(['meta'], begin))
   const fence = createFence(store, tab)
@@ -54,7 +54,7 @@ export async function openDeviceLog(
 
   /** The first time ever; another tab may be at it too. */
   async function begin(transaction: WriteTransaction): Promise<ReplicaRow> {
-    const known = await transaction.get('meta', ['replica'])
+    const known = await findSelf(transaction)
     if (known !== undefined) return known
     const replica = randomId(environment)
     const fresh: ReplicaRow = { replica, origin: replica, head: 0 }
@@ -86,11 +86,14 @@ export async function openDeviceLog(
 
   async function append(edit: Edit): Promise<Appended> {
     const { where, loose: isLoose } = edit
-    const appended = await store.write(['edits', 'documents'], async (transaction) => {
+    const appended = await store.write(['edits', 'documents', 'meta'], async (transaction) => {
       const at = moment()
-      const row = await transaction.get('documents', [where.document])
+      const [row, counted] = await Promise.all([
+        transaction.get('documents', [where.document]),
+        editCount(transaction, where.document),
+      ])
       if (row !== undefined && where.epoch < row.epoch) return undefined
-      putEdit(transaction, edit, row, tab)
+      putEdit(transaction, edit, row, counted, tab)
       return { at }
     })
     if (isLoose) loose.add(where.document)
@@ -122,21 +125,24 @@ export async function openDeviceLog(
     outstanding: (document) =>
       store.read(['documents', 'edits'], (transaction) => readOutstanding(transaction, document)),
     isAcknowledged: (document, outstanding) =>
-      store.read(['documents', 'edits'], (transaction) => isAcknowledged(transaction, document, outstanding)),
+      store.read(['documents', 'edits', 'meta'], (transaction) => isAcknowledged(transaction, document, outstanding)),
     lead: fence.lead,
     resign: fence.resign,
     close: () => store.close(),
   }
 }
 
+/** `counted`: how many edits of the document are here. */
 export function putEdit(
   transaction: WriteTransaction,
   { where, n, bytes, count, late, loose }: Edit,
   row: DocumentRow | undefined,
+  counted: number,
   tab: string,
 ): void {
   known(transaction, where, row)
   transaction.put('edits', [where.document, tab, n], toEdit(where, bytes, count, late, loose))
+  putEditCount(transaction, where.document, counted + 1)
 }
 
 /** The document is opened or written: it is there, again maybe. */

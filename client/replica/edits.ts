@@ -12,7 +12,7 @@ import type { Offered, Sealed, Unsent } from './log-types.ts'
 import type { Mover } from './moving.ts'
 import { leaveOrigin, putRecord, rowsOf } from './record-rows.ts'
 import { sealedSeq } from './room.ts'
-import { readSelf, refOf, sumOf, vectorOf, wanted } from './rows.ts'
+import { putEditCount, readSelf, refOf, sumOf, vectorOf, wanted } from './rows.ts'
 import { editChecksum, isSoundEdit, toEdit } from './soundness.ts'
 import type { DocumentRow, EditRange, ReplicaRow, Row, Waiting, WriteTransaction } from './store.ts'
 
@@ -50,6 +50,7 @@ export async function sealEdits(
     return { origin, seq: record.seq, count: countOfPart(edits, index, parts.length), edits: ranges }
   })
   for (const { key } of edits) transaction.delete('edits', key)
+  putEditCount(transaction, document, 0)
   const waiting = [...row.waiting, ...records]
   const head = self.head + records.length
   transaction.put('documents', [document], { ...wanted(row), vector: rowsOf(vector), waiting })
@@ -115,6 +116,7 @@ export function cutEdits(
   environment: Environment,
 ): void {
   for (const { key } of edits) transaction.delete('edits', key)
+  putEditCount(transaction, where.document, 0)
   const bytes = joinEdits(edits)
   putMade(transaction, where, [bytes], rangesOf(edits), sumOf(edits), environment)
 }

@@ -16,7 +16,7 @@ import { writePeer } from './peers.ts'
 import { readPieces } from './pieces.ts'
 import { rowsOf } from './record-rows.ts'
 import { sealedSeq } from './room.ts'
-import { alive, coveredBy, heldOf, readSelf, refOf } from './rows.ts'
+import { alive, coveredBy, editCount, heldOf, putEditCount, readSelf, refOf } from './rows.ts'
 import type { Bad } from './soundness.ts'
 import type { WriteTransaction } from './store.ts'
 import type { Told } from './telling.ts'
@@ -193,6 +193,8 @@ async function takeStamped(work: Work, incoming: Extract<Incoming, { type: 'stam
     return fetchStamped(work, stamped)
   }
   for (const { key } of edits) work.transaction.delete('edits', key)
+  const { document } = entered.row
+  putEditCount(work.transaction, document, (await editCount(work.transaction, document)) - edits.length)
 }
 
 /** The relay has it, and not this replica: until it is fetched the edits stay, as the next ones rest on them at any relay. */

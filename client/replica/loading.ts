@@ -5,7 +5,7 @@ import { type DocumentId, FIRST_EPOCH } from '../../shared/ids.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { LoadedDocument, Seen } from './log-types.ts'
 import type { FoundPiece } from './pieces.ts'
-import { coveredBy, inOrder, newDocument, seqsOf, sumOf, toHeld, vectorOf, wanted } from './rows.ts'
+import { coveredBy, editCount, inOrder, newDocument, seqsOf, sumOf, toHeld, vectorOf, wanted } from './rows.ts'
 import { type Bad, firstMissing, isSoundEdit, isSoundRow } from './soundness.ts'
 import type { DocumentRow, ReadTransaction, ReplicaStore, Row } from './store.ts'
 
@@ -25,6 +25,8 @@ interface Found {
   edits: Row<'edits'>[]
   /** The first one of an origin's records that is not there although it is held. */
   missing: Bad[]
+  /** How many edits are to be there, at least. */
+  count: number
 }
 
 /** What is asked for. */
@@ -73,8 +75,9 @@ export function createLoading({ store, pause, inflating, mend, ensure }: Loading
   return async (document, seen = { vector: new Map(), edits: new Map() }, opening) => {
     const wish = { document, seen, opening }
     for (let mayNote = true; ; ) {
-      const found = await store.read(['documents', 'records', 'edits', 'checkpoints', 'pieces'], (transaction) =>
-        find(transaction, wish, checkpoints, mayNote),
+      const found = await store.read(
+        ['documents', 'records', 'edits', 'checkpoints', 'pieces', 'meta'],
+        (transaction) => find(transaction, wish, checkpoints, mayNote),
       )
       if (found === 'checkpoints') checkpoints = await inflating()
       else if ('opening' in found) mayNote = await isNoted(found)
@@ -90,7 +93,7 @@ export function createLoading({ store, pause, inflating, mend, ensure }: Loading
 
 /** What was found, as a Y.Doc takes it; `bad` and `lost` are damaged records and pieces, and how many damaged edits there are. */
 function toLoaded(
-  { row, records, edits, missing }: Found,
+  { row, records, edits, missing, count }: Found,
   { document, seen }: Wish,
   { updates, damaged }: Inflated = { updates: [], damaged: [] },
 ): { loaded: LoadedDocument; bad: Bad[]; lost: number } {
@@ -101,7 +104,7 @@ function toLoaded(
   }
   for (const { value } of inOrder(records)) updates.push(value.bytes)
   const seenEdits = new Map(seen.edits)
-  let lost = 0
+  let lost = Math.max(0, count - edits.length)
   for (const { key, value } of edits) {
     const tab = String(key[1])
     const n = Number(key[2])
@@ -124,10 +127,11 @@ async function find(
   mayNote: boolean,
 ): Promise<Found | Unnoted | 'checkpoints'> {
   // All at once: a reader waits for each answer of the browser.
-  const [known, checkpoint, edits] = await Promise.all([
+  const [known, checkpoint, edits, count] = await Promise.all([
     transaction.get('documents', [document]),
     transaction.get('checkpoints', [document]),
     transaction.range('edits', [document]),
+    editCount(transaction, document),
   ])
   const isNew = known === undefined
   if (opening !== undefined && (isNew ? mayNote : wanted(known) !== known)) return { opening, isNew }
@@ -147,5 +151,5 @@ async function find(
     const gone = firstMissing(document, { origin, from, to }, found)
     if (gone !== undefined) missing.push(gone)
   }
-  return { row, pieces, records, edits, missing }
+  return { row, pieces, records, edits, missing, count: isNew ? 0 : count }
 }

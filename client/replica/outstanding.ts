@@ -2,7 +2,7 @@
 import { RejoinError } from '../../shared/errors.ts'
 import type { DocumentId } from '../../shared/ids.ts'
 import type { Outstanding } from './log-types.ts'
-import { dotOf } from './rows.ts'
+import { dotOf, editCount } from './rows.ts'
 import type { EditRange, ReadTransaction } from './store.ts'
 
 export async function readOutstanding(transaction: ReadTransaction, document: DocumentId): Promise<Outstanding> {
@@ -28,6 +28,8 @@ export async function isAcknowledged(
   }
   const waiting = row?.waiting ?? []
   const edits = await transaction.range('edits', [document])
+  // What the store has lost is at no relay: whoever looks for it next tells of it.
+  if (edits.length < (await editCount(transaction, document))) return false
   const names = new Set(edits.map(({ key }) => `${key[1]}/${key[2]}`))
   const ranges = [...waiting.map((each) => each.edits), ...edits.map(({ value }) => value.of ?? [])].flat()
   const dots = new Set(waiting.flatMap((each) => [each, ...(each.was ?? [])]).map(dotOf))

@@ -2,7 +2,16 @@ import type { Dot, Head, VersionVector } from '../../shared/causality/version-ve
 import type { DocumentId, OriginId } from '../../shared/ids.ts'
 import { type DocumentRef, refOf, type UpdateRecord } from '../../shared/update/record.ts'
 import type { HeldDocument } from './log-types.ts'
-import type { CheckpointRow, DocumentRow, Key, ReadTransaction, RecordRow, ReplicaRow, Row } from './store.ts'
+import type {
+  CheckpointRow,
+  DocumentRow,
+  Key,
+  ReadTransaction,
+  RecordRow,
+  ReplicaRow,
+  Row,
+  WriteTransaction,
+} from './store.ts'
 
 export { refOf } from '../../shared/update/record.ts'
 
@@ -63,8 +72,23 @@ export async function readDocuments(transaction: ReadTransaction): Promise<HeldD
   return rows.map(({ value }) => toHeld(value, edits.get(value.document) ?? 0))
 }
 
+/** `undefined`: nothing was ever stored here. */
+export const findSelf = async (transaction: ReadTransaction): Promise<ReplicaRow | undefined> =>
+  (await transaction.get('meta', ['replica'])) as ReplicaRow | undefined
+
 export const readSelf = async (transaction: ReadTransaction): Promise<ReplicaRow> =>
-  (await transaction.get('meta', ['replica'])) as ReplicaRow
+  (await findSelf(transaction)) as ReplicaRow
+
+/** How many edits of the document are to be there, at least: those that an older version stored are not counted. */
+export async function editCount(transaction: ReadTransaction, document: DocumentId): Promise<number> {
+  const row = await transaction.get('meta', ['edits', document])
+  return row !== undefined && 'edits' in row ? row.edits : 0
+}
+
+export function putEditCount(transaction: WriteTransaction, document: DocumentId, edits: number): void {
+  if (edits > 0) transaction.put('meta', ['edits', document], { edits })
+  else transaction.delete('meta', ['edits', document])
+}
 
 export const dotOf = ({ origin, seq }: Dot): string => `${origin}/${seq}`
 

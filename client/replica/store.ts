@@ -29,6 +29,12 @@ export interface ReplicaRow {
   term?: { number: number; tab: string }
 }
 
+/** Under ['edits', document]: a store may lose a row without a sign of it. */
+export interface EditCountRow {
+  /** How many edits of the document were stored, and neither sealed nor given up since. */
+  edits: number
+}
+
 /** Under [document]. */
 export interface DocumentRow extends DocumentRef {
   vector: readonly { origin: OriginId; seq: number; chain: Chain }[]
@@ -209,7 +215,7 @@ export interface BranchRow extends DocumentRef {
 }
 
 export interface Tables {
-  meta: ReplicaRow
+  meta: ReplicaRow | EditCountRow
   documents: DocumentRow
   edits: EditRow
   records: RecordRow

@@ -31,7 +31,7 @@ import { readLacking, readOutbox } from './outbox.ts'
 import { createRounds, isSaid, type Noted, nextPeer, readResumable, writePeer } from './peers.ts'
 import { ALL_WRITTEN } from './record-rows.ts'
 import { createUsing, evict, home, pin, sizeOf, spare } from './room.ts'
-import { newDocument, readHeld, readSelf, refOf } from './rows.ts'
+import { editCount, findSelf, newDocument, readHeld, readSelf, refOf } from './rows.ts'
 import { type Bad, isSoundEdit } from './soundness.ts'
 import type { BranchRow, DocumentRow, PartialRow, ReplicaStore, WriteTransaction } from './store.ts'
 import { readCompared, type Told } from './telling.ts'
@@ -115,14 +115,14 @@ export function completeLog(
   }
 
   const appendOutdated: Rest['appendOutdated'] = (edit) =>
-    store.write(['edits', 'documents', 'branches'], async (transaction) => {
+    store.write(['edits', 'documents', 'branches', 'meta'], async (transaction) => {
       const at = moment()
       const { where, bytes } = edit
       const row = await transaction.get('documents', [where.document])
       if (row !== undefined && where.epoch < row.epoch) {
         return { branch: await branchEdit(transaction, where, bytes, environment), at }
       }
-      putEdit(transaction, edit, row, tab)
+      putEdit(transaction, edit, row, await editCount(transaction, where.document), tab)
       return { at }
     })
 
@@ -196,7 +196,7 @@ export function completeLog(
       refusals.delete(document)
       return next
     }
-    await store.write(['edits'], async (transaction) =>
+    await store.write(['edits', 'meta'], async (transaction) =>
       cutEdits(transaction, row, await transaction.range('edits', [document]), environment),
     )
     return unsent(document)
@@ -238,8 +238,10 @@ export function completeLog(
     waiting: () =>
       store.read(['edits', 'meta'], async (transaction) => {
         const edits = await transaction.range('edits', [])
-        const { head = 0 } = (await transaction.get('meta', ['replica'])) ?? {}
-        return { unsealed: [...new Set(edits.map(({ key }) => String(key[0])))], head }
+        // Also those of which all is lost: that is found when they are sealed.
+        const counted = await transaction.range('meta', ['edits'])
+        const unsealed = [...edits.map(({ key }) => key[0]), ...counted.map(({ key }) => key[1])].map(String)
+        return { unsealed: [...new Set(unsealed)], head: (await findSelf(transaction))?.head ?? 0 }
       }),
     async seal(document) {
       const sealed = await mending(document, async (transaction, found) => {
@@ -265,7 +267,7 @@ export function completeLog(
     take,
     note,
     peer: (url) => store.read(['peers', 'meta'], (transaction) => readResumable(transaction, url)),
-    head: () => store.read(['meta'], async (transaction) => (await transaction.get('meta', ['replica']))?.head ?? 0),
+    head: () => store.read(['meta'], async (transaction) => (await findSelf(transaction))?.head ?? 0),
     async outbox(offset, relay, limit) {
       const bad: Bad[] = []
       const found = await store.read(['log', 'records', 'documents', 'checkpoints', 'meta'], (transaction) =>

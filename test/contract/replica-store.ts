@@ -209,7 +209,7 @@ export function testReplicaStore(name: string, open: () => Promise<ReplicaStoreU
       const { store } = await open()
       const append = () =>
         store.write(['meta', 'log'], async (transaction) => {
-          const head = (await transaction.get('meta', ['replica']))?.head ?? 0
+          const head = ((await transaction.get('meta', ['replica'])) as ReplicaRow | undefined)?.head ?? 0
           await transaction.range('log', [])
           transaction.put('log', [head + 1], entry(head + 1))
           await transaction.get('log', [head])
@@ -217,7 +217,7 @@ export function testReplicaStore(name: string, open: () => Promise<ReplicaStoreU
         })
       const look = () =>
         store.read(['meta', 'log'], async (transaction: ReadTransaction) => {
-          const head = (await transaction.get('meta', ['replica']))?.head ?? 0
+          const head = ((await transaction.get('meta', ['replica'])) as ReplicaRow | undefined)?.head ?? 0
           const rows = await transaction.range('log', [])
           expect(rows.map(({ value }) => value.seq)).toEqual(Array.from({ length: head }, (_, i) => i + 1))
         })

@@ -2,7 +2,7 @@
  * What only the tab that leads writes, no other tab has written since its term was written down: neither one that led before and
  * was not told yet that its lock was taken, nor one that never led.
  */
-import type { Tables } from '../../../client/replica/store.ts'
+import type { ReplicaRow, Tables } from '../../../client/replica/store.ts'
 import type { DiskWrite } from '../storage/client-disk.ts'
 
 export interface Terms {
@@ -14,7 +14,7 @@ export interface Terms {
 export function createTerms(fail: (what: string) => void): Terms {
   const leaders = new Map<string, { number: number; by: string }>()
 
-  function begin(replica: string, { term }: Tables['meta'], by: string): void {
+  function begin(replica: string, { term }: ReplicaRow, by: string): void {
     if (term === undefined) return
     const { number } = term
     const before = leaders.get(replica)
@@ -26,8 +26,8 @@ export function createTerms(fail: (what: string) => void): Terms {
 
   return {
     committed(replica, writes, by) {
-      for (const { table, after } of writes) {
-        if (table === 'meta' && after !== undefined) begin(replica, after as Tables['meta'], by)
+      for (const { table, key, after } of writes) {
+        if (table === 'meta' && key[0] === 'replica' && after !== undefined) begin(replica, after as ReplicaRow, by)
       }
       const leader = leaders.get(replica)
       if (leader === undefined || leader.by === by) return

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryReplicaStore } from '../../../client/replica/memory.ts'
-import type { ReplicaStore } from '../../../client/replica/store.ts'
+import type { Key, ReplicaStore, TableName } from '../../../client/replica/store.ts'
 import { openUpdateLog } from '../../../client/replica/update-log.ts'
 import { systemEnvironment } from '../../../shared/environment.ts'
 import { joinUpdates } from '../../../shared/update/join.ts'
@@ -29,6 +29,76 @@ async function openTold(store: ReplicaStore) {
   const log = await openLog(store, (...damaged) => told.push(damaged))
   return { log, told }
 }
+
+/** The store loses it, and says nothing. */
+const lose = (store: ReplicaStore, table: TableName, ...keys: readonly Key[]): Promise<void> =>
+  store.write([table], async (transaction) => {
+    for (const key of keys) transaction.delete(table, key)
+  })
+
+describe('an edit that the store lost', () => {
+  test('[P5] is missed when the document is opened again, though only another tab went on: it is told once', async () => {
+    const store = durable()
+    const { log } = await openTold(store)
+    const tab = await openLog(store)
+    const one = typist(log)
+    await one.type('lost ')
+    const other = typist(tab)
+    Y.applyUpdate(other.doc, Y.encodeStateAsUpdate(one.doc), 'another tab')
+    await other.type('resting on it ')
+    await lose(store, 'edits', ['note', log.tab, 1])
+    const { log: next, told } = await openTold(store)
+    expect(await read(next)).toBe('')
+    expect(told).toEqual([['note', 1]])
+    expect(await next.branches()).toMatchObject([{ document: 'note', code: 'corrupt' }])
+    expect(await read(next)).toBe('')
+    expect((await next.seal('note')).records).toEqual([])
+    expect((await next.waiting()).unsealed).toEqual([])
+    expect(told).toHaveLength(1)
+  })
+
+  test('[P2][P5] is not acknowledged, though nothing else waits: who waits for it hears that it is lost', async () => {
+    const store = durable()
+    const { log, told } = await openTold(store)
+    await typist(log).type('lost')
+    await lose(store, 'edits', ['note', log.tab, 1])
+    const outstanding = await log.outstanding('note')
+    expect(await log.isAcknowledged('note', outstanding)).toBe(false)
+    // Whoever sends looks for it.
+    expect((await log.waiting()).unsealed).toEqual(['note'])
+    expect((await log.seal('note')).records).toEqual([])
+    expect(told).toEqual([['note', 1]])
+    await expect(log.isAcknowledged('note', outstanding)).rejects.toMatchObject({ code: 'corrupt' })
+    expect((await log.waiting()).unsealed).toEqual([])
+  })
+
+  test('[P2] is one that was stored and neither sealed, nor given up, nor deleted with its document', async () => {
+    const store = durable()
+    const { log, told } = await openTold(store)
+    const { type } = typist(log)
+    await type('sealed')
+    await log.seal('note')
+    await type('given up')
+    await log.refuse('note', 'forbidden', 'as a test has it')
+    await type('deleted')
+    await log.delete('note')
+    expect((await log.waiting()).unsealed).toEqual([])
+    await log.load('note')
+    expect(told).toEqual([])
+  })
+
+  test('is not missed where an older version stored it: those are not counted', async () => {
+    const store = durable()
+    const { log, told } = await openTold(store)
+    const { type } = typist(log)
+    await type('old ')
+    await lose(store, 'meta', ['edits', 'note'])
+    await type('new')
+    expect(await read(log)).toBe('old new')
+    expect((await log.seal('note')).records).toHaveLength(1)
+    expect(told).toEqual([])
+  })
+})
 
 describe('a damaged edit', () => {
   test('[P5] is never sealed: sound ones go on, what rests on it becomes a branch, and it is told once', async () => {

@@ -54,6 +54,12 @@ const ROT = [
   ...(['break', 'partition', 'tab crash', 'quota', 'evict'] as const),
 ]
 
+/** Disks of devices that lose rows, and what goes on meanwhile. */
+const LOST = [
+  ...(['client lost write', 'client lost write', 'break', 'tab crash', 'browser crash'] as const),
+  ...(['tab open', 'freeze', 'relay crash', 'delay'] as const),
+]
+
 /** What puts a copy in the place of an original, or nothing. */
 const COPIES = ['clone', 'profile restore', 'evict', 'relay restore', 'break', 'abort', 'tab open'] as const
 
@@ -177,6 +183,26 @@ const FAILED: readonly Failed[] = [
       faults: ['client lost write', 'client lost write', 'break', 'tab crash'] as const,
       ...ANY_EDITS,
     },
+  })),
+  {
+    title: '[P10] the simulator: what rests on the damaged waits until its device meets the one relay that has that',
+    seed: 5017,
+    options: {
+      relays: 3,
+      faults: ['client rot', 'client rot', 'one way', 'tab crash', 'break'],
+      faultsPerMinute: 20,
+      ...ANY_EDITS,
+    },
+  },
+  {
+    title: '[P2] an edit that the store has lost is missed, and at no relay for who waits for that',
+    seed: 152,
+    options: { relays: 1, faults: ['client lost write', 'client lost write', 'break', 'tab crash'], ...ANY_EDITS },
+  },
+  ...[940_030, 940_036, 940_046].map((seed) => ({
+    title: '[P2][P10] an edit that the store has lost is missed also where only another tab went on with it',
+    seed,
+    options: { relays: 1, faults: LOST, faultsPerMinute: 30, ...ANY_EDITS },
   })),
   {
     title: '[P3] what was typed on what an eviction took is folded behind what brings that back',
