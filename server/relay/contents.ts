@@ -18,6 +18,7 @@ import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { Steps } from '../../shared/update/steps.ts'
 import type { Content, Piece } from '../../shared/wire/messages.ts'
 import type { RelayStore } from '../storage/store.ts'
+import { readTail } from '../storage/unbroken.ts'
 import type { Background } from './background.ts'
 import { refOf } from './documents.ts'
 
@@ -101,7 +102,7 @@ export function createContentChecks({ store, background, environment, report }: 
       bytes = 0
     }
     if (versionNow(document) !== version || store.checkpoint(where)?.id !== checkpoint?.id) return undefined
-    for (const { record } of store.history(where, checkpoint?.through)) updates.push(record.bytes)
+    for (const { record } of readTail(store, where, checkpoint)) updates.push(record.bytes)
     yield
     return { updates, vector: stored.vector }
   }

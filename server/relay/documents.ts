@@ -12,6 +12,7 @@ import { inspectUpdate } from '../../shared/update/inspect.ts'
 import { createIntervalIndex, decodeIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
 import { type DocumentRef, refOf } from '../../shared/update/record.ts'
 import { type RelayStore, type StoredDocument, TOMBSTONE_EXPIRED } from '../storage/store.ts'
+import { readTail } from '../storage/unbroken.ts'
 import { newTail, type Tail } from './tail.ts'
 
 /** A document in use, ahead of the store by what waits for its commit. */
@@ -204,7 +205,7 @@ function readIntervals(store: RelayStore, document: LiveDocument): IntervalIndex
   const checkpoint = store.checkpoint(ref)
   const tail = newTail(checkpoint)
   const index = checkpoint === undefined ? createIntervalIndex() : decodeIntervalIndex(checkpoint.intervals)
-  for (const { record } of store.history(ref, checkpoint?.through)) {
+  for (const { record } of readTail(store, ref, checkpoint)) {
     index.add(inspectUpdate(record.bytes))
     tail.records++
     tail.bytes += record.bytes.length

@@ -2,7 +2,7 @@
  * What a subscriber is owed beside the log, a message at a time: the catalog of a workspace, and the answers to version
  * vectors. A feed is read as fast as the socket takes it, in turn with the log and other feeds (P7).
  */
-import { CHAIN_UNKNOWN } from '../../shared/causality/chain.ts'
+import { CHAIN_UNKNOWN, nextChain } from '../../shared/causality/chain.ts'
 import { countDots, lacking } from '../../shared/causality/comparing.ts'
 import { covers, type Dot, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { RejoinError } from '../../shared/errors.ts'
@@ -11,7 +11,7 @@ import { baseOf, provable } from '../../shared/sync/joint.ts'
 import { deflatePiece } from '../../shared/update/deflate-piece.ts'
 import { cutPiece, decodeClocks, transferId } from '../../shared/update/fold.ts'
 import { EMPTY_UPDATE } from '../../shared/update/join.ts'
-import type { DocumentRef } from '../../shared/update/record.ts'
+import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
 import { inspectStateVector } from '../../shared/update/state-vector.ts'
 import type { CatalogEntry, Message, Piece, Vector } from '../../shared/wire/messages.ts'
 import type { Checkpoint, LogEntry } from '../storage/store.ts'
@@ -55,6 +55,15 @@ export function* catalog(workspace: RelayWorkspace, reads: Scoped = () => true):
  * of it and the vector that says it is all, so the live stream joins without a gap. Raises `corrupt` where something is lost.
  */
 export function* answer(workspace: RelayWorkspace, message: Vector, forgotten: Forgotten): Generator<Message, void> {
+  try {
+    yield* answerWhole(workspace, message, forgotten)
+  } catch (error) {
+    if (error instanceof RejoinError && error.code === 'corrupt') workspace.miss(message.document)
+    throw error
+  }
+}
+
+function* answerWhole(workspace: RelayWorkspace, message: Vector, forgotten: Forgotten): Generator<Message, void> {
   const theirs = new Map(message.vector)
   const ref = refOf(message)
   for (;;) {
@@ -122,12 +131,32 @@ function* records(
   const trims = workspace.trims()
   const isLong = offsets.length > JOIN_RECORDS_MIN
   const [count, bytes] = isLong ? [JOINED_READ_MAX, PIECE_BYTES_TARGET] : [ENTRIES_READ_MAX, FRAME_BYTES_TARGET]
+  const sent = new Map<string, UpdateRecord>()
   for (let at = 0; at < offsets.length && workspace.trims() === trims; ) {
     const entries = upTo(bytes, entriesAt(workspace, ref, offsets.slice(at, at + count)))
-    for (const { record } of entries) theirs.set(record.origin, record)
+    for (const entry of entries) {
+      checkNext(workspace, ref, entry, theirs, sent)
+      theirs.set(entry.record.origin, entry.record)
+      sent.set(entry.record.origin, entry.record)
+    }
     at += entries.length
     yield* recordMessages(ref, entries, false, isLong ? workspace.chain : undefined)
   }
+}
+
+/** Raises `corrupt` where a record is another one than the next of its origin, or rests on something else than what was sent before it. */
+function checkNext(
+  workspace: RelayWorkspace,
+  ref: DocumentRef,
+  { where, record }: LogEntry,
+  theirs: VersionVector,
+  sent: ReadonlyMap<string, UpdateRecord>,
+): void {
+  const { origin, seq, checksum, chain } = record
+  const before = sent.get(origin)
+  const linked = before === undefined ? workspace.chain(ref, origin, seq) : nextChain(before.chain, checksum)
+  if (where.document === ref.document && seq === headOf(theirs, origin).seq + 1 && linked === chain) return
+  throw new RejoinError('corrupt', `something else is in the place of a record of ${JSON.stringify(ref.document)}`)
 }
 
 /**

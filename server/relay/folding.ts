@@ -15,7 +15,8 @@ import { EMPTY_UPDATE } from '../../shared/update/join.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Steps } from '../../shared/update/steps.ts'
-import type { Checkpoint, Fold, LogEntry, RelayStore } from '../storage/store.ts'
+import type { Checkpoint, Fold, LogEntry, RelayStore, StoredDocument } from '../storage/store.ts'
+import { createUnbroken, readTail } from '../storage/unbroken.ts'
 import { refOf } from './documents.ts'
 import { COMPACT_SIZE_MAX, type Tail } from './tail.ts'
 
@@ -78,7 +79,7 @@ export function gather(updates: Iterable<Uint8Array>): PieceBytes[] {
 export function* contentOf(store: RelayStore, where: DocumentRef): Generator<Uint8Array, void> {
   const checkpoint = store.checkpoint(where)
   if (checkpoint !== undefined) for (const piece of store.pieces(where, 0)) yield inflatePiece(piece)
-  for (const { record } of store.history(where, checkpoint?.through)) yield record.bytes
+  for (const { record } of readTail(store, where, checkpoint)) yield record.bytes
 }
 
 /**
@@ -99,7 +100,7 @@ export function* foldSteps(
   const kept = kind === 'append' ? before : undefined
   const index = kept === undefined ? createIntervalIndex() : decodeIntervalIndex(kept.intervals)
   const pieces: PieceBytes[] = []
-  const read = yield* readBatches(store, where, before, kind, bytesMax)
+  const read = yield* readBatches(store, document, before, kind, bytesMax)
   if (read.through === 0) return undefined
   for (const batch of read.batches) {
     yield* addAll(index, batch)
@@ -140,11 +141,13 @@ interface Batches {
 
 function* readBatches(
   store: RelayStore,
-  where: DocumentRef,
+  document: StoredDocument,
   before: Checkpoint | undefined,
   kind: FoldKind,
   bytesMax: number,
 ): Steps<Batches> {
+  const where = refOf(document)
+  const unbroken = createUnbroken(store, where, before)
   const vector = new Map(before?.vector)
   let through = before?.through ?? 0
   let batch: Uint8Array[] = []
@@ -164,15 +167,17 @@ function* readBatches(
         batches.push(batch)
         bytes = 0
       }
+      unbroken.take(record)
       batch.push(record.bytes)
       bytes += record.bytes.length
       total += record.bytes.length
       vector.set(record.origin, { seq: record.seq, chain: record.chain })
       through = offset
     }
-    if (total >= bytesMax) break
+    if (total >= bytesMax) return { batches, through, vector }
     yield
   }
+  unbroken.end(document.vector)
   return { batches, through, vector }
 }
 

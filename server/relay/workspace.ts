@@ -108,6 +108,8 @@ export interface RelayWorkspace {
   /** Records of a document behind an offset, in the order of the log. */
   history(where: DocumentRef, after: number): Iterable<LogEntry>
   read(offset: number): Iterable<AnyEntry>
+  /** Something of a document that should be there was not found. */
+  miss(document: DocumentId): void
   /** How often entries were trimmed: then offsets that were located before may be gone. */
   trims(): number
   checkpoint(where: DocumentRef): Checkpoint | undefined
@@ -276,6 +278,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     entry: (offset) => store.entry(offset),
     history: (where, after) => store.history(where, after),
     read: (offset) => store.read(offset),
+    miss: (document) => store.miss(document),
     trims: () => maintenance.trims + intake.burials + yielding.count + salvaging.count,
     bury: intake.bury,
     digest: (scope) => digest.respond(scope),

@@ -23,6 +23,8 @@ export interface Database {
   transact<Result>(write: () => Result): Result
   /** Whether what was thrown says that there is no room. */
   isFull(error: unknown): boolean
+  /** Whether it says that pages do not fit one another: also of a name that is there already, which is asked before it is written. */
+  isMalformed(error: unknown): boolean
   /** Gives back some pages that nothing uses; whether there are more. */
   shrink(pages: number): boolean
   close(): void

@@ -239,6 +239,7 @@ export function createMemoryStore(environment: Environment = systemEnvironment):
     troubles: () => [],
     // Memory that lies is nobody's to mend.
     damaged: () => [],
+    miss() {},
     salvage: () => undefined,
     shrink: () => false,
     close() {},

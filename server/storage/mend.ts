@@ -8,13 +8,14 @@ import type { Environment } from '../../shared/environment.ts'
 import { toHex } from '../../shared/hash.ts'
 import { FIRST_EPOCH, randomId } from '../../shared/ids.ts'
 import { inflatePiece } from '../../shared/update/inflate-piece.ts'
-import type { DocumentRef } from '../../shared/update/record.ts'
+import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
 import { encodeVector } from '../../shared/wire/codec.ts'
 import { rowChecksum } from './checksums.ts'
 import type { Database } from './database.ts'
 import * as rows from './rows.ts'
 import { STATEMENTS } from './schema.ts'
 import type { Checkpoint, Salvage, StoredDocument } from './store.ts'
+import { countMissing } from './unbroken.ts'
 
 /** Whether a row is as it was written: a flipped bit can also make another type of a value. */
 function isSound(read: () => unknown): boolean {
@@ -148,7 +149,12 @@ function holds(database: Database, number: number, where: DocumentRef): boolean 
 }
 
 /** What of a document is sound, and how much is not; `stored`: its row, where that is sound or could be made anew. */
-export function salvage(database: Database, number: number, id: string, stored: StoredDocument | undefined): Salvage {
+export function salvage(
+  database: Database,
+  number: number,
+  id: string,
+  stored: StoredDocument | undefined,
+): Salvage & { missing: number } {
   // Everything names the epoch: where that is not known, nothing can be told to be sound.
   const where: DocumentRef = stored ?? { document: id, epoch: FIRST_EPOCH, gc: true }
   const updates: Uint8Array[] = []
@@ -162,10 +168,14 @@ export function salvage(database: Database, number: number, id: string, stored: 
     if (!isSound(() => updates.push(inflatePiece(rows.toPiece(where, piece))))) damaged++
   }
   damaged += Math.max(0, (checkpoint?.pieces ?? 0) - count)
+  const records: UpdateRecord[] = []
   for (const record of database.prepare(STATEMENTS.history).iterate(number, -1)) {
-    if (!isSound(() => updates.push(rows.toRecord(where, record).bytes))) damaged++
+    if (!isSound(() => records.push(rows.toRecord(where, record)))) damaged++
   }
-  return { where, updates, damaged }
+  for (const { bytes } of records) updates.push(bytes)
+  // One that is damaged is missing, too.
+  const missing = damaged === 0 && stored !== undefined ? countMissing(stored.vector, checkpoint, records) : 0
+  return { where, updates, damaged: damaged + missing, missing }
 }
 
 /** `undefined` where there is none that is sound. */

@@ -117,7 +117,7 @@ export const STATEMENTS = {
 
   head: 'SELECT COALESCE(MAX("offset"), 0) AS head FROM log',
   append: 'INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-  chain: 'SELECT chain FROM log WHERE document = ? AND origin = ? AND seq = ?',
+  record: 'SELECT * FROM log WHERE document = ? AND origin = ? AND seq = ?',
   // The index alone answers it: "offset" is the row id.
   locate: 'SELECT "offset" FROM log WHERE document = ? AND origin = ? AND seq BETWEEN ? AND ?',
   entry: `${ENTRIES} WHERE "offset" = ?`,

@@ -93,7 +93,8 @@ function toDatabase(database: DatabaseSync): Database {
         throw error
       }
     },
-    isFull,
+    isFull: (error) => codeOf(error) === SQLITE_FULL,
+    isMalformed: (error) => MALFORMED.has(codeOf(error)),
     shrink(pages) {
       database.exec(`PRAGMA incremental_vacuum(${pages})`)
       const { freelist_count: left } = database.prepare('PRAGMA freelist_count').get() as { freelist_count: number }
@@ -103,6 +104,10 @@ function toDatabase(database: DatabaseSync): Database {
   }
 }
 
-/** SQLITE_FULL, also behind an extended code. */
-const isFull = (error: unknown): boolean =>
-  error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 13
+const SQLITE_FULL = 13
+/** SQLITE_CORRUPT, and SQLITE_CONSTRAINT. */
+const MALFORMED: ReadonlySet<number | undefined> = new Set([11, 19])
+
+/** Of SQLite, also behind an extended code. */
+const codeOf = (error: unknown): number | undefined =>
+  error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : undefined

@@ -87,6 +87,7 @@ function toDatabase(storage: ObjectStorage, counts: RowCounts): Database {
     }),
     transact: (write) => storage.transactionSync(write),
     isFull: (error) => error instanceof Error && error.message.includes('SQLITE_FULL'),
+    isMalformed: (error) => error instanceof Error && /SQLITE_(CORRUPT|CONSTRAINT)/.test(error.message),
     // The platform does it.
     shrink: () => false,
     close() {},

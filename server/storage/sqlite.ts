@@ -12,6 +12,7 @@ import type { DocumentRef } from '../../shared/update/record.ts'
 import { rowChecksum } from './checksums.ts'
 import type { Database, Statement } from './database.ts'
 import { mendNotes, rebuildDocument, salvage } from './mend.ts'
+import { remakeIndexes } from './reindex.ts'
 import * as rows from './rows.ts'
 import { STATEMENTS, type StatementName } from './schema.ts'
 import {
@@ -25,6 +26,7 @@ import {
   type TransferPiece,
   type Trimmed,
 } from './store.ts'
+import { chainOf } from './unbroken.ts'
 
 /** Troubles that wait to be told. */
 const TROUBLES_MAX = 100
@@ -35,11 +37,21 @@ const NUMBERS_KEPT_MAX = 10_000
 
 /** The store in a database that has the tables of this version. It owns the database. */
 export function createSqliteStore(database: Database, environment: Environment): RelayStore {
-  const sql = statements(database)
+  const sql = statements(database, failed)
   const numbers = new Map<DocumentId, number>()
   const damagedIds = new Set<DocumentId>()
   let troubles: string[] = []
   let closed = false
+  /** Indexes do not fit their tables. */
+  let isTorn = false
+
+  /** Nobody may take what the store cannot do for a fault of what came. */
+  function failed(error: unknown, writing: boolean): RejoinError {
+    const isMalformed = database.isMalformed(error)
+    isTorn ||= isMalformed
+    const code = database.isFull(error) ? 'storage-full' : isMalformed && !writing ? 'corrupt' : 'storage-failed'
+    return toRejoinError(error, code, writing ? 'the commit failed' : 'the store cannot be read')
+  }
 
   function numberOf(id: DocumentId): number | undefined {
     const known = numbers.get(id)
@@ -68,7 +80,7 @@ export function createSqliteStore(database: Database, environment: Environment):
       return database.transact(write)
     } catch (error) {
       numbers.clear()
-      throw toRejoinError(error, database.isFull(error) ? 'storage-full' : 'storage-failed', 'the commit failed')
+      throw failed(error, true)
     }
   }
 
@@ -226,11 +238,24 @@ export function createSqliteStore(database: Database, environment: Environment):
   }
 
   function salvageOf(id: DocumentId): Salvage | undefined {
+    if (isTorn) fitIndexes()
     const number = numberOf(id)
     const row = number === undefined ? undefined : sql.documentOf.get(number)
     if (number === undefined || row === undefined) return undefined
-    const found = salvage(database, number, id, listed(row))
+    const stored = listed(row)
+    let found = salvage(database, number, id, stored)
+    if (found.missing > 0) {
+      // It may be an index that lacks them.
+      fitIndexes()
+      found = salvage(database, number, id, stored)
+    }
     return found.damaged === 0 ? undefined : found
+  }
+
+  function fitIndexes(): void {
+    remakeIndexes(database)
+    isTorn = false
+    trouble('indexes are made anew from their rows, as one of them may not fit')
   }
 
   function takeOut(id: DocumentId): void {
@@ -295,9 +320,12 @@ export function createSqliteStore(database: Database, environment: Environment):
   /** One after the other, each read when it is asked for, so that no statement stays open. */
   function* piecesOf(statement: Statement, where: DocumentRef, of: number, from: number): Iterable<PieceBytes> {
     for (let number = from; ; number++) {
-      const row = statement.get(of, number)
-      if (row === undefined) return
-      yield watched(where.document, () => rows.toPiece(where, row))
+      const piece = watched(where.document, () => {
+        const row = statement.get(of, number)
+        return row && rows.toPiece(where, row)
+      })
+      if (piece === undefined) return
+      yield piece
     }
   }
 
@@ -306,7 +334,14 @@ export function createSqliteStore(database: Database, environment: Environment):
     epochs: () => noted(() => sql.epochs.all().map(rows.toEpoch)),
     head,
     low: lowest,
-    commit: (batch) => transact(() => write(batch)),
+    commit(batch) {
+      try {
+        transact(() => write(batch))
+      } catch (error) {
+        if (isTorn) for (const { document } of batch.documents) noteDamage(document)
+        throw error
+      }
+    },
     document(id) {
       const row = sql.document.get(id)
       return row && documentOf(id, row)
@@ -339,8 +374,12 @@ export function createSqliteStore(database: Database, environment: Environment):
     },
     chain(where, origin, seq) {
       const number = numberOf(where.document)
-      const row = number === undefined ? undefined : sql.chain.get(number, fromHex(origin), seq)
-      return row && toHex(row.chain as Uint8Array)
+      const at = (seq: number) => (number === undefined ? undefined : sql.record.get(number, fromHex(origin), seq))
+      return watched(where.document, () => {
+        const [row, before] = [at(seq), at(seq - 1)]
+        const chain = before && toHex(before.chain as Uint8Array)
+        return row && chainOf(where, rows.toRecord(where, row), chain)
+      })
     },
     locate(where, ranges) {
       const number = numberOf(where.document)
@@ -360,8 +399,13 @@ export function createSqliteStore(database: Database, environment: Environment):
     *history(where, after = 0) {
       const number = numberOf(where.document)
       if (number === undefined) return
-      for (const row of sql.history.iterate(number, after)) {
-        yield { offset: Number(row.offset), where, record: watched(where.document, () => rows.toRecord(where, row)) }
+      try {
+        for (const row of sql.history.iterate(number, after)) {
+          yield { offset: Number(row.offset), where, record: rows.toRecord(where, row) }
+        }
+      } catch (error) {
+        noteDamage(where.document)
+        throw error
       }
     },
     *read(offset) {
@@ -437,6 +481,7 @@ export function createSqliteStore(database: Database, environment: Environment):
       damagedIds.clear()
       return ids
     },
+    miss: noteDamage,
     salvage: (id) => transact(() => salvageOf(id)),
     shrink: (pages) => database.shrink(pages),
     close() {
@@ -447,9 +492,36 @@ export function createSqliteStore(database: Database, environment: Environment):
   }
 }
 
-function statements(database: Database): Record<StatementName, Statement> {
-  const prepared = Object.entries(STATEMENTS).map(([name, text]) => [name, database.prepare(text)])
+type Failed = (error: unknown, writing: boolean) => RejoinError
+
+function statements(database: Database, failed: Failed): Record<StatementName, Statement> {
+  const prepared = Object.entries(STATEMENTS).map(([name, text]) => [name, guarded(database.prepare(text), failed)])
   return Object.fromEntries(prepared) as Record<StatementName, Statement>
+}
+
+/** Errors of SQLite have codes, too. */
+function guarded(statement: Statement, failed: Failed): Statement {
+  const attempt = <Result>(act: () => Result, writing = false): Result => {
+    try {
+      return act()
+    } catch (error) {
+      throw failed(error, writing)
+    }
+  }
+  return {
+    get: (...values) => attempt(() => statement.get(...values)),
+    all: (...values) => attempt(() => statement.all(...values)),
+    run: (...values) => attempt(() => statement.run(...values), true),
+    *iterate(...values) {
+      const rows = attempt(() => statement.iterate(...values)[Symbol.iterator]())
+      try {
+        for (let next = attempt(() => rows.next()); next.done !== true; next = attempt(() => rows.next()))
+          yield next.value
+      } finally {
+        rows.return?.()
+      }
+    },
+  }
 }
 
 /** The later of two texts, in the order in which SQLite has them: that of their bytes. */

@@ -208,7 +208,7 @@ export interface Salvage {
   where: DocumentRef
   /** What is sound, in its order; the later ones may rest on what is not there any more. */
   updates: readonly Uint8Array[]
-  /** Rows that did not match their checksums. */
+  /** Rows that did not match their checksums, and those that are missing. */
   damaged: number
 }
 
@@ -233,7 +233,7 @@ export interface RelayStore {
   buried(before: number, count: number): DocumentId[]
   /** How many documents there are, and the sum of their `bytes`. */
   totals(): StoreTotals
-  /** The chain of one record; `undefined` where it is not held. */
+  /** The chain of one record; `undefined` where it is not held. Raises `corrupt` where it is not what was written. */
   chain(where: DocumentRef, origin: OriginId, seq: number): Chain | undefined
   /** Offsets of the records in these ranges, in the order of the log: each record finds what it builds on before it. */
   locate(where: DocumentRef, ranges: readonly DotRange[]): number[]
@@ -275,7 +275,9 @@ export interface RelayStore {
   troubles(): readonly string[]
   /** Documents of which something that was read since the last call is damaged, and cannot be made anew here. */
   damaged(): readonly DocumentId[]
-  /** What of a document is sound; `undefined` where nothing is damaged. */
+  /** Something of a document that should be there was not found, so that it is one of those, or is not what it should be. */
+  miss(id: DocumentId): void
+  /** What of a document is sound; `undefined` where nothing is damaged, and nothing is missing. */
   salvage(id: DocumentId): Salvage | undefined
   /** Gives space that nothing uses back to the system, some `pages` of it; whether there is more. */
   shrink(pages: number): boolean

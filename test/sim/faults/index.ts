@@ -24,11 +24,14 @@ export const COPIED_OR_SPOILT: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'client lost write',
 ])
 
+/** What spoils the disk of a relay for good. */
+const RELAY_SPOILT: readonly FaultKind[] = ['relay rot', 'relay lost row', 'relay misdirected write']
+
 /** Kinds that are only injected where they are asked for, in a mesh, or on top. A world that puts documents away has no room on any device. */
 export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([
   ...COPIED_OR_SPOILT,
   'put away',
-  'relay rot',
+  ...RELAY_SPOILT,
   'steal',
 ])
 
@@ -36,7 +39,7 @@ export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([
 export const UNSETTLED_IN_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'client lost write',
   'put away',
-  'relay rot',
+  ...RELAY_SPOILT,
   'steal',
 ])
 
@@ -56,6 +59,7 @@ export const ON_TOP: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'relay rot',
   ...[...COPIED_OR_SPOILT].filter((kind) => kind !== 'client lost write'),
   'steal',
+  ...RELAY_SPOILT,
 ])
 
 /** Names for several kinds at once, for the command line. */

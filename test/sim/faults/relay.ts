@@ -1,4 +1,6 @@
 /** What goes wrong with relays: their processes, and their disks. */
+import type { Chance } from '../time/chance.ts'
+import type { SimRelay, World } from '../world/types.ts'
 import { comeBack, excuseTheLost, explain, type Fault, identitiesAreCopied } from './common.ts'
 
 export const RELAY_FAULTS = {
@@ -62,14 +64,12 @@ export const RELAY_FAULTS = {
   /** A bit of a stored record or piece flips, its end is lost, or another one is written in its place: for good. */
   'relay rot'(world, chance) {
     const relay = chance.one(world.relays)
-    const document = relay.disk.rot(chance, chance.one(['flip', 'tear', 'misdirect']))
-    if (document === undefined) return false
-    explain(world, 'corrupt', 'dependency', 'gap')
-    world.checkers.allowed.regress = true
-    world.checkers.relaySpoiled(relay.name, document)
-    excuseTheLost(world)
-    return true
+    return spoiled(world, relay, relay.disk.rot(chance, chance.one(['flip', 'tear', 'misdirect'])))
   },
+  /** A row in the middle of its log is lost, for good; those before and after it stand. */
+  'relay lost row': (world, chance) => spoilRow(world, chance, 'lose'),
+  /** Another row of its log was written over one, for good: a whole one, with a checksum of its own. */
+  'relay misdirected write': (world, chance) => spoilRow(world, chance, 'misdirect'),
   /** It loses power, and its disk the last commits that it said were written. */
   'relay lost write'(world, chance) {
     const relay = chance.one(world.relays)
@@ -98,3 +98,18 @@ export const RELAY_FAULTS = {
     return true
   },
 } as const satisfies Record<string, Fault>
+
+function spoilRow(world: World, chance: Chance, how: 'lose' | 'misdirect'): boolean {
+  const relay = chance.one(world.relays)
+  return spoiled(world, relay, relay.disk.spoilRow(chance, how))
+}
+
+/** Something of a document does not read any more as it was written, for good. */
+function spoiled(world: World, relay: SimRelay, document: string | undefined): boolean {
+  if (document === undefined) return false
+  explain(world, 'corrupt', 'dependency', 'gap')
+  world.checkers.allowed.regress = true
+  world.checkers.relaySpoiled(relay.name, document)
+  excuseTheLost(world)
+  return true
+}

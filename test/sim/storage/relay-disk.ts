@@ -5,11 +5,13 @@
  */
 import { createMemoryStore } from '../../../server/storage/memory.ts'
 import type { AnyEntry, CommitBatch, LogEntry, RelayStore, Salvage } from '../../../server/storage/store.ts'
+import { chainOf, countMissing } from '../../../server/storage/unbroken.ts'
+import type { DotRange } from '../../../shared/causality/version-vector.ts'
 import type { Environment } from '../../../shared/environment.ts'
 import { RejoinError } from '../../../shared/errors.ts'
 import type { DocumentId } from '../../../shared/ids.ts'
 import { type PieceBytes, pieceChecksum } from '../../../shared/update/piece-bytes.ts'
-import { type DocumentRef, verify } from '../../../shared/update/record.ts'
+import { type DocumentRef, type UpdateRecord, verify } from '../../../shared/update/record.ts'
 import type { Chance } from '../time/chance.ts'
 import { inflated } from './inflated.ts'
 import { type Spoiling, spoilBytes } from './spoiling.ts'
@@ -42,6 +44,8 @@ export interface RelayDisk {
   misread(chance: Chance, how: Exclude<Spoiling, 'lose'>): (() => void) | undefined
   /** Spoils a stored record or piece for good; says of which document, if there was one. */
   rot(chance: Chance, how: Exclude<Spoiling, 'lose'>): DocumentId | undefined
+  /** A row in the middle of the log is gone for good, or another one stands in its place; says of which document, if there was one. */
+  spoilRow(chance: Chance, how: 'lose' | 'misdirect'): DocumentId | undefined
   /** Something is spoilt that whoever asks for its document needs, and that nobody has found yet. */
   readonly isRotten: boolean
 }
@@ -66,6 +70,8 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
   const misread = new Map<number, Uint8Array>()
   /** What reads otherwise for good, by the bytes that were written. */
   const rotten = new Map<Uint8Array, Uint8Array>()
+  /** Rows that are gone, or that another one was written over, by the bytes that were written. */
+  const rows = new Map<Uint8Array, 'gone' | LogEntry>()
   const damaged = new Set<DocumentId>()
   let journal: Change[] = []
   let store = createMemoryStore(born)
@@ -114,16 +120,40 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
     return read
   }
 
-  function watched(document: DocumentId, read: () => void): void {
+  function watched<Read>(document: DocumentId, read: () => Read): Read {
     try {
-      read()
+      return read()
     } catch (error) {
       damaged.add(document)
       throw error
     }
   }
 
-  const isSpoilt = ({ offset, record }: LogEntry): boolean => misread.has(offset) || rotten.has(record.bytes)
+  /** What stands at the offset of an entry; `undefined`: nothing. */
+  function rowOf(entry: AnyEntry): AnyEntry | undefined {
+    const row = 'record' in entry ? rows.get(entry.record.bytes) : undefined
+    if (row === undefined) return entry
+    return row === 'gone' ? undefined : { ...row, offset: entry.offset }
+  }
+
+  /** As an index of the log names it, which is not part of its row: a row of another document does not match its checksum then. */
+  function indexed(where: DocumentRef, entry: LogEntry): LogEntry | undefined {
+    const row = rowOf(entry)
+    if (row === undefined || !('record' in row)) return undefined
+    if (row !== entry) watched(where.document, () => verify(where, row.record))
+    return { ...row, where }
+  }
+
+  /** Offset and row of a record, as an index of the log has them. */
+  function* located(where: DocumentRef, ranges: readonly DotRange[]): Iterable<[offset: number, row: LogEntry]> {
+    for (const offset of store.locate(where, ranges)) {
+      const row = rowOf(store.entry(offset))
+      if (row !== undefined && 'record' in row) yield [offset, row]
+    }
+  }
+
+  const isSpoilt = ({ offset, record }: LogEntry): boolean =>
+    misread.has(offset) || rotten.has(record.bytes) || rows.has(record.bytes)
 
   function salvage(document: DocumentId): Salvage | undefined {
     const where = store.document(document)
@@ -134,7 +164,10 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
       ...pieces.filter(({ bytes }) => !rotten.has(bytes)).map(inflated),
       ...entries.filter((entry) => !isSpoilt(entry)).map(({ record }) => record.bytes),
     ]
-    const count = pieces.length + entries.length - updates.length
+    const spoilt =
+      pieces.length + entries.filter((entry) => rows.get(entry.record.bytes) !== 'gone').length - updates.length
+    const records = entries.filter((entry) => !isSpoilt(entry)).map(({ record }) => record)
+    const count = spoilt > 0 ? spoilt : countMissing(where.vector, store.checkpoint(where), records)
     return count === 0 ? undefined : { where, updates, damaged: count }
   }
 
@@ -160,7 +193,7 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
       if (where === undefined) return []
       const pieces = [...store.pieces(where, 0)].filter(({ bytes }) => !rotten.has(bytes))
       const records = [...store.history(where)].map(({ record }) => record.bytes)
-      return [...pieces.map(inflated), ...records.filter((bytes) => !rotten.has(bytes))]
+      return [...pieces.map(inflated), ...records.filter((bytes) => !rotten.has(bytes) && !rows.has(bytes))]
     },
     batches: () => journal.flatMap((change) => (change.type === 'commit' ? [change.batch] : [])),
     copy: () => [...journal],
@@ -171,6 +204,7 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
     restore(copy) {
       // It was copied from another disk.
       rotten.clear()
+      rows.clear()
       replay(copy)
       // Whoever puts an older store back says so.
       disk.forgetOwners()
@@ -199,11 +233,22 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
       rotten.set(victim.bytes, bytes)
       return victim.document
     },
+    spoilRow(chance, how) {
+      const records = [...store.read(store.low())].filter(
+        (entry): entry is LogEntry => 'record' in entry && !isSpoilt(entry),
+      )
+      // The newest row says where the log ends: without it the last commit is lost.
+      const victim = records.length > 1 ? chance.one(records.slice(0, -1)) : undefined
+      const other = victim && chance.one(records)
+      if (victim === undefined || other === undefined || (how === 'misdirect' && other === victim)) return undefined
+      rows.set(victim.record.bytes, how === 'lose' ? 'gone' : other)
+      return victim.where.document
+    },
     get isRotten() {
       for (const where of store.documents()) {
         const records = [...store.history(where, store.checkpoint(where)?.through)]
         const needed = [...store.pieces(where, 0), ...records.map(({ record }) => record)]
-        if (needed.some(({ bytes }) => rotten.has(bytes))) return true
+        if (needed.some(({ bytes }) => rotten.has(bytes) || rows.has(bytes))) return true
       }
       return false
     },
@@ -215,7 +260,26 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
         journal.push({ type: 'trim', through, count })
         return trimmed
       },
-      entry: (offset) => checked(store.entry(offset)),
+      entry(offset) {
+        const row = rowOf(store.entry(offset))
+        if (row !== undefined && 'record' in row) return checked(row)
+        throw new RejoinError('corrupt', `there is no record at offset ${offset}`)
+      },
+      locate: (where, ranges) => Array.from(located(where, ranges), ([offset]) => offset),
+      chain(where, origin, seq) {
+        const at = (seq: number): UpdateRecord | undefined => {
+          const [found] = located(where, [{ origin, from: seq, to: seq }])
+          return found && { ...found[1].record, origin, seq }
+        }
+        const record = at(seq)
+        return (
+          record &&
+          watched(where.document, () => {
+            verify(where, record)
+            return chainOf(where, record, at(seq - 1)?.chain)
+          })
+        )
+      },
       *pieces(where, from) {
         let index = from
         for (const piece of store.pieces(where, from)) yield checkedPiece(where, piece, index++)
@@ -225,12 +289,19 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
         damaged.clear()
         return found
       },
+      miss: (document) => void damaged.add(document),
       salvage,
       *history(where, after) {
-        for (const entry of store.history(where, after)) yield checked(entry)
+        for (const entry of store.history(where, after)) {
+          const row = indexed(where, entry)
+          if (row !== undefined) yield checked(row)
+        }
       },
       *read(offset) {
-        for (const entry of store.read(offset)) yield checked(entry)
+        for (const entry of store.read(offset)) {
+          const row = rowOf(entry)
+          if (row !== undefined) yield checked(row)
+        }
       },
       close() {},
     }),

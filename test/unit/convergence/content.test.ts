@@ -9,6 +9,7 @@ import { createMemoryReplicaStore, type ReplicaStore } from '../../../client/ind
 import { openUpdateLog } from '../../../client/replica/update-log.ts'
 import { contentOf } from '../../../server/relay/folding.ts'
 import type { AnyEntry, RelayStore } from '../../../server/storage/store.ts'
+import { countMissing } from '../../../server/storage/unbroken.ts'
 import { fingerprint } from '../../../shared/causality/comparing.ts'
 import type { VersionVector } from '../../../shared/causality/version-vector.ts'
 import { systemEnvironment } from '../../../shared/environment.ts'
@@ -42,8 +43,17 @@ function losing(store: RelayStore, loss: Loss): RelayStore {
     if (!('record' in entry) || entry.offset !== loss.record?.offset) return entry
     return { ...entry, record: otherRecord(entry.where, entry.record, loss.record.bytes) }
   }
+  const missed = new Set<string>()
   return {
     ...store,
+    miss: (id) => void missed.add(id),
+    damaged: () => [...missed].filter((id) => missed.delete(id)),
+    salvage(id) {
+      const where = store.document(id)
+      const records = where === undefined ? [] : [...store.history(where)].map((entry) => swapped(entry).record)
+      const damaged = where === undefined ? 0 : countMissing(where.vector, undefined, records)
+      return where && damaged > 0 ? { where, updates: records.map(({ bytes }) => bytes), damaged } : undefined
+    },
     entry: (offset) => swapped(store.entry(offset)),
     *history(where, after) {
       for (const entry of store.history(where, after)) yield swapped(entry)
@@ -126,6 +136,10 @@ async function expectMended(scene: Scene, sentences: number): Promise<void> {
   expect(different(before, 'version')).toBe(1)
   expect(different(before, 'hash')).toBe(2)
   await untilChecked(scene)
+  await expectAll(scene, sentences)
+}
+
+async function expectAll(scene: Scene, sentences: number): Promise<void> {
   const after = await heldByAll(scene)
   expect(different(after, 'version')).toBe(1)
   expect(different(after, 'hash')).toBe(1)
@@ -156,12 +170,14 @@ describe('content that was lost without a sign of it', () => {
   test.each([
     ['nothing', () => EMPTY_UPDATE],
     ['another record', (bytes: Uint8Array) => bytes],
-  ])('[P1][P5] a record at the relay with %s in it', async (_what, toBytes) => {
+  ])('[P1][P5] a record at the relay with %s in it, which the chain shows', async (_what, toBytes) => {
     const scene = await begin(2, 6)
     const [first] = scene.store().read(0)
     if (first === undefined || !('record' in first)) throw new Error('there is no record')
     scene.loss.record = { offset: 4, bytes: toBytes(first.record.bytes) }
-    await expectMended(scene, 6)
+    await expect(heldByAll(scene)).rejects.toMatchObject({ code: 'corrupt' })
+    await untilChecked(scene)
+    await expectAll(scene, 6)
   })
 
   test('[P1][P5] a record on a device with another one in it', async () => {

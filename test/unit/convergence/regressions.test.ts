@@ -618,6 +618,29 @@ const FAILED: readonly Failed[] = [
       ...ANY_EDITS,
     },
   })),
+  ...[24, 25, 28].map((seed) => ({
+    title: "[P5][P10] a row that is gone from the middle of a relay's log is missed, and its document fetched again",
+    seed,
+    options: {
+      relays: 1,
+      faults: ['relay lost row', 'break', 'relay crash'] as const,
+      faultsPerMinute: 20,
+      ...ANY_EDITS,
+    },
+  })),
+  ...[
+    [1, 1],
+    [17, 2],
+  ].map(([seed = 0, relays]) => ({
+    title: '[P8] a row of a relay in the place of another is no fork',
+    seed,
+    options: {
+      relays,
+      faults: ['relay misdirected write', 'break', 'relay crash'] as const,
+      faultsPerMinute: 20,
+      ...ANY_EDITS,
+    },
+  })),
   {
     title: '[P1] what was damaged is fetched from a relay that got it later, and tells of it by a receipt',
     seed: 101_163,

@@ -8,6 +8,7 @@ import type { readOwed, writePeer } from '../../../../client/replica/peers.ts'
 import type { Tables } from '../../../../client/replica/store.ts'
 import type { createStatus } from '../../../../client/status.ts'
 import type { createSalvaging } from '../../../../server/relay/salvaging.ts'
+import type { countMissing, createUnbroken, readTail } from '../../../../server/storage/unbroken.ts'
 import type { nextChain } from '../../../../shared/causality/chain.ts'
 import type { isPlaceValid } from '../../../../shared/sync/places.ts'
 import type { connect } from '../../../../shared/sync/runs.ts'
@@ -196,6 +197,22 @@ export const BUGS_INSIDE: Readonly<Record<string, BugInside>> = {
     world: { relays: 1 },
     plant: { 'shared/update/record.ts': () => ({ verify: () => {} }) },
     found: /invalid-update|\[P1\]|\[P8\]/,
+  },
+  'rows of a relay not missed': {
+    what: 'a relay takes a log for whole of which a row is gone, or stands in the place of another',
+    faults: ['relay lost row', 'relay misdirected write', 'break'],
+    world: { relays: 1 },
+    plant: {
+      'server/storage/unbroken.ts': () => ({
+        createUnbroken: (() => ({ take() {}, end() {} })) satisfies typeof createUnbroken,
+        readTail: ((store, where, checkpoint) =>
+          store.history(where, checkpoint?.through)[Symbol.iterator]() as ReturnType<
+            typeof readTail
+          >) satisfies typeof readTail,
+        countMissing: (() => 0) satisfies typeof countMissing,
+      }),
+    },
+    found: /\[P1\]|\[P10\]/,
   },
   'salvaged in silence': {
     what: 'a relay gives a damaged document up, and tells nobody to bring it again',
