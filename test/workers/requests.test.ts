@@ -36,7 +36,9 @@ describe('a Worker behind a network that blocks WebSockets', () => {
     text.insert(0, 'again ')
     await far.saved('relay', { signal: AbortSignal.timeout(30_000) })
     await until('the other has that too', () => note.read().startsWith('again '))
-    expect(new Set(proxy.requests)).toEqual(new Set(['open', 'poll', 'send']))
+    expect(new Set(proxy.requests)).toEqual(new Set(['open', 'close', 'poll', 'send']))
+    // One asked whether the relay is there at all, before a WebSocket was tried again.
+    expect(proxy.requests.filter((what) => what === 'close')).toHaveLength(1)
   })
 
   test('[P2][P5] serves documents to programs; clients see at once what is written, also where the object has slept', async () => {
