@@ -346,6 +346,7 @@ export function completeLog(
     unseal: (document, origin) =>
       mending(document, async (transaction, found) => {
         const at = moment()
+        await fence.check(transaction)
         found(await unseal(transaction, document, origin, mover))
         return readHeld(transaction, document, at)
       }),

@@ -6,7 +6,7 @@ import { coded } from './support.ts'
 const PLACE = { replica: PEER.replica, epoch: 'e'.repeat(16), offset: 3 }
 
 describe('a tab that led before another one', () => {
-  test('[P4] neither seals, nor takes, nor notes, nor folds; what it types is kept', async () => {
+  test('[P4] neither seals, nor takes, nor notes, nor folds, nor frees a name; what it types is kept', async () => {
     const store = durable()
     const [old, now] = [await openLog(store), await openLog(store)]
     const writer = typist(old)
@@ -24,6 +24,7 @@ describe('a tab that led before another one', () => {
     await expect(old.take([entriesOf(...otherRecords(4).slice(3))], PEER)).rejects.toThrow(coded('fenced'))
     await expect(old.note({ ...PEER, place: PLACE, begin: true })).rejects.toThrow(coded('fenced'))
     await expect(old.compact('note', async () => {})).rejects.toThrow(coded('fenced'))
+    await expect(old.unseal('note', old.replica)).rejects.toThrow(coded('fenced'))
     expect(await dump(store)).toEqual(before)
     await writer.type(', once more')
     await now.seal('note')
