@@ -152,9 +152,10 @@ export function createStanding(options: StandingOptions): Standing {
     const storage = trouble === undefined ? well : 'degraded'
     status.set({ ...moved(status, synced), unacknowledged: total, storage, trouble, error })
     for (const document of all) {
-      const waiting = document.status.get().unacknowledged > 0
       const isHere = document.isFetched && !aside.has(document.where.document)
-      document.status.set(moved(document.status, connection === 'syncing' && isHere && !waiting))
+      const waiting = document.status.get().unacknowledged > 0
+      const change = moved(document.status, connection === 'syncing' && isHere && !waiting)
+      if (change !== undefined) document.status.set(change)
     }
   }
 
@@ -168,10 +169,12 @@ export function createStanding(options: StandingOptions): Standing {
     exceptions.set({ kept: next })
   }
 
+  /** `undefined`: its connection is what it was, as mostly. */
   function moved(from: Readable<{ connection: Connection; lastSyncedAt: number }>, synced: boolean) {
     const { connection: before, lastSyncedAt } = from.get()
     const now: Connection = synced ? 'synced' : connection
-    return { connection: now, lastSyncedAt: synced && before !== 'synced' ? environment.now() : lastSyncedAt }
+    if (now === before) return undefined
+    return { connection: now, lastSyncedAt: synced ? environment.now() : lastSyncedAt }
   }
 
   /** Whatever was in sync still is. */

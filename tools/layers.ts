@@ -92,6 +92,7 @@ const platforms: readonly Platform[] = [
       'server/commands.ts',
       'server/index.ts',
       'test/sim/command.ts',
+      'test/sim/job.ts',
       'test/sim/jobs.ts',
     ],
   },

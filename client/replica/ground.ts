@@ -75,7 +75,7 @@ function sort(
   const { origin, seq, chain } = toRecord(row.key, row.value)
   const summary = summaryOf(row.value.bytes)
   const needs = summary === undefined ? NO_CLOCKS : needsOf(summary)
-  const isWaiting = waits.has(dotOf({ origin, seq }))
+  const isWaiting = waits.size > 0 && waits.has(dotOf({ origin, seq }))
   if (isWaiting || seq > (stopped.get(origin) ?? seq) || rests(needs, foldable)) {
     stopped.set(origin, Math.min(seq, stopped.get(origin) ?? seq))
     for (const range of summary?.structs ?? []) raise(foldable.apart, range)
@@ -94,18 +94,23 @@ function sort(
 
 const NO_CLOCKS: Clocks = new Map()
 
-const areMet = (needs: Iterable<readonly [client: number, clock: number]>, clocks: Clocks): boolean =>
-  [...needs].every(([client, clock]) => clock <= (clocks.get(client) ?? 0))
+function areMet(needs: Iterable<readonly [client: number, clock: number]>, clocks: Clocks): boolean {
+  for (const [client, clock] of needs) if (clock > (clocks.get(client) ?? 0)) return false
+  return true
+}
 
 /** Whether something rests on what is not folded. */
-export const rests = (
+export function rests(
   needs: Iterable<readonly [client: number, clock: number]>,
   { clocks, apart }: Pick<Foldable, 'clocks' | 'apart'>,
-): boolean =>
-  [...needs].some(([client, clock]) => {
+): boolean {
+  if (apart.size === 0) return false
+  for (const [client, clock] of needs) {
     const known = clocks.get(client) ?? 0
-    return clock > known && (apart.get(client) ?? 0) > known
-  })
+    if (clock > known && (apart.get(client) ?? 0) > known) return true
+  }
+  return false
+}
 
 /** Parts that an update is cut into to find what of it rests on ground. */
 const GROUND_PARTS = 4096

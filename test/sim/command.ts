@@ -121,10 +121,9 @@ async function run(argv: readonly string[], values: Values, say: (line: string) 
     progress: (each) => report.ran(each),
     failed: (failure) => report.failed(failure, repeatCommand(values, failure.seed)),
   }
-  const result =
-    jobs > 1
-      ? await simulateInJobs({ ...listeners, jobs, seeds, world: import.meta.url, argv })
-      : await simulate({ ...options, ...listeners, ...(values.trace ? { trace: say } : {}) })
+  const result = values.trace
+    ? await simulate({ ...options, ...listeners, trace: say })
+    : await simulateInJobs({ ...listeners, jobs, seeds, world: import.meta.url, argv })
   report.end(result)
   return result.failures.length === 0 ? 0 : 1
 }
