@@ -298,6 +298,15 @@ export function createIntake(options: IntakeOptions): Intake {
     return quarantine.update(where, bytes ?? NO_BYTES, from.source ?? {}, cause)
   }
 
+  /** What refuses something may be that nothing can be read. */
+  function readable({ document }: DocumentRef): LiveDocument | undefined {
+    try {
+      return live.get(document)
+    } catch {
+      return undefined
+    }
+  }
+
   function refuse(
     from: Subscriber,
     where: DocumentRef,
@@ -308,7 +317,7 @@ export function createIntake(options: IntakeOptions): Intake {
   ): void {
     const { code, detail } = error instanceof RejoinError ? error : poison(from, where, bytes, error)
     if (error instanceof UnreadableDocument) quarantine.document(where.document, 'read', error.cause)
-    const document = live.get(where.document)
+    const document = readable(where)
     if (code === 'wrong-epoch' && document !== undefined) {
       // The answer names the epoch that it is in, and that has to be durable.
       if (!commits.commit())

@@ -9,7 +9,7 @@ import { inspectUpdate, type UpdateSummary } from '../../shared/update/inspect.t
 import type { ClientClock, IntervalIndex } from '../../shared/update/intervals.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef, UpdateKind, UpdateRecord } from '../../shared/update/record.ts'
-import type { RelayStore } from '../storage/store.ts'
+import type { RelayStore, StoreTotals } from '../storage/store.ts'
 import type { LiveDocument, LiveDocuments, LiveTransfer } from './documents.ts'
 import type { RelayLimits } from './limits.ts'
 
@@ -54,7 +54,16 @@ export interface Judge {
 }
 
 export function createJudge(store: RelayStore, live: LiveDocuments, limits: RelayLimits): Judge {
-  let totals = store.totals()
+  let known: StoreTotals | undefined
+  const totals = (): StoreTotals => {
+    known ??= store.totals()
+    return known
+  }
+
+  /** Where they are not known they are asked for when they are needed. */
+  function count(bytes: number, documents = 0): void {
+    if (known !== undefined) known = { bytes: known.bytes + bytes, documents: known.documents + documents }
+  }
 
   function inspect(update: UpdateBytes): UpdateSummary {
     const size = update.bytes.length
@@ -81,13 +90,14 @@ export function createJudge(store: RelayStore, live: LiveDocuments, limits: Rela
 
   /** Raises `overloaded` where there may not be one more document. */
   function checkCount(): void {
-    if (totals.documents < limits.documentsMax) return
-    throw new RejoinError('overloaded', `the workspace holds ${totals.documents} documents, the most it may`)
+    const { documents } = totals()
+    if (documents < limits.documentsMax) return
+    throw new RejoinError('overloaded', `the workspace holds ${documents} documents, the most it may`)
   }
 
   return {
     get documents() {
-      return totals.documents
+      return totals().documents
     },
     enter(where) {
       const document = live.get(where.document)
@@ -105,7 +115,7 @@ export function createJudge(store: RelayStore, live: LiveDocuments, limits: Rela
     adds: (document, update) => document.index().adds(inspect(update)),
     take(document, record, permit) {
       const size = record.bytes.length
-      checkRoom(document.bytes + size, totals.bytes + size)
+      checkRoom(document.bytes + size, totals().bytes + size)
       const summary = inspect(record)
       const index = document.index()
       checkBase(index, summary)
@@ -116,14 +126,14 @@ export function createJudge(store: RelayStore, live: LiveDocuments, limits: Rela
       document.tail.bytes += size
       document.vector.set(record.origin, { seq: record.seq, chain: record.chain })
       document.bytes += size
-      totals.bytes += size
+      count(size)
     },
     takePiece(document, soFar, piece, permit) {
       const size = soFar.size + piece.size
       const bytes = soFar.bytes + piece.bytes.length
       // What a browser has to load counts inflated, what is stored deflated.
       const transferred = [...store.transfers()].reduce((sum, transfer) => sum + transfer.bytes, 0)
-      checkRoom(Math.max(size, document.bytes + bytes), totals.bytes + transferred + bytes)
+      checkRoom(Math.max(size, document.bytes + bytes), totals().bytes + transferred + bytes)
       const summary = inspect({ kind: 'yjs-v1', bytes: inflatePiece(piece) })
       checkBase(soFar.index, summary)
       permit?.(summary)
@@ -132,17 +142,17 @@ export function createJudge(store: RelayStore, live: LiveDocuments, limits: Rela
     },
     grow(document, bytes) {
       document.bytes += bytes
-      totals.bytes += bytes
+      count(bytes)
     },
     shrink(id, bytes) {
       const document = live.peek(id)
       if (document !== undefined) document.bytes -= bytes
-      totals.bytes -= bytes
+      count(-bytes)
     },
     bury(where) {
       const before = live.get(where.document)
       if (before === undefined) checkCount()
-      else totals.bytes -= before.bytes
+      else count(-before.bytes)
       return live.bury(where)
     },
     discardIfEmpty(document) {
@@ -156,12 +166,12 @@ export function createJudge(store: RelayStore, live: LiveDocuments, limits: Rela
         if (settled !== undefined) settled.burying = false
         if (settled === undefined || settled.stored) continue
         settled.stored = true
-        totals.documents++
+        count(0, 1)
       }
     },
     forget() {
       live.clear()
-      totals = store.totals()
+      known = undefined
     },
   }
 }

@@ -113,6 +113,12 @@ const SPREAD_FROM = 100
 const SPREAD_MS = 6_000
 const SPREAD_MS_EACH = 0.1
 
+interface Hosted {
+  handler: ConnectionHandler
+  /** Where it is, once it is let in. */
+  visited(): OpenWorkspace | undefined
+}
+
 interface OpenWorkspace {
   id: string
   workspace: RelayWorkspace
@@ -128,7 +134,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
   const logs = createJoinedLogCache(limits.joinedLogBytesMax)
   const background = createBackground(environment, report)
   const open = new Map<string, OpenWorkspace>()
-  const conversations = new Map<Conversation, ConnectionHandler>()
+  const conversations = new Map<Conversation, Hosted>()
   let closed = false
   let connections = 0
 
@@ -168,11 +174,29 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
         noted('stock client turned away', workspaceId, { document, code, message: detail })
       },
     })
-    const replicas = options.attach?.(workspaceId, workspace) ?? ALONE
+    const replicas = attach(workspaceId, workspace)
     const opened = { id: workspaceId, workspace, replicas, awareness, yRooms, users: 0, idleSince: environment.now() }
     open.set(workspaceId, opened)
     noted('workspace opened', workspaceId)
     return opened
+  }
+
+  function attach(id: string, workspace: RelayWorkspace): Replicas {
+    try {
+      return options.attach?.(id, workspace) ?? ALONE
+    } catch (error) {
+      workspace.close()
+      throw error
+    }
+  }
+
+  /** Everybody there comes again, and finds a store that works, or is told that none opens. */
+  function leaveFailing(failing: OpenWorkspace): void {
+    report(new RejoinError('storage-failed', `the store of ${failing.id} fails, and is opened anew`))
+    for (const [conversation, { visited }] of conversations) {
+      if (visited() === failing) attempt(() => conversation.end('storage-failed', 'the store is opened anew'))
+    }
+    shut(failing)
   }
 
   function leaveLongestIdle(): void {
@@ -206,7 +230,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       const handler = guarded(conversation, connection, epoch, () => {
         if (conversations.delete(conversation) && visited !== undefined) leave(visited)
       })
-      conversations.set(conversation, handler)
+      conversations.set(conversation, { handler, visited: () => visited })
       return handler
     } catch (error) {
       if (visited !== undefined) visited.users--
@@ -367,9 +391,13 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       return bytes
     },
     tick() {
-      for (const handler of conversations.values()) handler.tick()
+      for (const { handler } of conversations.values()) handler.tick()
       for (const workspace of open.values()) {
         attempt(() => workspace.workspace.tick())
+        if (workspace.workspace.isFailing) {
+          leaveFailing(workspace)
+          continue
+        }
         if (workspace.users > 0 || workspace.replicas.busy) continue
         if (environment.now() - workspace.idleSince < WORKSPACE_IDLE_MS) continue
         shut(workspace)

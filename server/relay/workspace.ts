@@ -39,6 +39,8 @@ const NOTHING = new Uint8Array([0])
 
 /** Entries after which the digest's summary is stored again: what a crash makes a relay read anew is bounded by nothing else. */
 const SUMMARY_EVERY = 1_000
+/** Ticks with failures after which a store is opened anew: one may be a moment's. */
+const FAILING_TICKS = 2
 /** Who writes when the relay itself does. */
 const NOBODY: Subscriber = { committed() {}, refused() {} }
 
@@ -126,6 +128,8 @@ export interface RelayWorkspace {
   memory(): number
   /** Forgets of that what was not used for longest, down to so many bytes. */
   shrink(bytesMax: number): void
+  /** Its store has failed again and again, and taken nothing in between: it may be of use when it is opened anew. */
+  readonly isFailing: boolean
   /** Time has passed; call it every few seconds. */
   tick(): void
   /** Does at once what is done from time to time. */
@@ -221,6 +225,9 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
   const pace = createPace(limits, environment.now)
   const contents = createContentChecks({ store, background, environment, report })
   let closed = false
+  /** Failures of the store that were seen, and ticks that have seen some since it took something. */
+  let failures = 0
+  let failing = 0
 
   /** All of them at once, as floods of one kind of event are cut. */
   function tellTroubles(): void {
@@ -229,7 +236,10 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
   }
 
   commits.subscribe({
-    committed: ({ accepted }) => maintenance.committed(new Set(accepted.map(({ where }) => where.document))),
+    committed({ accepted }) {
+      if (accepted.some(({ entries }) => entries.length > 0)) failing = 0
+      maintenance.committed(new Set(accepted.map(({ where }) => where.document)))
+    },
     refused() {},
   })
 
@@ -307,7 +317,12 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     shrink(bytesMax) {
       if (commits.commit()) live.shrink(bytesMax)
     },
+    get isFailing() {
+      return failing >= FAILING_TICKS
+    },
     tick() {
+      if (store.failures() > failures) failing++
+      failures = store.failures()
       pace.tick()
       tellTroubles()
       salvaging.tick()

@@ -236,6 +236,7 @@ export function createMemoryStore(environment: Environment = systemEnvironment):
       marks = marks.filter((mark) => mark.offset >= through)
       return { count: gone.size, bytes }
     },
+    failures: () => 0,
     troubles: () => [],
     // Memory that lies is nobody's to mend.
     damaged: () => [],

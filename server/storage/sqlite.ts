@@ -42,6 +42,7 @@ export function createSqliteStore(database: Database, environment: Environment):
   const damagedIds = new Set<DocumentId>()
   let troubles: string[] = []
   let closed = false
+  let failures = 0
   /** Indexes do not fit their tables. */
   let isTorn = false
 
@@ -50,6 +51,7 @@ export function createSqliteStore(database: Database, environment: Environment):
     const isMalformed = database.isMalformed(error)
     isTorn ||= isMalformed
     const code = database.isFull(error) ? 'storage-full' : isMalformed && !writing ? 'corrupt' : 'storage-failed'
+    if (code === 'storage-failed' && !(error instanceof RejoinError)) failures++
     return toRejoinError(error, code, writing ? 'the commit failed' : 'the store cannot be read')
   }
 
@@ -471,6 +473,7 @@ export function createSqliteStore(database: Database, environment: Environment):
       }),
     marks: () => noted(() => sql.marks.all().map(rows.toMark)),
     trim: (through, count) => transact(() => trim(through, count)),
+    failures: () => failures,
     troubles() {
       const told = troubles
       troubles = []

@@ -271,6 +271,8 @@ export interface RelayStore {
    * that. The newest entry stays, as it tells the head. Raises as `commit` does.
    */
   trim(through: number, count: number): Trimmed
+  /** How often it could not be read or written since it was opened; that it is full does not count. */
+  failures(): number
   /** What was found damaged since the last call, and what became of it. */
   troubles(): readonly string[]
   /** Documents of which something that was read since the last call is damaged, and cannot be made anew here. */

@@ -24,8 +24,8 @@ export const COPIED_OR_SPOILT: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'client lost write',
 ])
 
-/** What spoils the disk of a relay for good. */
-const RELAY_SPOILT: readonly FaultKind[] = ['relay rot', 'relay lost row', 'relay misdirected write']
+/** What spoils the disk of a relay for good, or makes of what is open there something that is none any more. */
+const RELAY_SPOILT: readonly FaultKind[] = ['relay rot', 'relay lost row', 'relay misdirected write', 'relay disk away']
 
 /** Kinds that are only injected where they are asked for, in a mesh, or on top. A world that puts documents away has no room on any device. */
 export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([

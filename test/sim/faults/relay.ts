@@ -46,6 +46,16 @@ export const RELAY_FAULTS = {
     }
     return true
   },
+  /** Its disk is away for a while: no store opens, and one that is open is none any more; with it the process may have gone. */
+  'relay disk away'(world, chance) {
+    explain(world, 'storage-failed')
+    const relay = chance.one(world.relays)
+    relay.disk.leave()
+    world.clock.after(500 + chance.below(40_000), () => relay.disk.comeBack())
+    if (chance.happens(0.7)) return true
+    world.killRelay(relay)
+    return comeBack(world, relay, chance)
+  },
   /** Its clock is put forward or back. */
   'relay clock jump'(world, chance) {
     const relay = chance.one(world.relays)

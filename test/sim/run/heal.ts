@@ -10,6 +10,7 @@ export async function heal(world: World): Promise<void> {
   for (const relay of world.relays) {
     relay.disk.full = false
     relay.disk.fate = 'done'
+    relay.disk.comeBack()
     world.startRelay(relay)
     for (const { name } of [...world.replicas, ...world.relays]) {
       const way = world.network.path(name, relay.name)

@@ -13,6 +13,7 @@ import type { DocumentId } from '../../../shared/ids.ts'
 import { type PieceBytes, pieceChecksum } from '../../../shared/update/piece-bytes.ts'
 import { type DocumentRef, type UpdateRecord, verify } from '../../../shared/update/record.ts'
 import type { Chance } from '../time/chance.ts'
+import { whileThere } from './absence.ts'
 import { inflated } from './inflated.ts'
 import { type Spoiling, spoilBytes } from './spoiling.ts'
 
@@ -26,6 +27,9 @@ export interface RelayDisk {
   fate: CommitFate
   /** While set, every commit fails with `storage-full`. */
   full: boolean
+  /** Begins and ends a time in which no store opens there. What was open when it began is no use any more, also afterwards. */
+  leave(): void
+  comeBack(): void
   /** The store as a process sees it; `crash` ends that process. */
   open(crash: () => void): RelayStore
   /** Everything that can be read there of a document; what is spoilt is left out. Again and again the same bytes. */
@@ -75,6 +79,9 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
   const damaged = new Set<DocumentId>()
   let journal: Change[] = []
   let store = createMemoryStore(born)
+  let isAway = false
+  /** How often it was away. */
+  let absences = 0
 
   function replay(changes: RelayDiskCopy): void {
     store = createMemoryStore(born)
@@ -195,6 +202,13 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
       const records = [...store.history(where)].map(({ record }) => record.bytes)
       return [...pieces.map(inflated), ...records.filter((bytes) => !rotten.has(bytes) && !rows.has(bytes))]
     },
+    leave() {
+      isAway = true
+      absences++
+    },
+    comeBack() {
+      isAway = false
+    },
     batches: () => journal.flatMap((change) => (change.type === 'commit' ? [change.batch] : [])),
     copy: () => [...journal],
     wipe() {
@@ -252,7 +266,22 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
       }
       return false
     },
-    open: (crash) => ({
+    open(crash) {
+      const since = absences
+      let failures = 0
+      const ready = (): void => {
+        if (!isAway && since === absences) return
+        failures++
+        throw new RejoinError('storage-failed', 'the disk is not there')
+      }
+      ready()
+      return whileThere({ ...opened(crash), failures: () => failures }, ready)
+    },
+  }
+  return disk
+
+  function opened(crash: () => void): RelayStore {
+    return {
       ...store,
       commit: (batch) => commit(batch, crash),
       trim(through, count) {
@@ -304,9 +333,8 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
         }
       },
       close() {},
-    }),
+    }
   }
-  return disk
 }
 
 /** A piece has its checksum from when it was written. */

@@ -33,11 +33,13 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
   function start(relay: SimRelay): void {
     if (relay.process?.alive) return
     const process = ground.spawn(`${relay.name} ${ground.nextStart()}`)
-    const store = relay.disk.open(() => process.kill())
     relay.process = process
     const core = createRelayCore({
       gate: gateOf(process.environment),
-      openStore: () => (bend.relayStore ? bend.relayStore(store, clock) : store),
+      openStore() {
+        const store = relay.disk.open(() => process.kill())
+        return bend.relayStore ? bend.relayStore(store, clock) : store
+      },
       environment: process.environment,
       limits,
       soon: (commit) => void process.environment.setTimer(commit, 0),

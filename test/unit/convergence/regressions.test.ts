@@ -641,6 +641,29 @@ const FAILED: readonly Failed[] = [
       ...ANY_EDITS,
     },
   })),
+  ...[
+    {
+      title: '[P2][P9] a commit that fails where nothing can be read is told to its senders, and ends nobody else',
+      seed: 1,
+      relays: 1,
+    },
+    { title: '[P10] a store that fails for good since its disk was away is opened anew', seed: 10, relays: 1 },
+    {
+      title: '[P10] a store that fails for good since its disk was away is opened anew',
+      seed: 5,
+      relays: 3,
+      mesh: true,
+    },
+  ].map(({ title, seed, ...world }) => ({
+    title,
+    seed,
+    options: {
+      ...world,
+      faults: ['relay disk away', 'break', 'relay crash'] as const,
+      faultsPerMinute: 8,
+      ...ANY_EDITS,
+    },
+  })),
   {
     title: '[P1] what was damaged is fetched from a relay that got it later, and tells of it by a receipt',
     seed: 101_163,

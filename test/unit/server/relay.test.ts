@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { encodeUpdate } from '../../../server/relay/y-protocol.ts'
 import { createMemoryStore } from '../../../server/storage/memory.ts'
+import type { RelayStore } from '../../../server/storage/store.ts'
 import { RejoinError } from '../../../shared/errors.ts'
 import { decodeFrame } from '../../../shared/wire/codec.ts'
 import { createBench, type Socket } from './bench.ts'
@@ -90,6 +91,54 @@ describe('a relay', () => {
     stock.handler.closed()
     broken = false
     expect(bench.yWebsocket('broken', 'note').closedWith).toBeUndefined()
+  })
+
+  test('[P9][P10] a store that fails again and again is opened anew: who is there comes again, and nobody else notices', () => {
+    const stores: { isGone: boolean; isClosed: boolean }[] = []
+    const bench = createBench((workspace) => {
+      const store = createMemoryStore()
+      if (workspace === 'fine') return store
+      const disk = { isGone: false, isClosed: false }
+      stores.push(disk)
+      let failures = 0
+      const there = (): RelayStore => {
+        if (!disk.isGone) return store
+        failures++
+        throw new RejoinError('storage-failed', 'the disk is gone')
+      }
+      return {
+        ...store,
+        failures: () => failures,
+        commit: (batch) => there().commit(batch),
+        document: (id) => there().document(id),
+        totals: () => there().totals(),
+        close() {
+          disk.isClosed = true
+        },
+      }
+    })
+    const [fine, alice, guest] = [
+      bench.yWebsocket('fine', 'note'),
+      bench.sync('acme'),
+      bench.yWebsocket('acme', 'note'),
+    ]
+    const [first] = stores
+    if (first !== undefined) first.isGone = true
+    for (const text of ['one', 'two', 'three']) {
+      expect(stores).toHaveLength(1)
+      bench.yWebsocket('acme', text).send(edit(text))
+      expect(() => bench.commit()).not.toThrow()
+      bench.pass(5_000)
+      if (text === 'one') expect(alice.closedWith).toBeUndefined()
+      else break
+    }
+    expect([fine, alice, guest].map(({ closedWith }) => closedWith)).toEqual([undefined, 1011, 1011])
+    expect(first?.isClosed).toBe(true)
+    const [bob] = [bench.yWebsocket('acme', 'note')]
+    bob.send(edit('hello'))
+    bench.commit()
+    bench.pass(20_000)
+    expect([stores.length, bob.closedWith]).toEqual([2, undefined])
   })
 
   test.each([
