@@ -257,6 +257,8 @@ export function createReading(options: ReadingOptions): Reading {
     },
     load,
     async readAll() {
+      // What is being read now would be taken for seen again, and what waited in the Y.Doc for more is not in it.
+      while (catching !== undefined) await catching
       if (isLacking()) {
         doc.store.pendingStructs = null
         doc.store.pendingDs = null

@@ -205,6 +205,18 @@ const FAILED: readonly Failed[] = [
     options: { relays: 1, faults: LOST, faultsPerMinute: 30, ...ANY_EDITS },
   })),
   {
+    title: '[P1] a deletion that waits in a Y.Doc for what it deletes is read again, also while the log is being read',
+    seed: 940_003,
+    options: {
+      relays: 2,
+      faults: [
+        ...(['client lost write', 'client lost write', 'client lost write', 'break', 'tab crash'] as const),
+        ...(['tab open', 'freeze', 'browser crash', 'tab close'] as const),
+      ],
+      ...ANY_EDITS,
+    },
+  },
+  {
     title: '[P3] what was typed on what an eviction took is folded behind what brings that back',
     seed: 2019,
     options: { relays: 3, ...ANY_EDITS },
