@@ -70,6 +70,8 @@ export interface DocumentOptions {
   log: DeviceLog
   environment: Environment
   doc?: Y.Doc
+  /** All that it holds is at a relay. */
+  received?: boolean
   /** The app's own; it is not ended with the document. */
   awareness?: Awareness
   /** An edit is stored, as this tab's nth and at this moment of the log: send it soon. */
@@ -214,7 +216,7 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     const held = await reading.load()
     where = held.ref
     reading.passed(carried, () => {})
-    if (brought !== undefined) writing.adopt(brought, held.updates)
+    if (brought !== undefined) writing.adopt(brought, held.updates, options.received)
     changed(held)
     doc.emit('load', [doc])
     writing.begin()

@@ -2,12 +2,12 @@
 import { RejoinError } from '../shared/errors.ts'
 import { checkDocumentId, type DocumentId, type ReplicaId } from '../shared/ids.ts'
 import type { DocumentHandle, OpenDocument } from './document.ts'
-import type { OpenOptions } from './options.ts'
+import type { MoveOptions } from './options.ts'
 import { mergeUpdates } from './replica/merging.ts'
 import type { Unstored } from './writing.ts'
 
 export interface DocumentsOptions {
-  make(id: DocumentId, options: OpenOptions): OpenDocument
+  make(id: DocumentId, options: MoveOptions): OpenDocument
   /** Its last handle is closed. */
   left(document: OpenDocument): void
   report(error: unknown): void
@@ -25,7 +25,7 @@ export interface Documents {
   /** Stores what is typed, as far as that can be. */
   flush(): Promise<void>
   /** One more handle on it. Raises `invalid-id`, and `bad-option` where it is open with another Y.Doc. */
-  open(id: DocumentId, options: OpenOptions): DocumentHandle
+  open(id: DocumentId, options: MoveOptions): DocumentHandle
   /** Takes it off this name: its handles stay as they are, and who opens the name gets another. */
   cutOff(id: DocumentId): void
   /** Ends all handles; resolves when what was typed last is stored, or was tried once more; to how many edits nothing took. */
@@ -81,14 +81,15 @@ export function createDocuments({ make, left, report }: DocumentsOptions): Docum
       return sum
     },
     flush,
-    open(id, { doc, awareness, gc }) {
+    open(id, how) {
       checkDocumentId(id)
+      const { doc } = how
       let entry = open.get(id)
       if (entry !== undefined && doc !== undefined && entry.document.doc !== doc) {
         throw new RejoinError('bad-option', `${JSON.stringify(id)} is open with another Y.Doc`)
       }
       if (entry === undefined) {
-        entry = { document: make(id, { doc, awareness, gc }), handles: 0 }
+        entry = { document: make(id, how), handles: 0 }
         open.set(id, entry)
       }
       entry.handles++

@@ -30,11 +30,12 @@ export interface WorkspaceOptions {
    */
   token?: string | (() => string | Promise<string>)
   /**
-   * `indexeddb`, which is refused where it does not open; `memory` (gone with the tab); or a store of your own. By default
-   * `indexeddb` where it opens, and otherwise memory, with `storage: 'degraded'` in the status, until it does open: it is tried again,
-   * and what is open moves there.
+   * `indexeddb`, which is refused where it does not open; `memory` (gone with the tab); or a store of your own, open or as a function that
+   * opens it. By default `indexeddb` where it opens, and otherwise memory, with `storage: 'degraded'` in the status, until it does open:
+   * it is tried again, and what is open moves there. So it is with a function that rejects: it is called again unless with
+   * `storage-unavailable` or `outdated`.
    */
-  storage?: 'indexeddb' | 'memory' | ReplicaStore
+  storage?: 'indexeddb' | 'memory' | ReplicaStore | (() => Promise<ReplicaStore>)
   /**
    * Which documents are kept up to date here: `all` of the workspace (the default with durable storage), or those `opened`,
    * for as long as they are open. What was typed here is sent in any case.
@@ -66,6 +67,12 @@ export interface OpenOptions {
   gc?: boolean
 }
 
+/** How a document is opened that was open in another workspace, whose place this one takes. */
+export interface MoveOptions extends OpenOptions {
+  /** All that `doc` holds is at a relay: it is stored, and nobody waits for a receipt of it. */
+  received?: boolean
+}
+
 /** Raises `invalid-id`, and `bad-option` also for what a compiler would have refused. */
 export function checkOptions(options: WorkspaceOptions): void {
   const { id, relays = [], budgetBytes = Infinity, storage, user = '', sync } = options
@@ -74,8 +81,8 @@ export function checkOptions(options: WorkspaceOptions): void {
   for (const relay of relays) syncUrl(relay, id)
   if (!(budgetBytes > 0)) bad('budgetBytes', budgetBytes, 'above 0')
   if (typeof user !== 'string' || !user.isWellFormed()) bad('user', user, 'text of whole characters')
-  const isStore = typeof storage === 'object' && storage !== null
-  if (!isStore && !STORAGES.has(storage)) bad('storage', storage, "'indexeddb', 'memory', or a store of your own")
+  const isOwn = typeof storage === 'function' || (typeof storage === 'object' && storage !== null)
+  if (!isOwn && !STORAGES.has(storage)) bad('storage', storage, "'indexeddb', 'memory', or a store of your own")
   if (!SCOPES.has(sync)) bad('sync', sync, "'all' or 'opened'")
 }
 
@@ -86,10 +93,11 @@ function bad(option: string, value: unknown, wanted: string): never {
   throw new RejoinError('bad-option', `${option} is ${wanted}; it was ${JSON.stringify(value) ?? String(value)}`)
 }
 
-/** The store of a replica. `unopened`: why it is one in memory, where nobody asked for that. */
+/** The store of a replica. `unopened`: why it is one in memory, where nobody asked for that; `reopen`: what may open it later. */
 export interface OpenedStore {
   store: ReplicaStore
   unopened?: RejoinError
+  reopen?: () => Promise<ReplicaStore>
 }
 
 /** Without a wish it is IndexedDB; where that does not open, as in some private windows, work goes on in memory and says so. */
@@ -100,12 +108,15 @@ export async function openStore(
 ): Promise<OpenedStore> {
   const inMemory = async (): Promise<ReplicaStore> => (await loaded(memory())).createMemoryReplicaStore()
   if (storage === 'memory') return { store: await inMemory() }
-  if (storage === 'indexeddb') return { store: await openIndexedDbStore(name) }
-  if (storage !== undefined) return { store: storage }
+  if (typeof storage === 'object') return { store: storage }
+  const open = typeof storage === 'function' ? storage : () => openIndexedDbStore(name)
+  if (storage === 'indexeddb') return { store: await open() }
   try {
-    return { store: await openIndexedDbStore(name) }
+    return { store: await open() }
   } catch (error) {
-    return { store: await inMemory(), unopened: toRejoinError(error, 'storage-failed', 'no storage') }
+    const unopened = toRejoinError(error, 'storage-failed', 'no storage')
+    const isForGood = unopened.code === 'storage-unavailable' || unopened.code === 'outdated'
+    return { store: await inMemory(), unopened, reopen: isForGood ? undefined : open }
   }
 }
 

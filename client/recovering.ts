@@ -15,7 +15,7 @@ import { type Following, follow } from './following.ts'
 import type { OpenOptions, WorkspaceOptions } from './options.ts'
 import type { ReplicaStore } from './replica/store.ts'
 import { type DocumentStatus, type StorageTrouble, toTrouble } from './status.ts'
-import type { Workspace } from './workspace.ts'
+import type { BegunWorkspace, Workspace } from './workspace.ts'
 
 export interface RecoveringOptions {
   options: WorkspaceOptions
@@ -25,7 +25,7 @@ export interface RecoveringOptions {
   /** Why the storage did not open. */
   unopened: RejoinError
   /** Begins a workspace on a store. */
-  begin(options: WorkspaceOptions, store: ReplicaStore, unopened?: RejoinError): Promise<Workspace>
+  begin(options: WorkspaceOptions, store: ReplicaStore, unopened?: RejoinError): Promise<BegunWorkspace>
   /** Tries the storage again; rejects where it does not open. */
   reopen(): Promise<ReplicaStore>
 }
@@ -64,7 +64,7 @@ export async function openRecovering(settings: RecoveringOptions): Promise<Works
   let closed = false
   let tries = 0
   let cancel: (() => void) | undefined
-  let unhear = hear(inner)
+  const unhear = hear(inner)
   let nowOver: (error?: RejoinError) => void = () => {}
   /** Resolves when the storage is in use, and rejects when the workspace is closed before. */
   const whenOver = new Promise<void>((resolve, reject) => {
@@ -99,7 +99,10 @@ export async function openRecovering(settings: RecoveringOptions): Promise<Works
 
   async function recover(store: ReplicaStore): Promise<void> {
     const next = await begin({ ...options, connect: false }, store)
+    hear(next)
     try {
+      // From here on nothing comes, nor any receipt: what is told of a document is told to the one that takes over.
+      inner.disconnect()
       for (const wish of wishes.values()) await wish(next)
       await bringBranches(store)
       const moved = new Map<Note, DocumentHandle>()
@@ -113,16 +116,16 @@ export async function openRecovering(settings: RecoveringOptions): Promise<Works
       await takeOver(next, moved)
     } catch (error) {
       if (inner !== next) await next.close()
+      if (isWanted && !closed) inner.connect()
       throw error
     }
   }
 
-  async function takeOver(next: Workspace, moved: ReadonlyMap<Note, DocumentHandle>): Promise<void> {
+  async function takeOver(next: BegunWorkspace, moved: ReadonlyMap<Note, DocumentHandle>): Promise<void> {
     const before = inner
     inner = next
     isRecovered = true
     unhear()
-    unhear = hear(next)
     for (const [note, handle] of moved) {
       const { handle: old } = note
       note.handle = handle
@@ -139,11 +142,14 @@ export async function openRecovering(settings: RecoveringOptions): Promise<Works
     nowOver()
   }
 
-  const openOn = (workspace: Workspace, id: DocumentId, { doc, awareness }: Pick<Note, 'doc' | 'awareness'>) =>
-    workspace.open(id, { doc, awareness })
+  const openOn = (
+    workspace: BegunWorkspace,
+    id: DocumentId,
+    { doc, awareness, handle }: Pick<Note, 'doc' | 'awareness'> & Partial<Note>,
+  ) => workspace.open(id, { doc, awareness, received: handle?.status.get().unacknowledged === 0 })
 
   /** What was typed in documents that are closed by now. */
-  async function bringClosed(next: Workspace): Promise<void> {
+  async function bringClosed(next: BegunWorkspace): Promise<void> {
     for (const id of left) {
       if (notes.has(id)) continue
       const update = await inner.export(id)

@@ -13,11 +13,17 @@ import { type Branch, createEvents, toBranch, type WorkspaceEvents } from './eve
 import type { Evicting } from './evicting.ts'
 import { createHearing } from './hearing.ts'
 import { createLink } from './link.ts'
-import { checkOptions, type OpenOptions, openStore, syncUrl, type WorkspaceOptions } from './options.ts'
+import {
+  checkOptions,
+  type MoveOptions,
+  type OpenOptions,
+  openStore,
+  syncUrl,
+  type WorkspaceOptions,
+} from './options.ts'
 import { importedParts, loaded } from './parts.ts'
 import type { Compacting } from './replica/compacting.ts'
 import { openDeviceLog } from './replica/device-log.ts'
-import { openIndexedDbStore } from './replica/indexeddb.ts'
 import type { ReplicaStore } from './replica/store.ts'
 import type { WholeLog } from './replica/update-log.ts'
 import { createStanding } from './standing.ts'
@@ -94,11 +100,15 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   checkOptions(options)
   const { environment = systemEnvironment, parts = importedParts } = options
   const name = nameOf(options)
-  const { store, unopened } = await openStore(options.storage, name, parts)
-  if (unopened?.code !== 'storage-failed') return beginWorkspace(options, store, unopened)
+  const { store, unopened, reopen } = await openStore(options.storage, name, parts)
+  if (unopened === undefined || reopen === undefined) return beginWorkspace(options, store, unopened)
   const { openRecovering } = await loaded(parts.recovering())
-  const reopen = (): Promise<ReplicaStore> => openIndexedDbStore(name)
   return openRecovering({ options, environment, memory: store, unopened, begin: beginWorkspace, reopen })
+}
+
+/** A workspace that can take the place of another. */
+export interface BegunWorkspace extends Workspace {
+  open(id: DocumentId, options?: MoveOptions): DocumentHandle
 }
 
 /** The name of the replica in its browser. */
@@ -110,7 +120,7 @@ export async function beginWorkspace(
   options: WorkspaceOptions,
   store: ReplicaStore,
   unopened?: RejoinError,
-): Promise<Workspace> {
+): Promise<BegunWorkspace> {
   const { environment = systemEnvironment, parts = importedParts } = options
   const name = nameOf(options)
   const urls = (options.relays ?? []).map((relay) => syncUrl(relay, options.id))
@@ -293,13 +303,14 @@ export async function beginWorkspace(
     }, report)
   }
 
-  function make(id: DocumentId, { doc, awareness, gc }: OpenOptions): OpenDocument {
+  function make(id: DocumentId, { doc, awareness, gc, received }: MoveOptions): OpenDocument {
     const document: OpenDocument = openDocument({
       where: { document: id, epoch: FIRST_EPOCH, gc: gc ?? doc?.gc ?? true },
       log,
       environment,
       doc,
       awareness,
+      received,
       before: documents.writers(id),
       stored(stored, n, count, bytes, at) {
         team.stored(stored, n, count, bytes)

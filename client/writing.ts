@@ -67,8 +67,11 @@ export interface Writing {
   type(update: Uint8Array): void
   /** Keeps what a relay sent and the store refuses: what is typed may rest on it, and takes it along. */
   pass(update: Uint8Array, relay: ReplicaId): void
-  /** Takes what the Y.Doc holds, of before or of what was lost, as an edit, as far as these updates do not have it. */
-  adopt(state: Uint8Array, held: readonly Uint8Array[]): void
+  /**
+   * Takes what the Y.Doc holds, of before or of what was lost, as an edit, as far as these updates do not have it. `received`: a relay
+   * has it all, and nobody waits for a receipt.
+   */
+  adopt(state: Uint8Array, held: readonly Uint8Array[], received?: boolean): void
   /** The document is known to the log: what is typed can be stored. */
   begin(): void
   /** Stores what is typed; resolves to the number of edits until then. */
@@ -209,10 +212,10 @@ export function createWriting(options: WritingOptions): Writing {
       late = true
       if (begun) appendSoon()
     },
-    adopt(state, held) {
+    adopt(state, held, received = false) {
       const bytes = beyond(held, state)
       if (bytes === undefined) return
-      waiting.unshift({ bytes, relays: new Set() })
+      waiting.unshift({ bytes, relays: new Set(received ? ['some'] : []) })
       late = true
       typed++
       if (begun) appendSoon()

@@ -43,8 +43,12 @@ export function createTerms(fail: (what: string) => void): Terms {
   }
 }
 
-/** Records, what came from a relay, and how far both sides know each other. */
+/**
+ * Records, what came from a relay, and how far both sides know each other. Whoever finds that a name is spoilt seals what is under it
+ * again under one that nobody has used: such a record keeps its old place beside the one in the log.
+ */
 function isLeaders({ table, after }: DiskWrite): boolean {
   if (after === undefined) return false
-  return table === 'peers' || table === 'records' || (table === 'log' && 'relay' in (after as Tables['log']).from)
+  if (table === 'records') return (after as Tables['records']).logged === undefined
+  return table === 'peers' || (table === 'log' && 'relay' in (after as Tables['log']).from)
 }

@@ -34,6 +34,9 @@ export function comeBack(world: World, relay: SimRelay, chance: Chance): true {
   return true
 }
 
+/** Tabs of one replica. */
+export const TABS_MAX = 3
+
 export function killAll(world: World, replica: SimReplica): void {
   for (const tab of [...replica.tabs]) world.killTab(replica, tab)
 }

@@ -33,6 +33,7 @@ export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'put away',
   ...RELAY_SPOILT,
   'steal',
+  'storage shut',
 ])
 
 /** In a mesh too: a row that was never written is not noticed in all cases. */
@@ -41,6 +42,7 @@ export const UNSETTLED_IN_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'put away',
   ...RELAY_SPOILT,
   'steal',
+  'storage shut',
 ])
 
 /** In a mesh whose logs are folded all the time: relays believe one another's word for chains that they have forgotten. */
@@ -60,6 +62,7 @@ export const ON_TOP: ReadonlySet<FaultKind> = new Set<FaultKind>([
   ...[...COPIED_OR_SPOILT].filter((kind) => kind !== 'client lost write'),
   'steal',
   ...RELAY_SPOILT,
+  'storage shut',
 ])
 
 /** Names for several kinds at once, for the command line. */

@@ -3,7 +3,16 @@ import type { DiskMood } from '../storage/client-disk.ts'
 import type { Spoiling } from '../storage/spoiling.ts'
 import type { Chance } from '../time/chance.ts'
 import type { World } from '../world/types.ts'
-import { excuseTheLost, explain, type Fault, identitiesAreCopied, killAll, openAgain, toWrites } from './common.ts'
+import {
+  excuseTheLost,
+  explain,
+  type Fault,
+  identitiesAreCopied,
+  killAll,
+  openAgain,
+  TABS_MAX,
+  toWrites,
+} from './common.ts'
 
 /** Clones are replicas like any other: more of them only make the world slow. */
 const REPLICAS_MAX = 12
@@ -12,6 +21,21 @@ export const STORAGE_FAULTS = {
   quota: (world, chance) => mood(world, chance, 'full'),
   abort: (world, chance) => mood(world, chance, 'aborting'),
   'storage closed': (world, chance) => mood(world, chance, 'unavailable'),
+  /** The database does not open for a while, in tabs that come; the browser has died, or a tab goes on that has it open. */
+  'storage shut'(world, chance) {
+    const replica = chance.one(world.replicas)
+    if (!replica.disk.durable) return false
+    explain(world, 'storage-failed')
+    // What was typed in memory rests on what only one relay may have.
+    if (world.relays.length > 1) explain(world, 'dependency', 'gap')
+    if (replica.tabs.length >= TABS_MAX || chance.happens(0.5)) killAll(world, replica)
+    replica.disk.mood = 'shut'
+    world.openTab(replica)
+    world.clock.after(500 + chance.below(40_000), () => {
+      replica.disk.mood = 'well'
+    })
+    return true
+  },
   /** The browser deletes everything while nobody looks. */
   async evict(world, chance) {
     const replica = chance.one(world.replicas)

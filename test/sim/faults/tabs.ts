@@ -1,8 +1,6 @@
 /** What goes wrong with tabs and browsers. */
-import { anyTab, type Fault, killAll, openAgain } from './common.ts'
+import { anyTab, type Fault, killAll, openAgain, TABS_MAX } from './common.ts'
 
-/** Tabs of one replica. */
-const TABS_MAX = 3
 /** A tab that is busy, or hidden, hears of what became of its lock so late. */
 const NOTICED_MS_MAX = 5_000
 

@@ -43,6 +43,7 @@ export async function becomeQuiet(world: World): Promise<void> {
   }
   if (world.mesh) await becomeEqual(world)
   checkSockets(world)
+  checkStorage(world)
   await checkReceipts(world)
   await checkSilence(world)
 }
@@ -75,6 +76,19 @@ function checkSockets(world: World): void {
   for (const { name, tabs, disk } of world.replicas) {
     const sockets = world.network.links(name).length
     if (disk.durable && sockets > 1) world.fail(`[P11] ${tabs.length} tabs of ${name} have ${sockets} connections`)
+  }
+}
+
+/** What works again is used again. */
+function checkStorage(world: World): void {
+  for (const { tabs, disk } of world.replicas) {
+    for (const { process, workspace } of tabs) {
+      const shown = workspace?.status.get()
+      if (!disk.durable || shown?.storage === 'ok') continue
+      world.fail(
+        `[P10] ${process.name} still shows its storage as ${shown?.storage}: ${JSON.stringify(shown?.trouble)}`,
+      )
+    }
   }
 }
 

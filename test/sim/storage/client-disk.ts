@@ -29,14 +29,16 @@ export type DiskMood =
   | 'unavailable'
   /** One write in three is aborted. */
   | 'aborting'
+  /** It does not open; whoever has it open goes on. */
+  | 'shut'
 
 export interface ClientDisk {
   readonly durable: boolean
   mood: DiskMood
   /** The updates that can be read there, by document; damaged ones left out. */
   updates(): Promise<Map<string, Uint8Array[]>>
-  /** The store as this process sees it. */
-  open(process: Process): ReplicaStore
+  /** The store as this process sees it. Rejects with `storage-failed` while it is shut. */
+  open(process: Process): Promise<ReplicaStore>
   /** All rows of a table. */
   rows<T extends TableName>(table: T): Promise<Row<T>[]>
   /** Everything is gone. */
@@ -71,6 +73,8 @@ const grows = (writes: readonly DiskWrite[]): boolean => writes.some(({ after })
 /** The usual time of a transaction, and the rare long one, in milliseconds. */
 const WRITE_MS = 4
 const WRITE_MS_RARE = 400
+/** Until a browser gives up a database that does not open, or another tab holds. */
+const OPENING_MS_MAX = 3_000
 
 export function createClientDisk(options: ClientDiskOptions): ClientDisk {
   const { clock, chance, durable = true } = options
@@ -81,7 +85,11 @@ export function createClientDisk(options: ClientDiskOptions): ClientDisk {
   const disk: ClientDisk = {
     durable,
     mood: 'well',
-    open: (process) => openHandle(process),
+    async open(process) {
+      if (disk.mood !== 'shut') return openHandle(process)
+      const broken = Promise.reject(new RejoinError('storage-failed', 'the backing store does not open'))
+      return process.answer(broken, chance.happens(0.2) ? chance.below(OPENING_MS_MAX) : chance.below(WRITE_MS))
+    },
     rows: (table) => inner.read([table], (transaction) => transaction.range(table, [])),
     evict() {
       inner = createMemoryReplicaStore({ durable })

@@ -1,5 +1,6 @@
 /** The clients of a world: disks that stay, and tabs with the real client on them that come and go. */
 import { STORED } from '../../../client/document.ts'
+import type { ReplicaStore } from '../../../client/replica/store.ts'
 import { openWorkspace, type Workspace } from '../../../client/workspace.ts'
 import { RejoinError } from '../../../shared/errors.ts'
 import { inspectUpdate } from '../../../shared/update/inspect.ts'
@@ -72,21 +73,33 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
     const dial = bend.dial ? bend.dial(plain, chance.fork(`bend ${name}`)) : plain
     const start = (): void => {
       entered(tab)
+      let unopened = false
+      const storage = async (): Promise<ReplicaStore> => {
+        try {
+          const store = await replica.disk.open(process)
+          return bend.replicaStore ? bend.replicaStore(store) : store
+        } catch (error) {
+          unopened = true
+          throw error
+        }
+      }
       // Also where it is opened again: another tab may have begun with what is there by now.
       if (!replica.disk.durable) forget(replica)
-      const store = replica.disk.open(process)
       openWorkspace({
         id: 'world',
         user: replica.name,
         relays,
         token: bend.authenticate && (async () => replica.person),
         budgetBytes: ground.options.roomless ? 1 : undefined,
-        storage: bend.replicaStore ? bend.replicaStore(store) : store,
+        storage,
         environment: process.environment,
         dial,
         parts,
       }).then(
-        (workspace) => opened(replica, tab, workspace),
+        (workspace) => {
+          if (unopened) checkDegraded(name, workspace)
+          opened(replica, tab, workspace)
+        },
         (error: unknown) => {
           ground.blame(name, error)
           process.environment.setTimer(start, OPENED_AGAIN_MS)
@@ -95,6 +108,13 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
     }
     start()
     return tab
+  }
+
+  /** Nothing is stored: the app is told so before anybody types. */
+  function checkDegraded(name: string, { status }: Workspace): void {
+    const { storage, trouble } = status.get()
+    if (storage === 'degraded' && trouble?.code === 'storage-failed') return
+    ground.fail(`[P5] ${name} opened without its store, and shows ${storage} ${trouble?.code}`)
   }
 
   function opened(replica: SimReplica, tab: SimTab, workspace: Workspace): void {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { openRecovering } from '../../../client/recovering.ts'
 import { createMemoryReplicaStore } from '../../../client/replica/memory.ts'
-import { beginWorkspace, type Workspace, type WorkspaceOptions } from '../../../client/workspace.ts'
+import { beginWorkspace, openWorkspace, type Workspace, type WorkspaceOptions } from '../../../client/workspace.ts'
 import { RejoinError } from '../../../shared/errors.ts'
 import { createNetwork } from '../../support/network.ts'
 import { createOwnStore } from '../../support/stores.ts'
@@ -95,6 +95,63 @@ test('[P1][P2] it syncs meanwhile and afterwards, with what the store had held a
   expect(await readAtRelay(relay)).toBe(note.read())
   await until('it is synced', () => workspace.status.get().connection === 'synced')
   expect(errors).toEqual([coded('storage-failed')])
+})
+
+test('[P4] what a relay has acknowledged is not shown as waiting again, and is stored all the same', async () => {
+  const relay = await startRelay()
+  const { workspace, store, recover } = await start({ relays: [relay.socketUrl] })
+  const note = toNote(workspace.open('note'))
+  const empty = toNote(workspace.open('empty'))
+  note.type('received')
+  await note.saved('relay')
+  const shown: string[] = []
+  note.status.subscribe(({ receipt, unacknowledged }) => shown.push(`${receipt} ${unacknowledged}`))
+  const saved = note.saved('device').then(() => readInStore(store))
+  await recover()
+  expect(await saved).toBe('received')
+  await note.saved('relay')
+  expect(new Set(shown)).toEqual(new Set(['relay 0']))
+  expect(empty.status.get()).toMatchObject({ receipt: 'device', unacknowledged: 0 })
+  note.type(' and typed later')
+  expect(note.status.get()).toMatchObject({ receipt: 'memory', unacknowledged: 1 })
+  await note.saved('relay')
+  expect(await readAtRelay(relay)).toBe('received and typed later')
+})
+
+test('[P5][P6] a store of the app’s own that does not open is tried again', async () => {
+  const store = createOwnStore()
+  let tries = 0
+  const workspace = await openWorkspace({
+    id: 'acme',
+    environment: impatient,
+    async storage() {
+      tries++
+      if (tries < 3) throw new Error('the file is locked')
+      return store
+    },
+  })
+  cleanUp(() => workspace.close())
+  expect(workspace.status.get()).toMatchObject({ storage: 'degraded', trouble: { code: 'storage-failed' } })
+  const note = toNote(workspace.open('note'))
+  note.type('typed in memory')
+  await note.saved('device')
+  expect(workspace.status.get().storage).toBe('ok')
+  expect([tries, await readInStore(store)]).toEqual([3, 'typed in memory'])
+})
+
+test('a store of the app’s own that never opens is not tried again', async () => {
+  let tries = 0
+  const workspace = await openWorkspace({
+    id: 'acme',
+    environment: impatient,
+    async storage() {
+      tries++
+      throw new RejoinError('storage-unavailable', 'there is none')
+    },
+  })
+  cleanUp(() => workspace.close())
+  await expect(workspace.open('note').saved('device')).rejects.toMatchObject({ code: 'storage-unavailable' })
+  expect([tries, workspace.status.get().trouble?.code]).toEqual([1, 'storage-unavailable'])
 })
 
 test('awareness, deletions, pins and listeners go along', async () => {

@@ -145,6 +145,7 @@ describe('after every step', () => {
     terms.committed('replica0', [self(1), record], 'first')
     terms.committed('replica0', [self(2), fromRelay], 'second')
     terms.committed('replica0', [fromTab, { ...record, after: undefined }], 'first')
+    terms.committed('replica0', [{ ...record, after: { logged: 2 } }], 'first')
     terms.restored('replica1')
     expect(told).toEqual([])
     for (const late of [record, fromRelay]) terms.committed('replica0', [late], 'first')

@@ -707,6 +707,25 @@ const FAILED: readonly Failed[] = [
       { at: 29_843, kind: 'storage closed', seed: 388658820 },
     ],
   },
+  {
+    title: '[P4] what a relay acknowledged while the storage did not open is not shown as waiting when it does',
+    seed: 400_042,
+    options: { relays: 2 },
+    steps: [
+      { at: 6677, kind: 'storage shut', seed: 1104977852 },
+      { at: 10_658, kind: 'edit', seed: 131279740 },
+    ],
+  },
+  {
+    title: '[P4] nor is it where the storage had the document before',
+    seed: 430_023,
+    options: { relays: 1 },
+    steps: [
+      { at: 17_568, kind: 'edit', seed: 167455696 },
+      { at: 18_617, kind: 'storage shut', seed: 809220920 },
+      { at: 18_686, kind: 'edit', seed: 491910812 },
+    ],
+  },
 ]
 
 test.each(FAILED.filter(inShare))('$title (seed $seed)', async ({ seed, options, steps, onTop = false }) => {

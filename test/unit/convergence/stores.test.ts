@@ -15,7 +15,8 @@ test('[P2] damaged rows say nothing of what is held, also on a copy of the disk 
   const goOn = setInterval(() => void clock.run(clock.now() + 1000), 1)
   onTestFinished(() => clearInterval(goOn))
   const row = { count: 1, checksum: '' }
-  await disk.open(process).write(['edits'], async (transaction) => {
+  const store = await disk.open(process)
+  await store.write(['edits'], async (transaction) => {
     transaction.put('edits', ['note', 1], { ...row, bytes: Uint8Array.of(1, 2, 3) })
   })
   expect((await disk.updates()).get('note')).toEqual([Uint8Array.of(1, 2, 3)])
@@ -42,5 +43,5 @@ testReplicaStore('of the simulator', async () => {
   // The tests wait for the store, so time goes on by itself as long as they do.
   const goOn = setInterval(() => void clock.run(clock.now() + 1000), 1)
   onTestFinished(() => clearInterval(goOn))
-  return { store: disk.open(process), reopen: async () => disk.open(process) }
+  return { store: await disk.open(process), reopen: () => disk.open(process) }
 })
