@@ -31,9 +31,7 @@ export function createTerms(fail: (what: string) => void): Terms {
       }
       const leader = leaders.get(replica)
       if (leader === undefined || leader.by === by) return
-      // Whoever finds damage mends it: records that are taken out are sealed again.
-      const isMending = writes.some(({ table, after }) => table === 'records' && after === undefined)
-      const own = isMending ? undefined : writes.find(isLeaders)
+      const own = writes.find(isLeaders)
       if (own === undefined) return
       fail(
         `[P4] ${by} wrote ${own.table} as the leader of ${replica}, and ${leader.by} leads since its term ${leader.number}`,
