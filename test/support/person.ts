@@ -44,7 +44,10 @@ export interface Person {
   workspaceStatus(): WorkspaceStatus
   /** Rejects where it takes so long that it will not come. */
   saved(level: SavedLevel): Promise<void>
-  /** Writes tokens `<name>-0`, `<name>-1`, ... until `stop()`, and tells each one that was saved as far as asked. */
+  /**
+   * Writes tokens `<name>-0`, `<name>-1`, ... until `stop()`, and tells each one that was saved as far as asked. It is never far ahead of
+   * what its store takes, so that on a busy machine there is less to do, and not ever more.
+   */
   keepWriting(name: string, pauseMs: number, level: SavedLevel, told: (token: string) => void): Writing
   leave(): Promise<void>
 }
@@ -57,6 +60,7 @@ export interface Writing {
 }
 
 const SAVED_WITHIN_MS = 45_000
+const WRITTEN_AHEAD_MAX = 16
 
 export async function openPerson(options: PersonOptions): Promise<Person> {
   const { relay, workspace: id = 'acme', user, document = 'notes/today', storage, token, environment, dial } = options
@@ -95,7 +99,7 @@ export async function openPerson(options: PersonOptions): Promise<Person> {
       const failures: string[] = []
       let written = 0
       let stopped = false
-      const next = (): void => {
+      const next = async (): Promise<void> => {
         if (stopped) return
         const token = `${name}-${written++}`
         tokens.push([token])
@@ -105,9 +109,10 @@ export async function openPerson(options: PersonOptions): Promise<Person> {
             if (!stopped) failures.push(String(error))
           },
         )
+        if (written % WRITTEN_AHEAD_MAX === 0) await note.saved('device').catch(() => {})
         setTimeout(next, pauseMs)
       }
-      next()
+      void next()
       return {
         get written() {
           return written

@@ -87,10 +87,18 @@ async function addTab(world: World, profile: Profile): Promise<void> {
   await page.evaluate(
     ([of, pause, seed]) => {
       const writing = window.me.keepWriting(of, pause, 'device', (token) => window.told?.(token))
-      const editing = setInterval(() => window.me.edit(seed + writing.written, 1), pause * 4)
+      let stopped = false
+      const edit = async (): Promise<void> => {
+        if (stopped) return
+        window.me.edit(seed + writing.written, 1)
+        // As with what it writes: a busy machine gets less to do.
+        await window.me.saved('device').catch(() => {})
+        setTimeout(edit, pause * 4)
+      }
+      void edit()
       window.stopWriting = () => {
         writing.stop()
-        clearInterval(editing)
+        stopped = true
       }
     },
     [name, PAUSE_MS, world.random(1e9)] as const,
