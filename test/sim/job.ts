@@ -5,7 +5,7 @@ import { attempt } from './run/attempt.ts'
 
 // A seed takes a second or a few, and a fifth of that went into optimising what hardly ran again. A V8 that has no such flag goes on.
 setFlagsFromString('--always-sparkplug')
-setFlagsFromString('--invocation-count-for-turbofan=30000')
+setFlagsFromString('--invocation-count-for-turbofan=100000')
 
 const [module = '', ...argv] = process.argv.slice(2)
 const { worldOf }: WorldModule = await import(module)
