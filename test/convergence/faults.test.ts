@@ -17,7 +17,17 @@ describe('convergence', () => {
     expect(runs).toBe(50)
   })
 
-  test.each(['clone', 'profile restore', 'relay restore', 'evict'] as const)(
+  // What was said to be stored on a device is: nothing else here would take it, or excuse that.
+  test.each([1, 2, 3])('[P2][P4][P8] devices lose power, %i relays: 12 seeds', async (relays) => {
+    const { failures, injected } = await simulate({
+      ...{ seeds: 12, firstSeed: 3000, shrinkRunsMax: 0, relays },
+      faults: ['client power', 'client power', 'break', 'tab open', 'delay', 'relay crash'],
+    })
+    expect(failures.map(({ seed, failure }) => `seed ${seed}: ${failure}`)).toEqual([])
+    expect(injected['client power']).toBeGreaterThan(8)
+  })
+
+  test.each(['clone', 'profile restore', 'client power unheeded', 'relay restore', 'evict'] as const)(
     '[P8] %s: 15 seeds with one relay',
     async (kind) => {
       const { failures, injected } = await simulate({

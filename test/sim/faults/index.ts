@@ -27,9 +27,13 @@ export const COPIED_OR_SPOILT: ReadonlySet<FaultKind> = new Set<FaultKind>([
 /** What spoils the disk of a relay for good, or makes of what is open there something that is none any more. */
 const RELAY_SPOILT: readonly FaultKind[] = ['relay rot', 'relay lost row', 'relay misdirected write', 'relay disk away']
 
+/** What the power of a device takes with it. */
+const POWER = ['client power', 'client power unheeded'] as const satisfies readonly FaultKind[]
+
 /** Kinds that are only injected where they are asked for, in a mesh, or on top. A world that puts documents away has no room on any device. */
 export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([
   ...COPIED_OR_SPOILT,
+  ...POWER,
   'put away',
   ...RELAY_SPOILT,
   'steal',
@@ -38,6 +42,7 @@ export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([
 
 /** In a mesh too: a row that was never written is not noticed in all cases. */
 export const UNSETTLED_IN_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  ...POWER,
   'client lost write',
   'put away',
   ...RELAY_SPOILT,
@@ -48,6 +53,7 @@ export const UNSETTLED_IN_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>([
 /** In a mesh whose logs are folded all the time: relays believe one another's word for chains that they have forgotten. */
 export const UNSETTLED_IN_FOLDED_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>([
   ...COPIED_OR_SPOILT,
+  'client power unheeded',
   'relay restore',
   'relay lost write',
   'mesh wipe',
@@ -64,6 +70,9 @@ export const ON_TOP: ReadonlySet<FaultKind> = new Set<FaultKind>([
   ...RELAY_SPOILT,
   'storage shut',
 ])
+
+/** On top of other seeds than those: nothing else there takes what was stored, or would excuse that. Every second also has what a browser loses that heeds nothing. */
+export const POWER_ON_TOP = (seed: number): readonly FaultKind[] => (seed % 8 === 6 ? POWER : ['client power'])
 
 /** Names for several kinds at once, for the command line. */
 export const FAULT_GROUPS: Readonly<Record<string, readonly FaultKind[]>> = {

@@ -1,8 +1,8 @@
 /** What goes wrong with the storage of clients, and with what is kept there. */
-import type { DiskMood } from '../storage/client-disk.ts'
+import { type DiskMood, FLUSHED_WITHIN_MS } from '../storage/client-disk.ts'
 import type { Spoiling } from '../storage/spoiling.ts'
 import type { Chance } from '../time/chance.ts'
-import type { World } from '../world/types.ts'
+import type { SimReplica, World } from '../world/types.ts'
 import {
   excuseTheLost,
   explain,
@@ -89,6 +89,10 @@ export const STORAGE_FAULTS = {
     world.openTab(clone)
     return true
   },
+  /** The machine loses power. What was said to be stored is: everything is written with `strict` durability, and the browser heeds that. */
+  'client power': (world, chance) => losePower(world, chance, 0),
+  /** The same in a browser that takes `strict` for a hint (Firefox before 126): its last commits go, over all tables and in their order. */
+  'client power unheeded': (world, chance) => losePower(world, chance, chance.below(FLUSHED_WITHIN_MS)),
   /** A bit of a stored row flips. */
   'client rot': (world, chance) => spoil(world, chance, 'flip'),
   /** A row was not written to its end. */
@@ -109,6 +113,40 @@ function mood(world: World, chance: Chance, which: DiskMood): boolean {
     disk.mood = 'well'
   })
   return true
+}
+
+/** If nothing is written within this time, power goes anyway. */
+const WRITTEN_WITHIN_MS = 5000
+
+/** It goes while something is written: that is when it matters. */
+function losePower(world: World, chance: Chance, unheededMs: number): boolean {
+  const replica = chance.one(world.replicas)
+  if (!replica.disk.durable) return false
+  const openAfterMs = chance.below(20_000)
+  let isGone = false
+  const lose = (): void => {
+    if (isGone) return
+    isGone = true
+    goDark(world, replica, unheededMs).then(
+      () => world.clock.after(openAfterMs, () => openAgain(world, replica)),
+      (error: unknown) => world.fail(String(error)),
+    )
+  }
+  replica.disk.whileWriting(lose)
+  world.clock.after(WRITTEN_WITHIN_MS, lose)
+  return true
+}
+
+async function goDark(world: World, replica: SimReplica, unheededMs: number): Promise<void> {
+  const { disk, name } = replica
+  // Nobody is told good-bye.
+  for (const link of world.network.links(name)) link.lose(['up', 'down'])
+  killAll(world, replica)
+  await disk.losePower(unheededMs)
+  if (unheededMs === 0) return
+  identitiesAreCopied(world)
+  world.checkers.clientRestored(name, toWrites(await disk.copy()))
+  excuseTheLost(world)
 }
 
 async function spoil(world: World, chance: Chance, how: Spoiling): Promise<boolean> {

@@ -4,6 +4,7 @@ import {
   FAULT_KINDS,
   type FaultKind,
   ON_TOP,
+  POWER_ON_TOP,
   UNSETTLED,
   UNSETTLED_IN_FOLDED_MESH,
   UNSETTLED_IN_MESH,
@@ -29,13 +30,16 @@ export function planSteps(seed: number, options: Omit<SimulateOptions, 'seeds'>,
   if (faults.length > 0) {
     for (let left = Math.round(minutes * faultsPerMinute); left > 0; left--) add(chance.one(faults))
   }
-  if (onTop && options.faults === undefined && seed % 4 === 3) {
-    for (const kind of ON_TOP) {
+  if (onTop && options.faults === undefined) {
+    for (const kind of onTopOf(seed)) {
       if (stands(kind) && !settled.includes(kind)) for (let left = Math.ceil(minutes); left > 0; left--) add(kind)
     }
   }
   return steps.sort((a, b) => a.at - b.at)
 }
+
+const onTopOf = (seed: number): Iterable<FaultKind> =>
+  seed % 4 === 3 ? ON_TOP : seed % 4 === 2 ? POWER_ON_TOP(seed) : []
 
 /** Some kinds of edits, so that each also meets itself alone. */
 function editKinds(seed: number, { edits }: Pick<SimulateOptions, 'edits'>): readonly EditKind[] {

@@ -27,6 +27,7 @@ export async function runSeed(
     mesh: options.mesh,
     documents: settings.documents,
     memoryReplicas: hasMemoryReplica(seed) && settings.replicas > 2 ? 1 : 0,
+    forgetful: steps.some(({ kind }) => kind === 'client power unheeded'),
     roomless: steps.some(({ kind }) => kind === 'put away'),
     folds: options.folds,
     recording: options.recording,

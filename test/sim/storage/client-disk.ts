@@ -46,6 +46,13 @@ export interface ClientDisk {
   /** What is stored now, to be put back or to start a clone from. */
   copy(): Promise<DiskCopy>
   restore(copy: DiskCopy): Promise<void>
+  /**
+   * The machine loses power: whoever has it open dies at once. Not to heed `strict` is to lose what was committed in the last so many
+   * milliseconds too, over all tables; only a disk that `remembers` can.
+   */
+  losePower(unheededMs?: number): Promise<void>
+  /** Does something in the midst of the next transaction that writes. */
+  whileWriting(act: () => void): void
   /** Spoils a stored record or edit; says whether there was one. */
   spoil(chance: Chance, how: Spoiling): Promise<boolean>
 }
@@ -56,6 +63,8 @@ export interface ClientDiskOptions {
   clock: Clock
   chance: Chance
   durable?: boolean
+  /** What was there before the last commits can be put back. */
+  remembers?: boolean
   /** Sees every row that a committed transaction of this process has put or deleted. */
   committed?(writes: readonly DiskWrite[], by: string): void
 }
@@ -65,6 +74,14 @@ export interface DiskWrite {
   key: Key
   /** `undefined`: deleted. */
   after: unknown
+  /** What it took the place of, of a disk that remembers. */
+  before?: Promise<unknown> | undefined
+}
+
+/** A transaction that was committed. */
+interface Commit {
+  at: number
+  writes: readonly DiskWrite[]
 }
 
 /** Whether a transaction needs room: for a browser whatever puts something does, also where it takes more away. */
@@ -75,12 +92,20 @@ const WRITE_MS = 4
 const WRITE_MS_RARE = 400
 /** Until a browser gives up a database that does not open, or another tab holds. */
 const OPENING_MS_MAX = 3_000
+/** What an operating system was given is on the disk after about this long, whoever asks for it. */
+export const FLUSHED_WITHIN_MS = 10_000
 
 export function createClientDisk(options: ClientDiskOptions): ClientDisk {
-  const { clock, chance, durable = true } = options
+  const { clock, chance, durable = true, remembers = false } = options
   /** Bytes that were put in the place of others, by their rows: they are rotten for as long as they stand there. */
   const spoiled = new Map<string, Uint8Array>()
   let inner = createMemoryReplicaStore({ durable })
+  /** The last commits, of a disk that remembers. */
+  let commits: Commit[] = []
+  const users = new Set<Process>()
+  let whileWriting: (() => void) | undefined
+  /** What they asked for, and had not begun, never happens. */
+  const unpowered = new WeakSet<Process>()
 
   const disk: ClientDisk = {
     durable,
@@ -94,6 +119,7 @@ export function createClientDisk(options: ClientDiskOptions): ClientDisk {
     evict() {
       inner = createMemoryReplicaStore({ durable })
       spoiled.clear()
+      commits = []
     },
     async copy() {
       const rows: DiskCopy[number][] = []
@@ -133,6 +159,26 @@ export function createClientDisk(options: ClientDiskOptions): ClientDisk {
       }
       return found
     },
+    async losePower(unheededMs = 0) {
+      for (const process of [...users]) {
+        unpowered.add(process)
+        process.kill()
+      }
+      // Behind what was under way: chance has decided about that now.
+      await inner.write(TABLE_NAMES, async (transaction) => {
+        const from = clock.now() - unheededMs
+        while ((commits.at(-1)?.at ?? Number.NEGATIVE_INFINITY) > from) {
+          for (const { table, key, before } of commits.pop()?.writes.toReversed() ?? []) {
+            const value = await before
+            if (value === undefined) transaction.delete(table, key)
+            else transaction.put(table, key, value as Tables[typeof table])
+          }
+        }
+      })
+    },
+    whileWriting(act) {
+      whileWriting = act
+    },
     async spoil(by, how) {
       const pieces = (await disk.rows('pieces')).length > 0 ? (['pieces'] as const) : []
       const table = by.one(['records', 'edits', ...pieces] as const)
@@ -160,9 +206,12 @@ export function createClientDisk(options: ClientDiskOptions): ClientDisk {
   function openHandle(process: Process): ReplicaStore {
     const store = inner
     let closed = false
+    users.add(process)
+    process.onKilled(() => users.delete(process))
 
     function begin(): void {
       if (closed) throw new RejoinError('closed', 'the store is closed')
+      if (unpowered.has(process)) throw new RejoinError('storage-failed', 'the power is gone')
       check()
     }
 
@@ -184,7 +233,7 @@ export function createClientDisk(options: ClientDiskOptions): ClientDisk {
       write(tables, body) {
         const run = store.write(tables, async (transaction) => {
           begin()
-          const { observed, writes } = observe(transaction)
+          const { observed, writes } = observe(transaction, remembers)
           const result = await body(observed)
           await commitTime(process)
           check()
@@ -193,7 +242,7 @@ export function createClientDisk(options: ClientDiskOptions): ClientDisk {
             throw new RejoinError('storage-failed', 'the transaction was aborted')
           }
           // What was under way on a disk that has been replaced is nothing on this one.
-          if (store === inner) options.committed?.(writes, process.name)
+          if (store === inner) committed(writes, process.name)
           return result
         })
         return process.answer(run, 0)
@@ -209,10 +258,19 @@ export function createClientDisk(options: ClientDiskOptions): ClientDisk {
     }
   }
 
+  function committed(writes: readonly DiskWrite[], by: string): void {
+    options.committed?.(writes, by)
+    if (!remembers) return
+    commits.push({ at: clock.now(), writes })
+    while ((commits[0]?.at ?? clock.now()) < clock.now() - FLUSHED_WITHIN_MS) commits.shift()
+  }
+
   /** Resolves when the disk is done; where the process dies before, by chance at once or never. */
   function commitTime(process: Process): Promise<void> {
     return new Promise((resolve, reject) => {
       const time = chance.happens(0.01) ? chance.below(WRITE_MS_RARE) : chance.below(WRITE_MS)
+      if (whileWriting !== undefined) clock.after(time / 2, whileWriting)
+      whileWriting = undefined
       const forget = process.onKilled(() => {
         cancel()
         if (chance.happens(0.5)) resolve()
@@ -232,18 +290,23 @@ const isSame = (one: Uint8Array, other: Uint8Array | undefined): boolean =>
   other !== undefined && one.length === other.length && one.every((byte, at) => byte === other[at])
 
 /** The transaction, and what is written through it. */
-function observe(transaction: WriteTransaction): { observed: WriteTransaction; writes: DiskWrite[] } {
+function observe(
+  transaction: WriteTransaction,
+  remembers: boolean,
+): { observed: WriteTransaction; writes: DiskWrite[] } {
   const writes: DiskWrite[] = []
+  // It is read at once, before it is written over.
+  const before = (table: TableName, key: Key) => (remembers ? transaction.get(table, key) : undefined)
   return {
     writes,
     observed: {
       ...transaction,
       put(table, key, value) {
-        writes.push({ table, key, after: value })
+        writes.push({ table, key, after: value, before: before(table, key) })
         transaction.put(table, key, value)
       },
       delete(table, key) {
-        writes.push({ table, key, after: undefined })
+        writes.push({ table, key, after: undefined, before: before(table, key) })
         transaction.delete(table, key)
       },
     },

@@ -45,6 +45,7 @@ export function createClients({ ground, documents, network, entered }: ClientsOp
       clock,
       chance: chance.fork(`disk of ${name}`),
       durable,
+      remembers: ground.options.forgetful,
       committed(writes, by) {
         ground.note(`${name} commits ${writes.length} ${writes[0]?.table}`)
         if (durable) checkers.clientCommitted(name, writes, by)

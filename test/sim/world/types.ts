@@ -32,6 +32,8 @@ export interface WorldOptions {
   memoryReplicas?: number
   /** Nothing that is not open, and that relays have, is to stay on a device. */
   roomless?: boolean
+  /** Disks of devices may forget their last commits. */
+  forgetful?: boolean
   /** Logs are folded after few records, and what was folded is soon trimmed. */
   folds?: boolean
   /** What is typed where somebody types letter by letter. */

@@ -11,6 +11,11 @@ export const CLIENT_BUGS: Readonly<Record<string, PlantedBug>> = {
         withPut(store, (table, value, count) => (table === 'edits' && count % 5 === 4 ? undefined : value)),
     },
   },
+  'stored too early': {
+    what: 'what is typed is said to be stored while it is still being written',
+    faults: ['client power', 'client power', 'tab open'],
+    bend: { replicaStore: toldBeforeCommit },
+  },
   'watermark too far': {
     what: 'a client takes for acknowledged what it has only sent',
     faults: NETWORK,
@@ -160,6 +165,22 @@ function leavesTooSoon(store: ReplicaStore): ReplicaStore {
           transaction.put('documents', [row.document], { ...row, vector: [], waiting: [], away })
         }
         return result
+      }),
+  }
+}
+
+/** A transaction is over for whoever asked for it when all in it has been said. */
+function toldBeforeCommit(store: ReplicaStore): ReplicaStore {
+  return {
+    ...store,
+    write: (tables, body) =>
+      new Promise((resolve, reject) => {
+        const write = store.write(tables, async (transaction) => {
+          const result = await body(transaction)
+          resolve(result)
+          return result
+        })
+        write.catch(reject)
       }),
   }
 }
