@@ -21,6 +21,9 @@ function isForging(by: TestModule | TestSuite | TestCase | undefined): boolean {
   return /\/unit\/(convergence\/planted|server\/(attacks|ownership)|update\/split)\.test\.ts$/.test(file ?? '')
 }
 
+/** What a test started ends in a hook, one after the other: each relay waits some seconds for clients that do not close. */
+const CLEANED_UP_MS = 60_000
+
 /** Pages, Workers and their tests wait most of the time: three at once, after what keeps all cores busy. */
 const WAITING = { maxWorkers: 3, sequence: { groupOrder: 1 } }
 
@@ -50,6 +53,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           testTimeout: 60_000,
+          hookTimeout: CLEANED_UP_MS,
           provide: { isQuick: true },
         },
       },
@@ -59,6 +63,7 @@ export default defineConfig({
           name: 'convergence',
           include: ['test/convergence/**/*.test.ts', ...LONG],
           testTimeout: 180_000,
+          hookTimeout: CLEANED_UP_MS,
           maxWorkers: '100%',
         },
       },
@@ -69,6 +74,7 @@ export default defineConfig({
           name: 'workerd',
           include: ['test/workers/inside/**/*.test.ts'],
           testTimeout: 60_000,
+          hookTimeout: CLEANED_UP_MS,
           maxWorkers: '100%',
         },
       },
