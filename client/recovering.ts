@@ -6,7 +6,7 @@
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { backoff } from '../shared/backoff.ts'
-import type { Environment } from '../shared/environment.ts'
+import { type Environment, randomFraction } from '../shared/environment.ts'
 import { RejoinError, toRejoinError } from '../shared/errors.ts'
 import type { DocumentId } from '../shared/ids.ts'
 import type { DocumentHandle, SavedLevel } from './document.ts'
@@ -174,6 +174,8 @@ export async function openRecovering(settings: RecoveringOptions): Promise<Works
 
   function make(id: DocumentId, { doc: ownDoc, awareness: ownAwareness, gc }: OpenOptions): Note {
     const doc = ownDoc ?? new Y.Doc({ gc: gc ?? true, guid: id })
+    // The awareness that is made of it tells relays its id: in a simulated world that is chance like any other.
+    if (ownDoc === undefined) doc.clientID = Math.floor(randomFraction(environment) * 2 ** 32)
     const awareness = ownAwareness ?? new Awareness(doc)
     const handle = openOn(inner, id, { doc, awareness })
     let synced = (): void => {}
