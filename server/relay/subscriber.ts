@@ -127,20 +127,17 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
           changes++
           break
         case 'store':
-          unsettled = true
-          store(action.entries)
+          taking(() => store(action.entries))
           break
         case 'piece': {
           const { piece } = action
-          unsettled = true
           if (!isAllowed('write', piece, { origin: peer, seq: piece.index })) break
-          workspace.restore(subscriber, piece, peer)
+          taking(() => workspace.restore(subscriber, piece, peer))
           spend(piece, piece.bytes.length)
           break
         }
         case 'deleted':
-          unsettled = true
-          if (isAllowed('write', action.ref)) workspace.bury(subscriber, action.ref)
+          if (isAllowed('write', action.ref)) taking(() => workspace.bury(subscriber, action.ref))
           break
         case 'token':
           renew(action.token)
@@ -151,8 +148,7 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
         case 'submit': {
           const { submit } = action
           if (!isAllowed('write', submit, { request: submit.request })) break
-          unsettled = true
-          workspace.submit(subscriber, submit, submit, submit.request, submit.document === mending)
+          taking(() => workspace.submit(subscriber, submit, submit, submit.request, submit.document === mending))
           spend(submit, submit.bytes.length)
           break
         }
@@ -177,6 +173,13 @@ export function createSubscriber(options: SubscriberOptions): Conversation {
           report(new Error(`a listener has no use for ${action.do}`))
       }
     }
+  }
+
+  /** Some of what is taken may be committed on the way, for what comes behind it. */
+  function taking(take: () => void): void {
+    unsettled = true
+    take()
+    unsettled ||= workspace.waits()
   }
 
   const access = (): Access => permission.access

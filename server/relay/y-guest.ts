@@ -149,6 +149,8 @@ export function createYGuest(options: YGuestOptions, visit: YVisit, leave: () =>
     for (const bytes of splitUpdate(update, options.updateBytesMax)) {
       unsettled = true
       workspace.submit(subscriber, where, { kind: 'yjs-v1', bytes }, 0)
+      // What came before may have been committed on the way.
+      unsettled ||= workspace.waits()
       if (refusedNow) return false
     }
     const waitMs = workspace.spend(document, update.length)

@@ -12,7 +12,6 @@ import { type Authenticate, createGate, type Gate, type Revocations } from '../a
 import { TICKET_PREFIX, type Ticket, type TicketStore } from '../auth/tickets.ts'
 import { atMostOften, createLog, errorFields } from '../log.ts'
 import { READ_REPAIR_MS } from '../mesh/bounds.ts'
-import { TICK_EVERY_MS } from '../relay/limits.ts'
 import { createRelayCore, type RelayCore } from '../relay/relay.ts'
 import { Y_HEAD_BYTES } from '../relay/y-protocol.ts'
 import { hasObjectStore, openObjectStore } from '../storage/sqlite-object.ts'
@@ -21,10 +20,9 @@ import { createObjectMesh, type ObjectMesh } from './object-mesh.ts'
 import { authenticateOf, namespaceOf, OBJECT_LIMITS, objectOptions, regionsOf } from './object-options.ts'
 import { createObjectRequests, type ObjectRequests } from './object-requests.ts'
 import { closeSocket, createObjectSockets, keptEpoch, type ObjectSockets } from './object-sockets.ts'
+import { createObjectTurns, type ObjectTurns } from './object-turns.ts'
 import { objectName, parseObjectName, type Region } from './regions.ts'
 
-/** Commits of one object are at least so far apart: each costs a row for every document in it, beside those of its records. */
-const COMMIT_EVERY_MS = 20
 /** How often an alarm looks whether what it began is done. */
 const BUSY_LOOK_MS = 50
 /** What is done from time to time waits for so long at least. */
@@ -78,16 +76,11 @@ export class RelayObject extends DurableObject<unknown> {
   readonly #workspace: string
   readonly #core: RelayCore
   readonly #gate: Gate | undefined
-  readonly #sockets: ObjectSockets
+  readonly #sockets: ObjectSockets<WebSocket>
+  readonly #turns: ObjectTurns
   readonly #requests: ObjectRequests
   readonly #mesh: ObjectMesh
   readonly #connectionsMax: number
-  /** Commits that wait for the end of the turn. */
-  #commits: (() => void)[] = []
-  #inTurn = false
-  #isCommitting = false
-  #committedAt = Number.NEGATIVE_INFINITY
-  #tickedAt = Date.now()
   /** When the alarm is known to be set for. */
   #alarmAt = Number.POSITIVE_INFINITY
   /** Nobody has come since this object was last asleep without sockets. */
@@ -104,6 +97,15 @@ export class RelayObject extends DurableObject<unknown> {
       ...systemEnvironment,
       setTimer: (callback, delayMs) => systemEnvironment.setTimer(() => this.#turn(callback), delayMs),
     }
+    this.#turns = createObjectTurns({
+      environment: systemEnvironment,
+      tick: () => {
+        this.#sockets.heard()
+        this.#core.tick()
+      },
+      committed: () => this.#committed(),
+      keep: () => this.#sockets.keep(),
+    })
     const flooding = atMostOften(log, Date.now)
     const report = (error: unknown) => flooding('error', 'internal error', errorFields(error))
     const webSockets = ctx.getWebSockets()
@@ -129,7 +131,7 @@ export class RelayObject extends DurableObject<unknown> {
       continued: keptEpoch(webSockets),
       ttlMs: typeof ttlMs === 'number' ? () => ttlMs : ttlMs,
       attach: (_, opened) => this.#mesh.attach(opened),
-      soon: (commit) => this.#soon(commit),
+      soon: (commit) => this.#turns.soon(commit),
       report,
       noted: () => {},
     })
@@ -170,7 +172,7 @@ export class RelayObject extends DurableObject<unknown> {
 
   #accept(request: Request, target: Target, address: string): Response {
     // Others may be gone for long: the platform does not say.
-    this.#turn(() => this.#tick())
+    this.#turn(() => this.#turns.tick())
     if (this.#sockets.size >= this.#connectionsMax) {
       const message = `${this.#sockets.size} connections are open, the most allowed`
       return Response.json(errorBody('overloaded', message), { status: 503, headers: { 'Retry-After': '5' } })
@@ -268,37 +270,11 @@ export class RelayObject extends DurableObject<unknown> {
     return await stub.exchange(from, request)
   }
 
-  /** What one event brings: it is committed, or a timer is set for that, and what sockets go on from is taken down. */
   #turn(act: () => void): void {
-    this.#inTurn = true
-    try {
-      if (Math.abs(Date.now() - this.#tickedAt) >= TICK_EVERY_MS) this.#tick()
-      act()
-    } finally {
-      this.#inTurn = false
-      if (this.#commits.length > 0) this.#commitInTime()
-      this.#sockets.keep()
-    }
+    this.#turns.turn(act)
   }
 
-  #soon(commit: () => void): void {
-    this.#commits.push(commit)
-    if (!this.#inTurn) queueMicrotask(() => this.#turn(() => {}))
-  }
-
-  /** At once, or where many write together with what others write. */
-  #commitInTime(): void {
-    const waitMs = COMMIT_EVERY_MS - Math.abs(Date.now() - this.#committedAt)
-    if (waitMs <= 0) return this.#commit()
-    if (this.#isCommitting) return
-    this.#isCommitting = true
-    setTimeout(() => this.#turn(() => this.#commit()), waitMs)
-  }
-
-  #commit(): void {
-    this.#isCommitting = false
-    this.#committedAt = Date.now()
-    for (const commit of this.#commits.splice(0)) commit()
+  #committed(): void {
     const compareAt = this.#mesh.hasPeers ? Date.now() + COMPARE_AFTER_MS : undefined
     if (this.#alarmAt > (compareAt ?? Number.MAX_VALUE)) this.#plan(compareAt ?? this.#dueAt())
   }
@@ -306,12 +282,6 @@ export class RelayObject extends DurableObject<unknown> {
   #dueAt(): number | undefined {
     const at = this.#core.dueAt(this.#workspace)
     return at === undefined ? undefined : Math.max(at, Date.now() + MAINTAIN_AFTER_MS)
-  }
-
-  #tick(): void {
-    this.#tickedAt = Date.now()
-    this.#sockets.heard()
-    this.#core.tick()
   }
 
   /** There is one alarm, for the earliest of what was asked for. It is set in the turn that asks: with what that wrote, or not at all. */

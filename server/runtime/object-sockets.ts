@@ -17,26 +17,36 @@ import {
 import type { RelayCore } from '../relay/relay.ts'
 import type { Target } from '../target.ts'
 
-export interface ObjectSockets {
+/** As much of the platform's WebSocket as is used here. */
+export interface ObjectSocket {
+  readonly readyState: number
+  send(data: string | Uint8Array): void
+  close(code: number, reason: string): void
+  /** Takes at most 16 KiB, and raises an error for more. */
+  serializeAttachment(attachment: unknown): void
+  deserializeAttachment(): unknown
+}
+
+export interface ObjectSockets<S extends ObjectSocket> {
   readonly size: number
   /** `token`: what it shows where it has no other way to. */
-  accept(webSocket: WebSocket, target: Target, token: string): void
+  accept(webSocket: S, target: Target, token: string): void
   /** Goes on with sockets that were there before. */
-  restore(webSockets: readonly WebSocket[]): void
-  received(webSocket: WebSocket, data: string | ArrayBuffer): void
-  closed(webSocket: WebSocket): void
+  restore(webSockets: readonly S[]): void
+  received(webSocket: S, data: string | ArrayBuffer): void
+  closed(webSocket: S): void
   /** Takes down what each goes on from. Call it at the end of every turn. */
   keep(): void
   /** Passes on which pings the platform answered. */
   heard(): void
 }
 
-export interface ObjectSocketsOptions {
+export interface ObjectSocketsOptions<S extends ObjectSocket> {
   core: RelayCore
   /** Largest message, by protocol. */
   bytesMax: Readonly<Record<Target['protocol'], number>>
   /** When the platform last answered a ping of this socket. */
-  answeredAt: (webSocket: WebSocket) => Date | null
+  answeredAt: (webSocket: S) => Date | null
   /** Calls back when others have had their turn. */
   later: (act: () => void) => void
 }
@@ -48,8 +58,8 @@ interface Attachment {
   kept?: Kept
 }
 
-interface Socket {
-  webSocket: WebSocket
+interface Socket<S extends ObjectSocket> {
+  webSocket: S
   target: Target
   /** Absent where its conversation did not begin. */
   handler?: ConnectionHandler
@@ -64,6 +74,8 @@ const ASK = 'ping'
 const ANSWER = 'pong'
 
 const UNDER_WAY = -1
+/** Of a WebSocket that can send. */
+const OPEN = 1
 /** The relay goes on in another memory, and the client comes back. */
 const CLOSE_RESTART = 1012
 const RESTARTS = 'the relay restarts'
@@ -72,14 +84,14 @@ const CLOSE_TOO_BIG = 1009
 /** A stock client that was told 1009 would come back with the same message. */
 const CLOSE_TOO_BIG_FOR_GOOD = 4413
 
-export function createObjectSockets(options: ObjectSocketsOptions): ObjectSockets {
+export function createObjectSockets<S extends ObjectSocket>(options: ObjectSocketsOptions<S>): ObjectSockets<S> {
   const { core, bytesMax, answeredAt, later } = options
-  const sockets = new Map<WebSocket, Socket>()
+  const sockets = new Map<S, Socket<S>>()
   /** Those that were sent so much that others are to have their turn. */
-  const full = new Set<Socket>()
+  const full = new Set<Socket<S>>()
 
-  function open(webSocket: WebSocket, target: Target, token: string, kept?: Kept): void {
-    const socket: Socket = { webSocket, target, attached: UNDER_WAY, sentBytes: 0 }
+  function open(webSocket: S, target: Target, token: string, kept?: Kept): void {
+    const socket: Socket<S> = { webSocket, target, attached: UNDER_WAY, sentBytes: 0 }
     sockets.set(webSocket, socket)
     const connection = connect(socket)
     socket.handler =
@@ -89,7 +101,7 @@ export function createObjectSockets(options: ObjectSocketsOptions): ObjectSocket
     if (kept !== undefined) socket.attached = versionOf(socket.handler)
   }
 
-  function connect(socket: Socket): Connection {
+  function connect(socket: Socket<S>): Connection {
     const { webSocket } = socket
     return {
       send: (bytes) => send(socket, bytes, bytes.length),
@@ -99,27 +111,27 @@ export function createObjectSockets(options: ObjectSocketsOptions): ObjectSocket
     }
   }
 
-  function send(socket: Socket, data: string | Uint8Array, bytes: number): void {
-    if (socket.webSocket.readyState !== WebSocket.OPEN) return
+  function send(socket: Socket<S>, data: string | Uint8Array, bytes: number): void {
+    if (socket.webSocket.readyState !== OPEN) return
     socket.webSocket.send(data)
     socket.sentBytes += bytes
     if (socket.sentBytes >= SEND_BUFFER_BYTES_HIGH && !full.has(socket)) wait(socket)
   }
 
   /** The platform does not say what a socket has taken: a Rejoin client is asked, of a stock client it is taken for granted. */
-  function wait(socket: Socket): void {
+  function wait(socket: Socket<S>): void {
     full.add(socket)
     if (socket.target.protocol === 'sync') socket.webSocket.send(ASK)
     else later(() => drained(socket))
   }
 
-  function drained(socket: Socket): void {
+  function drained(socket: Socket<S>): void {
     if (!full.delete(socket)) return
     socket.sentBytes = 0
     socket.handler?.drained()
   }
 
-  function keep(socket: Socket): void {
+  function keep(socket: Socket<S>): void {
     const { webSocket, target, handler } = socket
     const version = versionOf(handler)
     if (version === socket.attached) return
@@ -184,7 +196,7 @@ export function createObjectSockets(options: ObjectSocketsOptions): ObjectSocket
 }
 
 /** The epoch of the log in which sockets that were there before go on; `undefined` where there are none. */
-export function keptEpoch(webSockets: readonly WebSocket[]): LogEpoch | undefined {
+export function keptEpoch(webSockets: readonly ObjectSocket[]): LogEpoch | undefined {
   for (const webSocket of webSockets) {
     const { kept } = (webSocket.deserializeAttachment() as Attachment | null) ?? {}
     if (kept?.epoch !== undefined) return kept.epoch
@@ -193,12 +205,12 @@ export function keptEpoch(webSockets: readonly WebSocket[]): LogEpoch | undefine
 }
 
 /** What is closed outside of an event of its own the platform ends seconds later: a Rejoin client that is told ends it by itself. */
-function restart(webSocket: WebSocket, protocol: Target['protocol'] | undefined): void {
-  if (protocol === 'sync' && webSocket.readyState === WebSocket.OPEN) webSocket.send(RESTART)
+function restart(webSocket: ObjectSocket, protocol: Target['protocol'] | undefined): void {
+  if (protocol === 'sync' && webSocket.readyState === OPEN) webSocket.send(RESTART)
   closeSocket(webSocket, CLOSE_RESTART, RESTARTS)
 }
 
-export function closeSocket(webSocket: WebSocket, code: number, reason: string): void {
+export function closeSocket(webSocket: ObjectSocket, code: number, reason: string): void {
   try {
     webSocket.close(code, closeReason(reason))
   } catch {

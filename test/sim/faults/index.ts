@@ -38,6 +38,7 @@ export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([
   ...RELAY_SPOILT,
   'steal',
   'storage shut',
+  'relay sleep',
 ])
 
 /** In a mesh too: a row that was never written is not noticed in all cases. */
@@ -48,6 +49,7 @@ export const UNSETTLED_IN_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>([
   ...RELAY_SPOILT,
   'steal',
   'storage shut',
+  'relay sleep',
 ])
 
 /** In a mesh whose logs are folded all the time: relays believe one another's word for chains that they have forgotten. */
@@ -69,6 +71,7 @@ export const ON_TOP: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'steal',
   ...RELAY_SPOILT,
   'storage shut',
+  'relay sleep',
 ])
 
 /** On top of other seeds than those: nothing else there takes what was stored, or would excuse that. Every second also has what a browser loses that heeds nothing. */

@@ -23,6 +23,17 @@ export const RELAY_FAULTS = {
     world.clock.after(150 + chance.below(5000), () => world.startRelay(relay))
     return true
   },
+  /** An object that is a relay is taken out of memory between messages for a while, and its sockets stay open. */
+  'relay sleep'(world, chance) {
+    const relay = chance.one(world.relays)
+    if (relay.sleeper === undefined || !relay.process?.alive) return false
+    const { sleeper } = relay
+    sleeper.drowsiness = chance.one([0.1, 0.5, 1])
+    world.clock.after(1000 + chance.below(20_000), () => {
+      sleeper.drowsiness = 0
+    })
+    return true
+  },
   /** It dies within a commit: before it is durable, or after and before anybody hears of it. */
   'relay commit'(world, chance) {
     const relay = chance.one(world.relays)

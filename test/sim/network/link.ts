@@ -1,6 +1,6 @@
 /** One connection: a socket at the client, a connection at the relay, and a pipe for each direction. */
 import type { Socket, SocketHandlers } from '../../../client/connection/socket.ts'
-import type { Connection, ConnectionHandler } from '../../../server/relay/connection.ts'
+import type { Connection } from '../../../server/relay/connection.ts'
 import type { Process } from '../time/process.ts'
 import { createPipe, type Pipe } from './pipe.ts'
 import type { Direction, Endpoint, Link, NetworkOptions, Path } from './types.ts'
@@ -23,7 +23,7 @@ export function openLink(options: LinkOptions): { link: Link; socket: Socket } {
   const { client, process, relay, way, handlers } = options
   const { clock, chance, delivered, sent } = options.network
   let state: 'opening' | 'open' | 'over' = 'opening'
-  let handler: ConnectionHandler | undefined
+  let handler: ReturnType<Endpoint['accept']> | undefined
   let host: Process | undefined
   let closedHere = false
   let toldClient = false

@@ -11,7 +11,7 @@ export type Direction = 'up' | 'down'
 /** Where a relay takes connections. */
 export interface Endpoint {
   readonly process: Process
-  accept(workspace: string, connection: Connection): ConnectionHandler
+  accept(workspace: string, connection: Connection): Pick<ConnectionHandler, 'received' | 'drained' | 'closed'>
   /** Answers another relay. */
   answer?(workspace: string | undefined, request: Uint8Array): Uint8Array
 }

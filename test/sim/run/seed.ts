@@ -30,6 +30,7 @@ export async function runSeed(
     forgetful: steps.some(({ kind }) => kind === 'client power unheeded'),
     roomless: steps.some(({ kind }) => kind === 'put away'),
     folds: options.folds,
+    sleeps: steps.some(({ kind }) => kind === 'relay sleep'),
     recording: options.recording,
     bend: options.bend,
     trace: options.trace,

@@ -8,6 +8,7 @@ import type { Environment } from '../../../shared/environment.ts'
 import type { Network } from '../network/types.ts'
 import { createRelayDisk } from '../storage/relay-disk.ts'
 import type { Process } from '../time/process.ts'
+import { createSleeper } from './sleeper.ts'
 import type { Ground, SimRelay } from './types.ts'
 
 /** How long a relay that was told to stop still runs. */
@@ -34,19 +35,11 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
     if (relay.process?.alive) return
     const process = ground.spawn(`${relay.name} ${ground.nextStart()}`)
     relay.process = process
+    if (ground.options.sleeps && !ground.options.mesh) return startSleeper(relay, process)
+    const { environment } = process
     const core = createRelayCore({
-      gate: gateOf(process.environment),
-      openStore() {
-        const store = relay.disk.open(() => process.kill())
-        return bend.relayStore ? bend.relayStore(store, clock) : store
-      },
-      environment: process.environment,
-      limits,
-      soon: (commit) => void process.environment.setTimer(commit, 0),
-      report: (error) => {
-        if (process.alive) ground.blame(relay.name, error)
-      },
-      noted: () => {},
+      ...coreOf(relay, process, environment),
+      soon: (commit) => void environment.setTimer(commit, 0),
       attach: ground.options.mesh ? (workspace, opened) => joined(mesh).attach(workspace, opened) : undefined,
     })
     const mesh = ground.options.mesh ? createMeshOf(relay, process, core) : undefined
@@ -59,6 +52,37 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
     })
     mesh?.start()
     every(process, TICK_EVERY_MS, () => core.tick())
+  }
+
+  function coreOf(relay: SimRelay, process: Process, environment: Environment) {
+    return {
+      gate: gateOf(environment),
+      openStore() {
+        const store = relay.disk.open(() => process.kill())
+        return bend.relayStore ? bend.relayStore(store, clock) : store
+      },
+      environment,
+      limits,
+      report(error: unknown) {
+        if (process.alive) ground.blame(relay.name, error)
+      },
+      noted() {},
+    }
+  }
+
+  function startSleeper(relay: SimRelay, process: Process): void {
+    const sleeper = createSleeper({
+      process,
+      chance: ground.chance.fork(`sleep of ${process.name}`),
+      wake(environment, soon, continued) {
+        ground.note(`${relay.name} wakes`)
+        return createRelayCore({ ...coreOf(relay, process, environment), soon, continued })
+      },
+      slept: () => ground.note(`${relay.name} sleeps`),
+    })
+    relay.core = sleeper
+    relay.sleeper = sleeper
+    network().listen(relay.name, { process, accept: sleeper.accept })
   }
 
   function gateOf({ now, randomBytes }: Environment): Gate | undefined {
@@ -104,7 +128,7 @@ export function createRelays(ground: Ground, network: () => Network): Relays {
         ground.gaveUp()
       },
     })
-    return { name, disk, process: undefined, core: undefined, mesh: undefined }
+    return { name, disk, process: undefined, core: undefined, mesh: undefined, sleeper: undefined }
   }
 
   return {

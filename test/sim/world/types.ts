@@ -17,6 +17,7 @@ import type { RelayDisk } from '../storage/relay-disk.ts'
 import type { Chance } from '../time/chance.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Process } from '../time/process.ts'
+import type { Sleeper } from './sleeper.ts'
 
 export interface WorldOptions {
   /** Decides everything that is left to chance. */
@@ -36,6 +37,8 @@ export interface WorldOptions {
   forgetful?: boolean
   /** Logs are folded after few records, and what was folded is soon trimmed. */
   folds?: boolean
+  /** Relays that do not gossip are run as Durable Objects are, which lose their memory and keep their sockets. */
+  sleeps?: boolean
   /** What is typed where somebody types letter by letter. */
   recording?: Recording
   /** Bends the ports of the real code, to plant a bug. */
@@ -80,8 +83,10 @@ export interface SimRelay {
   readonly name: string
   readonly disk: RelayDisk
   process: Process | undefined
-  core: RelayCore | undefined
+  core: Pick<RelayCore, 'close'> | undefined
   mesh: Mesh | undefined
+  /** Where relays sleep. */
+  sleeper: Sleeper | undefined
 }
 
 export interface World {

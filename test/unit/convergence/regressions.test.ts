@@ -60,6 +60,15 @@ const LOST = [
   ...(['tab open', 'freeze', 'relay crash', 'delay'] as const),
 ]
 
+/** Relays that lose their memory in the midst of everything; in this order. */
+const ASLEEP = [
+  ...(['delay', 'loss', 'break', 'partition', 'one-way partition', 'one way', 'half open', 'swizzle'] as const),
+  ...(['stall', 'flap', 'replay', 'damage', 'slow reader', 'quota', 'abort', 'storage closed'] as const),
+  ...(['storage shut', 'relay crash', 'relay power', 'relay restart', 'relay commit', 'relay disk full'] as const),
+  ...(['relay clock jump', 'tab crash', 'browser crash', 'tab close', 'tab open', 'freeze', 'sleep'] as const),
+  ...(['clock jump', 'steal', 'relay sleep'] as const),
+]
+
 /** What puts a copy in the place of an original, or nothing. */
 const COPIES = ['clone', 'profile restore', 'evict', 'relay restore', 'break', 'abort', 'tab open'] as const
 
@@ -706,6 +715,11 @@ const FAILED: readonly Failed[] = [
       { at: 28_241, kind: 'abort', seed: 906295436 },
       { at: 29_843, kind: 'storage closed', seed: 388658820 },
     ],
+  },
+  {
+    title: '[P2][P10] a relay that sleeps has not said that nothing waits when only a part of a message was committed',
+    seed: 720_006,
+    options: { relays: 2, folds: true, faults: ASLEEP, faultsPerMinute: 25, ...ANY_EDITS },
   },
   {
     title: '[P4] what a relay acknowledged while the storage did not open is not shown as waiting when it does',

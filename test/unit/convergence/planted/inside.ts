@@ -8,6 +8,7 @@ import type { readOwed, writePeer } from '../../../../client/replica/peers.ts'
 import type { Tables } from '../../../../client/replica/store.ts'
 import type { createStatus } from '../../../../client/status.ts'
 import type { createSalvaging } from '../../../../server/relay/salvaging.ts'
+import type { createSubscriber } from '../../../../server/relay/subscriber.ts'
 import type { countMissing, createUnbroken, readTail } from '../../../../server/storage/unbroken.ts'
 import type { nextChain } from '../../../../shared/causality/chain.ts'
 import type { isPlaceValid } from '../../../../shared/sync/places.ts'
@@ -162,6 +163,20 @@ export const BUGS_INSIDE: Readonly<Record<string, BugInside>> = {
       }),
     },
     found: /\[P4\] .* as the leader of/,
+  },
+  'asleep in the midst of it': {
+    what: 'a conversation says at any time that it can be gone on with from what is attached to its socket',
+    faults: ['relay sleep', 'relay sleep', 'break'],
+    world: { relays: 1 },
+    plant: {
+      'server/relay/subscriber.ts': (original) => ({
+        createSubscriber: ((options) =>
+          new Proxy((original.createSubscriber as typeof createSubscriber)(options), {
+            get: (conversation, name) => name === 'resting' || Reflect.get(conversation, name),
+          })) satisfies typeof createSubscriber,
+      }),
+    },
+    found: /\[P1\]|\[P10\]/,
   },
   'receipt taken back': {
     what: 'what is shown as received is shown as waiting again, now and then, after a reconnect',
