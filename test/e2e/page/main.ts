@@ -20,10 +20,10 @@ declare global {
     told?: (token: string) => void
     /** How many sockets the page has that are open or being opened. */
     sockets(): number
-    /** Keeps the page from doing anything for so long. */
-    hang(ms: number): void
+    /** Keeps the page from doing anything, but for a turn now and then, until a hold lets it go; see test/support/hold.ts. */
+    hang(url: string): Promise<void>
     /** The same, as a browser does it that freezes the page. */
-    freeze(ms: number): void
+    freeze(url: string): void
     /** The rows of a table in the page's only database, read past the client. */
     rows(table: string): Promise<{ key: IDBValidKey; value: unknown }[]>
     /** Given by a test that makes `me` write. */
@@ -42,14 +42,22 @@ window.WebSocket = class extends WebSocket {
   }
 }
 window.sockets = () => [...opened].filter(({ readyState }) => readyState <= WebSocket.OPEN).length
-window.hang = (ms) => {
-  const until = performance.now() + ms
-  while (performance.now() < until);
+/** One that hung in the midst of a transaction kept all others from the store. */
+const TURN_MS = 1_000
+
+window.hang = async (url) => {
+  const request = new XMLHttpRequest()
+  for (;;) {
+    request.open('GET', url, false)
+    request.send()
+    if (request.responseText === 'over') return
+    await new Promise((resolve) => setTimeout(resolve, TURN_MS))
+  }
 }
-window.freeze = (ms) => {
+window.freeze = (url) => {
   document.dispatchEvent(new Event('freeze'))
-  setTimeout(() => {
-    window.hang(ms)
+  setTimeout(async () => {
+    await window.hang(url)
     document.dispatchEvent(new Event('resume'))
   })
 }
