@@ -3,6 +3,7 @@
  * and stand for what they say, one dot is one content, every bound is kept, and what was acknowledged is somewhere. A
  * breach is told once, at once.
  */
+import { summariesOf } from '../../../client/replica/content.ts'
 import { RejoinError } from '../../../shared/errors.ts'
 import { createIntervalIndex, type IntervalIndex } from '../../../shared/update/intervals.ts'
 import type { ClientDisk } from '../storage/client-disk.ts'
@@ -86,10 +87,11 @@ export function createCheckers(options: CheckersOptions): Checkers {
     }
   }
 
-  async function excuse(disks: readonly ClientDisk[]): Promise<void> {
-    const missing = edits.filter(
-      ({ safety, excused, document, summary }) => safety !== 'nowhere' && !excused && !relays.hold(document, summary),
-    )
+  async function excuse(disks: readonly ClientDisk[], spoilt?: Uint8Array): Promise<void> {
+    // What was spoilt before, or is packed, says nothing.
+    const took = summariesOf(spoilt === undefined ? [] : [spoilt])
+    const isStored = ({ safety, summary }: WrittenEdit): boolean => safety !== 'nowhere' || !took.adds(summary)
+    const missing = edits.filter((edit) => !edit.excused && isStored(edit) && !relays.hold(edit.document, edit.summary))
     if (missing.length === 0) return
     const indexes = await indexesOf(disks, new Set(missing.map(({ document }) => document)))
     for (const edit of missing) edit.excused = indexes.get(edit.document)?.adds(edit.summary) !== false

@@ -54,8 +54,8 @@ export interface Checkers {
   toldAtRelays(edits: readonly WrittenEdit[], relays: number): void
   /** A relay's disk is to be lost for ever: what is at two relays is at another one. */
   losing(relay: string): void
-  /** Edits that no disk holds any more, after a fault that took them, are not asked for again. */
-  excuse(disks: readonly ClientDisk[]): Promise<void>
+  /** Edits that no disk holds any more, after a fault that took them, are not asked for again; nor what of these bytes nobody was told yet. */
+  excuse(disks: readonly ClientDisk[], spoilt?: Uint8Array): Promise<void>
   /** Version vector of a document as a replica's or relay's disk has it. */
   vector(holder: string, document: string): ReadonlyMap<string, Head>
   /** How often an app was told that something forked. */

@@ -57,8 +57,11 @@ export const toWrites = (
   rows: readonly { table: DiskWrite['table']; key: DiskWrite['key']; value: unknown }[],
 ): DiskWrite[] => rows.map(({ table, key, value }) => ({ table, key, after: value }))
 
-/** What no disk holds any more is nobody's fault but this one's. */
-export function excuseTheLost(world: World): void {
+/** What no disk holds any more is nobody's fault but this one's; so with what was `spoilt` and is yet to be told to be stored, as the disk had said. */
+export function excuseTheLost(world: World, spoilt?: Uint8Array): void {
   const disks = world.replicas.map(({ disk }) => disk)
-  world.clock.after(0, () => void world.checkers.excuse(disks).catch((error: unknown) => world.fail(String(error))))
+  world.clock.after(
+    0,
+    () => void world.checkers.excuse(disks, spoilt).catch((error: unknown) => world.fail(String(error))),
+  )
 }

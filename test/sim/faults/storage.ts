@@ -152,10 +152,10 @@ async function goDark(world: World, replica: SimReplica, unheededMs: number): Pr
 async function spoil(world: World, chance: Chance, how: Spoiling): Promise<boolean> {
   const replica = chance.one(world.replicas)
   if (!replica.disk.durable) return false
-  const done = await replica.disk.spoil(chance, how)
-  if (!done) return false
+  const lost = await replica.disk.spoil(chance, how)
+  if (lost === undefined) return false
   explain(world, 'corrupt')
   identitiesAreCopied(world)
-  excuseTheLost(world)
+  excuseTheLost(world, lost)
   return true
 }

@@ -53,8 +53,8 @@ export interface ClientDisk {
   losePower(unheededMs?: number): Promise<void>
   /** Does something in the midst of the next transaction that writes. */
   whileWriting(act: () => void): void
-  /** Spoils a stored record or edit; says whether there was one. */
-  spoil(chance: Chance, how: Spoiling): Promise<boolean>
+  /** Spoils a stored record, edit or piece; returns what it said, `undefined` where there was none. */
+  spoil(chance: Chance, how: Spoiling): Promise<Uint8Array | undefined>
 }
 
 export type DiskCopy = readonly { table: TableName; key: Key; value: unknown; spoiled?: Uint8Array | undefined }[]
@@ -183,16 +183,16 @@ export function createClientDisk(options: ClientDiskOptions): ClientDisk {
       const pieces = (await disk.rows('pieces')).length > 0 ? (['pieces'] as const) : []
       const table = by.one(['records', 'edits', ...pieces] as const)
       const rows: readonly Row<'records' | 'edits' | 'pieces'>[] = await disk.rows(table)
-      if (rows.length === 0) return false
+      if (rows.length === 0) return undefined
       const { key, value } = by.one(rows)
       const bytes = spoilBytes(value.bytes, by, how, () => by.one(rows).value.bytes)
-      if (how !== 'lose' && bytes === undefined) return false
+      if (how !== 'lose' && bytes === undefined) return undefined
       await inner.write([table], async (transaction) => {
         if (bytes === undefined) transaction.delete(table, key)
         else transaction.put(table, key, { ...value, bytes })
       })
       if (bytes !== undefined) spoiled.set(nameOf(table, key), bytes)
-      return true
+      return value.bytes
     },
   }
   return disk

@@ -214,6 +214,19 @@ const FAILED: readonly Failed[] = [
     options: { relays: 1, faults: LOST, faultsPerMinute: 30, ...ANY_EDITS },
   })),
   {
+    title: '[P2] the simulator: what a disk has lost before its tab tells that it is stored is not asked for',
+    seed: 51_112,
+    options: {
+      relays: 3,
+      faults: [
+        ...(['client lost write', 'client lost write', 'break', 'tab crash', 'tab open', 'freeze'] as const),
+        ...(['browser crash', 'tab close', 'partition', 'relay crash'] as const),
+      ],
+      faultsPerMinute: 24,
+      ...ANY_EDITS,
+    },
+  },
+  {
     title: '[P1] a deletion that waits in a Y.Doc for what it deletes is read again, also while the log is being read',
     seed: 940_003,
     options: {
