@@ -24,8 +24,13 @@ export const COPIED_OR_SPOILT: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'client lost write',
 ])
 
-/** What spoils the disk of a relay for good, or makes of what is open there something that is none any more. */
-const RELAY_SPOILT: readonly FaultKind[] = ['relay rot', 'relay lost row', 'relay misdirected write', 'relay disk away']
+/** What rows, notes and stores of relays come to that no checksum shows. */
+const RELAY_SPOILT: readonly FaultKind[] = [
+  'relay lost row',
+  'relay misdirected write',
+  'relay disk away',
+  'relay lost note',
+]
 
 /** What the power of a device takes with it. */
 const POWER = ['client power', 'client power unheeded'] as const satisfies readonly FaultKind[]
@@ -35,6 +40,7 @@ export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([
   ...COPIED_OR_SPOILT,
   ...POWER,
   'put away',
+  'relay rot',
   ...RELAY_SPOILT,
   'steal',
   'storage shut',
@@ -46,6 +52,7 @@ export const UNSETTLED_IN_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>([
   ...POWER,
   'client lost write',
   'put away',
+  'relay rot',
   ...RELAY_SPOILT,
   'steal',
   'storage shut',
@@ -69,13 +76,18 @@ export const ON_TOP: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'relay rot',
   ...[...COPIED_OR_SPOILT].filter((kind) => kind !== 'client lost write'),
   'steal',
-  ...RELAY_SPOILT,
   'storage shut',
   'relay sleep',
 ])
 
 /** On top of other seeds than those: nothing else there takes what was stored, or would excuse that. Every second also has what a browser loses that heeds nothing. */
 export const POWER_ON_TOP = (seed: number): readonly FaultKind[] => (seed % 8 === 6 ? POWER : ['client power'])
+
+/**
+ * On top of others again: where devices and their only relay are spoiled at once, nobody may have what an edit rests on, and then it
+ * cannot be sent, for ever.
+ */
+export const ON_TOP_AT_RELAYS: readonly FaultKind[] = RELAY_SPOILT.filter((kind) => kind !== 'relay lost note')
 
 /** Names for several kinds at once, for the command line. */
 export const FAULT_GROUPS: Readonly<Record<string, readonly FaultKind[]>> = {

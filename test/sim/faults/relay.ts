@@ -67,6 +67,13 @@ export const RELAY_FAULTS = {
     world.killRelay(relay)
     return comeBack(world, relay, chance)
   },
+  /** What it notes beside documents is damaged when it starts again: its names, epochs and owners, or where its log begins. */
+  'relay lost note'(world, chance) {
+    const relay = chance.one(world.relays)
+    world.killRelay(relay)
+    relay.disk.loseNotes(chance)
+    return comeBack(world, relay, chance)
+  },
   /** Its clock is put forward or back. */
   'relay clock jump'(world, chance) {
     const relay = chance.one(world.relays)

@@ -4,6 +4,7 @@ import {
   FAULT_KINDS,
   type FaultKind,
   ON_TOP,
+  ON_TOP_AT_RELAYS,
   POWER_ON_TOP,
   UNSETTLED,
   UNSETTLED_IN_FOLDED_MESH,
@@ -38,8 +39,12 @@ export function planSteps(seed: number, options: Omit<SimulateOptions, 'seeds'>,
   return steps.sort((a, b) => a.at - b.at)
 }
 
-const onTopOf = (seed: number): Iterable<FaultKind> =>
-  seed % 4 === 3 ? ON_TOP : seed % 4 === 2 ? POWER_ON_TOP(seed) : []
+/** What seeds have on top of what they had when these kinds came; see there. */
+function onTopOf(seed: number): Iterable<FaultKind> {
+  if (seed % 4 === 3) return ON_TOP
+  if (seed % 4 === 2) return POWER_ON_TOP(seed)
+  return seed % 4 === 0 ? ON_TOP_AT_RELAYS : []
+}
 
 /** Some kinds of edits, so that each also meets itself alone. */
 function editKinds(seed: number, { edits }: Pick<SimulateOptions, 'edits'>): readonly EditKind[] {

@@ -9,7 +9,7 @@ import { chainOf, countMissing } from '../../../server/storage/unbroken.ts'
 import type { DotRange } from '../../../shared/causality/version-vector.ts'
 import type { Environment } from '../../../shared/environment.ts'
 import { RejoinError } from '../../../shared/errors.ts'
-import type { DocumentId } from '../../../shared/ids.ts'
+import { type DocumentId, type LogEpoch, type ReplicaId, randomId } from '../../../shared/ids.ts'
 import { type PieceBytes, pieceChecksum } from '../../../shared/update/piece-bytes.ts'
 import { type DocumentRef, type UpdateRecord, verify } from '../../../shared/update/record.ts'
 import type { Chance } from '../time/chance.ts'
@@ -50,6 +50,8 @@ export interface RelayDisk {
   rot(chance: Chance, how: Exclude<Spoiling, 'lose'>): DocumentId | undefined
   /** A row in the middle of the log is gone for good, or another one stands in its place; says of which document, if there was one. */
   spoilRow(chance: Chance, how: 'lose' | 'misdirect'): DocumentId | undefined
+  /** One of the things that the store notes beside documents is damaged, and mended as SQLite stores do. Only while nothing is open. */
+  loseNotes(chance: Chance): void
   /** Something is spoilt that whoever asks for its document needs, and that nobody has found yet. */
   readonly isRotten: boolean
 }
@@ -61,6 +63,13 @@ type Change =
   /** `head`: of the log, after it. */
   | { readonly type: 'commit'; readonly batch: CommitBatch; readonly head: number }
   | { readonly type: 'trim'; readonly through: number; readonly count: number }
+  /** A note was damaged, and mended: epochs that are gone, another name, a log that begins later. */
+  | {
+      readonly type: 'note'
+      readonly epochs?: readonly LogEpoch[]
+      readonly replica?: ReplicaId
+      readonly low?: number
+    }
 
 export interface RelayDiskOptions {
   environment: Environment
@@ -77,6 +86,10 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
   /** Rows that are gone, or that another one was written over, by the bytes that were written. */
   const rows = new Map<Uint8Array, 'gone' | LogEntry>()
   const damaged = new Set<DocumentId>()
+  /** Of notes that were damaged. */
+  const forgotten = new Set<LogEpoch>()
+  let renamed: ReplicaId | undefined
+  let lowest = 0
   let journal: Change[] = []
   let store = createMemoryStore(born)
   let isAway = false
@@ -87,10 +100,20 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
     store = createMemoryStore(born)
     journal = [...changes]
     misread.clear()
+    forgotten.clear()
+    renamed = undefined
+    lowest = 0
     for (const change of journal) {
       if (change.type === 'commit') store.commit(change.batch)
-      else store.trim(change.through, change.count)
+      else if (change.type === 'trim') store.trim(change.through, change.count)
+      else apply(change)
     }
+  }
+
+  function apply({ epochs = [], replica = renamed, low = lowest }: Extract<Change, { type: 'note' }>): void {
+    for (const epoch of epochs) forgotten.add(epoch)
+    renamed = replica
+    lowest = low
   }
 
   function commit(batch: CommitBatch, crash: () => void): void {
@@ -102,12 +125,15 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
       crash()
       throw new RejoinError('storage-failed', 'the process died')
     }
-    const kept = ownCopy(batch)
-    store.commit(kept)
-    const head = store.head()
-    journal.push({ type: 'commit', batch: kept, head })
-    committed(kept, head)
+    keep(ownCopy(batch))
     if (fate === 'crash after') crash()
+  }
+
+  function keep(batch: CommitBatch): void {
+    store.commit(batch)
+    const head = store.head()
+    journal.push({ type: 'commit', batch, head })
+    committed(batch, head)
   }
 
   function checked<Entry extends AnyEntry>(entry: Entry): Entry {
@@ -191,7 +217,7 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
 
   const disk: RelayDisk = {
     get replica() {
-      return store.identity().replica
+      return renamed ?? store.identity().replica
     },
     fate: 'done',
     full: false,
@@ -214,6 +240,21 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
     wipe() {
       born = bornAgain(environment)
       replay([])
+    },
+    loseNotes(chance) {
+      const note = chance.one(['epochs', 'origin', 'replica', 'low', 'owners'] as const)
+      const change = {
+        epochs: { epochs: store.epochs().map(({ epoch }) => epoch) },
+        replica: { replica: randomId(environment) },
+        low: { low: store.head() },
+      }
+      if (note === 'origin') keep({ origin: randomId(environment), documents: [], entries: [] })
+      else if (note === 'owners') disk.forgetOwners()
+      else {
+        const mended = { type: 'note', ...change[note] } as const
+        journal.push(mended)
+        apply(mended)
+      }
     },
     restore(copy) {
       // It was copied from another disk.
@@ -283,6 +324,9 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
   function opened(crash: () => void): RelayStore {
     return {
       ...store,
+      identity: () => ({ ...store.identity(), replica: disk.replica }),
+      epochs: () => store.epochs().filter(({ epoch }) => !forgotten.has(epoch)),
+      low: () => Math.max(lowest, store.low()),
       commit: (batch) => commit(batch, crash),
       trim(through, count) {
         const trimmed = store.trim(through, count)
