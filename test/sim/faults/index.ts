@@ -77,7 +77,6 @@ export const ON_TOP: ReadonlySet<FaultKind> = new Set<FaultKind>([
   ...[...COPIED_OR_SPOILT].filter((kind) => kind !== 'client lost write'),
   'steal',
   'storage shut',
-  'relay sleep',
 ])
 
 /** On top of other seeds than those: nothing else there takes what was stored, or would excuse that. Every second also has what a browser loses that heeds nothing. */
