@@ -48,7 +48,8 @@ export const BACK = 2
 /** The struct that ends at `end` in `bytes`. */
 export function toPiece(bytes: Uint8Array, clock: number, head: StructHead, end: number): Piece {
   const kind = head.info & KIND_BITS
-  const hasOrigins = head.info >= HAS_RIGHT_ORIGIN
+  // What is collected says nothing of its place: in `head` is that of the struct before it.
+  const saysParent = kind !== GC && head.info < HAS_RIGHT_ORIGIN
   return {
     clock,
     length: head.length,
@@ -59,8 +60,8 @@ export function toPiece(bytes: Uint8Array, clock: number, head: StructHead, end:
     rightClient: head.rightClient,
     rightClock: head.rightClock,
     bytes,
-    parentFrom: hasOrigins ? 0 : head.parentAt,
-    parentTo: hasOrigins ? 0 : head.contentAt,
+    parentFrom: saysParent ? head.parentAt : 0,
+    parentTo: saysParent ? head.contentAt : 0,
     from: contentStart(bytes, kind, head.contentAt, end),
     to: end,
     broken: 0,

@@ -51,6 +51,22 @@ function nested(depth: number): { updates: Uint8Array[]; all: Uint8Array } {
 }
 
 describe('types inside of one another', () => {
+  test('[P5] beside something that was collected is what lies in nothing, whatever was written before that (seed 1132)', () => {
+    const [doc, other] = [new Y.Doc(), new Y.Doc()]
+    const map = new Y.Map<unknown>()
+    doc.getArray('root').insert(0, [map])
+    doc.getText('text').insert(0, 'x')
+    // Read as the id of a parent these are no number that can be.
+    doc.getText('text').insert(0, 'é\0abc')
+    map.set('key', 'value')
+    Y.applyUpdate(other, Y.encodeStateAsUpdate(doc))
+    const known = Y.encodeStateVector(other)
+    const theirs = other.getArray<Y.Map<unknown>>('root').get(0)
+    theirs.set('key', new Y.Array<unknown>())
+    doc.getArray('root').delete(0, 1)
+    expect(nestingDepth([Y.encodeStateAsUpdate(doc), Y.encodeStateAsUpdate(other, known)])).toBe(1)
+  })
+
   test('[P9] are refused beyond a depth, in one update or in many; what breaks Yjs is far beyond', () => {
     const submit = start()
     const { updates } = nested(NESTING_MAX + 10)
