@@ -15,6 +15,7 @@ import { isWithinLimits } from '../../shared/update/walk.ts'
 import { encodeFrame, encodeMessage } from '../../shared/wire/codec.ts'
 import type { Entries, Message, Piece } from '../../shared/wire/messages.ts'
 import type { AnyEntry, LogEntry } from '../storage/store.ts'
+import { follows } from '../storage/unbroken.ts'
 import type { CommitGroup } from './commits.ts'
 
 /** Records of one document that follow one another and are this many are worth joining: to look at one costs 20 bytes. */
@@ -96,8 +97,8 @@ export function* recordMessages(
 }
 
 /**
- * `undefined` where they are few, where it is not known any more what they continue (as they are they show it themselves), and where
- * together they are more than one update may be: nobody would take that.
+ * `undefined` where they are few, where it is not known any more what they continue, or some are missing between them (as they are they
+ * show it themselves), and where together they are more than one update may be: nobody would take that.
  */
 function joinedPiece(
   where: DocumentRef,
@@ -110,7 +111,9 @@ function joinedPiece(
   const vector = new Map<OriginId, Head>()
   for (const { record } of entries) {
     const { origin, seq, chain } = record
-    if (!vector.has(origin) && seq > 1) {
+    const last = vector.get(origin)
+    if (last !== undefined && !follows(last, record)) return undefined
+    if (last === undefined && seq > 1) {
       const before = chainAt(where, origin, seq - 1)
       if (before === undefined) return undefined
       base.set(origin, { seq: seq - 1, chain: before })

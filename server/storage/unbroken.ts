@@ -97,5 +97,6 @@ export function chainOf(where: DocumentRef, record: UpdateRecord, before: Chain 
   )
 }
 
-const follows = (before: Head, { seq, checksum, chain }: UpdateRecord): boolean =>
+/** Whether a record is the next of its origin. */
+export const follows = (before: Head, { seq, checksum, chain }: UpdateRecord): boolean =>
   seq === before.seq + 1 && nextChain(before.chain, checksum) === chain

@@ -652,6 +652,12 @@ const FAILED: readonly Failed[] = [
       ...ANY_EDITS,
     },
   })),
+  ...[24_476, 28_492].map((seed) => ({
+    title: '[P1][P5] records are joined for a client that comes back only where none is missing between them',
+    seed,
+    options: { relays: 2, replicas: 2, documents: 1, editsPerMinute: 90, edits: undefined },
+    onTop: true as const,
+  })),
   ...[24, 25, 28].map((seed) => ({
     title: "[P5][P10] a row that is gone from the middle of a relay's log is missed, and its document fetched again",
     seed,
