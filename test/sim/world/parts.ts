@@ -1,16 +1,17 @@
 /** The code that a workspace loads later, which is here already: nothing in a world waits for what no seed decides. */
 import { createActing, createCompacting, openWhole } from '../../../client/acting.ts'
 import type { LogPart, Parts } from '../../../client/parts.ts'
-import { openRecovering } from '../../../client/recovering.ts'
+import { openRecovering, type RecoveringOptions } from '../../../client/recovering.ts'
 import { createRelaying } from '../../../client/relaying.ts'
 import { inflateInSteps, readPieces } from '../../../client/replica/inflating.ts'
 import { createMemoryReplicaStore } from '../../../client/replica/memory.ts'
+import type { Workspace } from '../../../client/workspace.ts'
 
 export const PARTS: Parts = {
   log: async () => ({ createActing, createCompacting, openWhole }),
   inflating: async () => ({ inflateInSteps, readPieces }),
   memory: async () => ({ createMemoryReplicaStore }),
-  recovering: async () => ({ openRecovering }),
+  recovering: async () => ({ openRecovering: openUntimed }),
   relaying: async () => ({ createRelaying }),
 }
 
@@ -29,3 +30,20 @@ const createEager: LogPart['createCompacting'] = (log, environment, report) =>
     environment,
     report,
   )
+
+/**
+ * Its documents have an awareness at once, which looks at the real time again and again, and makes all others have one: no world would ever
+ * be let go. Here nobody asks who is there.
+ */
+async function openUntimed(settings: RecoveringOptions): Promise<Workspace> {
+  const workspace = await openRecovering(settings)
+  const { open } = workspace
+  return Object.assign(workspace, {
+    open(...how: Parameters<typeof open>) {
+      const handle = open(...how)
+      clearInterval(handle.awareness._checkInterval)
+      handle.awareness.setLocalState(null)
+      return handle
+    },
+  })
+}
