@@ -75,9 +75,10 @@ export const UNSETTLED_IN_FOLDED_MESH: ReadonlySet<FaultKind> = new Set<FaultKin
 export const ON_TOP: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'relay rot',
   ...[...COPIED_OR_SPOILT].filter((kind) => kind !== 'client lost write'),
-  'steal',
-  'storage shut',
 ])
+
+/** On top of every eighth. */
+export const ON_TOP_IN_TABS: readonly FaultKind[] = ['steal', 'storage shut']
 
 /** On top of other seeds than those: nothing else there takes what was stored, or would excuse that. Every second also has what a browser loses that heeds nothing. */
 export const POWER_ON_TOP = (seed: number): readonly FaultKind[] => (seed % 8 === 6 ? POWER : ['client power'])

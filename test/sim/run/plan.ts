@@ -5,6 +5,7 @@ import {
   type FaultKind,
   ON_TOP,
   ON_TOP_AT_RELAYS,
+  ON_TOP_IN_TABS,
   POWER_ON_TOP,
   UNSETTLED,
   UNSETTLED_IN_FOLDED_MESH,
@@ -43,7 +44,8 @@ export function planSteps(seed: number, options: Omit<SimulateOptions, 'seeds'>,
 function onTopOf(seed: number): Iterable<FaultKind> {
   if (seed % 4 === 3) return ON_TOP
   if (seed % 4 === 2) return POWER_ON_TOP(seed)
-  return seed % 4 === 0 ? ON_TOP_AT_RELAYS : []
+  if (seed % 4 === 0) return ON_TOP_AT_RELAYS
+  return seed % 8 === 5 ? ON_TOP_IN_TABS : []
 }
 
 /** Some kinds of edits, so that each also meets itself alone. */
