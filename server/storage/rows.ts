@@ -79,13 +79,19 @@ export function toEntry(row: Row): AnyEntry {
   return { offset, where, record: toRecord(where, row) }
 }
 
+/** Raises `corrupt` for what is no number: an empty blob would be 0. */
+function toNumber(value: unknown): number {
+  if (typeof value === 'number' || typeof value === 'bigint') return Number(value)
+  throw new RejoinError('corrupt', 'a row has something else in the place of a number')
+}
+
 /** Raises `corrupt`. */
 export function toRecord(where: DocumentRef, row: Row): UpdateRecord {
-  const kind = UPDATE_KINDS[Number(row.kind)]
+  const kind = UPDATE_KINDS[toNumber(row.kind)]
   if (kind === undefined) throw new RejoinError('corrupt', `a record of ${JSON.stringify(where.document)} has no kind`)
   const record: UpdateRecord = {
     origin: toHex(row.origin as Uint8Array),
-    seq: Number(row.seq),
+    seq: toNumber(row.seq),
     kind,
     bytes: row.bytes as Uint8Array,
     checksum: toHex(row.checksum as Uint8Array),
@@ -115,11 +121,11 @@ export function toCheckpoint(where: DocumentRef, row: Row, parts: () => Row[]): 
   const checkpoint: Checkpoint = {
     id: toHex(row.id as Uint8Array),
     vector: decodeVector(row.vector as Uint8Array),
-    through: Number(row.through),
-    pieces: Number(row.pieces),
-    bytes: Number(row.bytes),
-    size: Number(row.size),
-    compacted: Number(row.compacted),
+    through: toNumber(row.through),
+    pieces: toNumber(row.pieces),
+    bytes: toNumber(row.bytes),
+    size: toNumber(row.size),
+    compacted: toNumber(row.compacted),
     intervals: fromParts(row.intervals as Uint8Array, () => parts().map(({ bytes }) => bytes as Uint8Array)),
   }
   verifyCheckpoint(where, checkpoint, toHex(row.checksum as Uint8Array))
@@ -140,7 +146,7 @@ export function fromCheckpoint(
 
 /** Raises `corrupt`. */
 export function toPiece(where: DocumentRef, row: Row): PieceBytes {
-  const piece = { size: Number(row.size), bytes: row.bytes as Uint8Array }
+  const piece = { size: toNumber(row.size), bytes: row.bytes as Uint8Array }
   verifyPiece(where, piece, toHex(row.checksum as Uint8Array))
   return piece
 }
@@ -165,7 +171,12 @@ export function toTransfer(row: Row): Transfer {
 
 /** Raises `corrupt`. */
 export function toWriter(where: DocumentRef, row: Row): Writer {
-  const writer = { where, client: Number(row.client), owner: toHex(row.owner as Uint8Array), used: Number(row.used) }
+  const writer = {
+    where,
+    client: toNumber(row.client),
+    owner: toHex(row.owner as Uint8Array),
+    used: toNumber(row.used),
+  }
   verifyRow(writerName(writer), row.checksum)
   return writer
 }
@@ -180,7 +191,7 @@ export function toOwner(row: Row): OriginOwner {
   const owner = {
     origin: toHex(row.origin as Uint8Array),
     owner: toHex(row.owner as Uint8Array),
-    used: Number(row.used),
+    used: toNumber(row.used),
   }
   verifyRow(ownerName(owner), row.checksum)
   return owner
