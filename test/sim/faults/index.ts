@@ -35,29 +35,22 @@ const RELAY_SPOILT: readonly FaultKind[] = [
 /** What the power of a device takes with it. */
 const POWER = ['client power', 'client power unheeded'] as const satisfies readonly FaultKind[]
 
-/** Kinds that are only injected where they are asked for, in a mesh, or on top. A world that puts documents away has no room on any device. */
-export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([
-  ...COPIED_OR_SPOILT,
-  ...POWER,
-  'put away',
-  'relay rot',
-  ...RELAY_SPOILT,
-  'steal',
-  'storage shut',
-  'relay sleep',
-])
+/** On top of every eighth. */
+export const ON_TOP_IN_TABS: readonly FaultKind[] = ['steal', 'storage shut']
 
-/** In a mesh too: a row that was never written is not noticed in all cases. */
+/** In a mesh too: a row that was never written is not noticed in all cases. A world that puts documents away has no room on any device. */
 export const UNSETTLED_IN_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>([
   ...POWER,
+  ...ON_TOP_IN_TABS,
+  ...RELAY_SPOILT,
+  'relay rot',
+  'relay sleep',
   'client lost write',
   'put away',
-  'relay rot',
-  ...RELAY_SPOILT,
-  'steal',
-  'storage shut',
-  'relay sleep',
 ])
+
+/** Kinds that are only injected where they are asked for, in a mesh, or on top. */
+export const UNSETTLED: ReadonlySet<FaultKind> = new Set<FaultKind>([...COPIED_OR_SPOILT, ...UNSETTLED_IN_MESH])
 
 /** In a mesh whose logs are folded all the time: relays believe one another's word for chains that they have forgotten. */
 export const UNSETTLED_IN_FOLDED_MESH: ReadonlySet<FaultKind> = new Set<FaultKind>([
@@ -76,9 +69,6 @@ export const ON_TOP: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'relay rot',
   ...[...COPIED_OR_SPOILT].filter((kind) => kind !== 'client lost write'),
 ])
-
-/** On top of every eighth. */
-export const ON_TOP_IN_TABS: readonly FaultKind[] = ['steal', 'storage shut']
 
 /** On top of other seeds than those: nothing else there takes what was stored, or would excuse that. Every second also has what a browser loses that heeds nothing. */
 export const POWER_ON_TOP = (seed: number): readonly FaultKind[] => (seed % 8 === 6 ? POWER : ['client power'])
