@@ -2,7 +2,7 @@
  * What a subscriber is owed beside the log, a message at a time: the catalog of a workspace, and the answers to version
  * vectors. A feed is read as fast as the socket takes it, in turn with the log and other feeds (P7).
  */
-import { CHAIN_UNKNOWN, nextChain } from '../../shared/causality/chain.ts'
+import { CHAIN_UNKNOWN } from '../../shared/causality/chain.ts'
 import { countDots, lacking } from '../../shared/causality/comparing.ts'
 import { covers, type Dot, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { RejoinError } from '../../shared/errors.ts'
@@ -15,6 +15,7 @@ import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
 import { inspectStateVector } from '../../shared/update/state-vector.ts'
 import type { CatalogEntry, Message, Piece, Vector } from '../../shared/wire/messages.ts'
 import type { Checkpoint, LogEntry } from '../storage/store.ts'
+import { follows } from '../storage/unbroken.ts'
 import type { Scoped } from './digests.ts'
 import { refOf, versionOf } from './documents.ts'
 import { JOIN_RECORDS_MIN, recordMessages } from './fan-out.ts'
@@ -152,10 +153,10 @@ function checkNext(
   theirs: VersionVector,
   sent: ReadonlyMap<string, UpdateRecord>,
 ): void {
-  const { origin, seq, checksum, chain } = record
+  const { origin, seq, chain } = record
   const before = sent.get(origin)
-  const linked = before === undefined ? workspace.chain(ref, origin, seq) : nextChain(before.chain, checksum)
-  if (where.document === ref.document && seq === headOf(theirs, origin).seq + 1 && linked === chain) return
+  const isFirst = (): boolean => seq === headOf(theirs, origin).seq + 1 && workspace.chain(ref, origin, seq) === chain
+  if (where.document === ref.document && (before === undefined ? isFirst() : follows(before, record))) return
   throw new RejoinError('corrupt', `something else is in the place of a record of ${JSON.stringify(ref.document)}`)
 }
 
