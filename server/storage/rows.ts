@@ -246,21 +246,21 @@ export function toMeta(row: Row): string {
 
 /** Raises `corrupt`. */
 export function toEpoch(row: Row): EpochStart {
-  const epoch = { epoch: String(row.epoch), start: Number(row.start) }
+  const epoch = { epoch: String(row.epoch), start: toNumber(row.start) }
   verifyRow(epochName(epoch), row.checksum)
   return epoch
 }
 
 /** Raises `corrupt`. */
 export function toMark(row: Row): Mark {
-  const mark = { offset: Number(row.offset), at: Number(row.at), bytes: Number(row.bytes) }
+  const mark = { offset: toNumber(row.offset), at: toNumber(row.at), bytes: toNumber(row.bytes) }
   verifyRow(timeName(mark), row.checksum)
   return mark
 }
 
 /** Raises `corrupt`. */
 export function toSummary(row: Row): StoredSummary {
-  const summary = { head: Number(row.head), bytes: row.bytes as Uint8Array }
+  const summary = { head: toNumber(row.head), bytes: row.bytes as Uint8Array }
   verifyRow(summaryName(summary.head), row.checksum, summary.bytes)
   return summary
 }

@@ -120,6 +120,7 @@ describe('rejoin verify', () => {
     ['a row that is gone', 'DELETE FROM log WHERE "offset" = 5', /up to|missing/],
     ['a row twice under two names', 'UPDATE log SET seq = seq + 100 WHERE "offset" = 6', /checksum/],
     ['what is no number', "UPDATE log SET kind = x'' WHERE kind = 0", /in the place of a number/],
+    ['a start that is no number', "UPDATE epochs SET start = x'' WHERE start = 0", /in the place of a number/],
     ['a chain', 'UPDATE log SET chain = x\'0102030405060708\' WHERE "offset" = 4', /chain/],
     [
       'a version vector that was set back',
