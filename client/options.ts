@@ -44,7 +44,8 @@ export interface WorkspaceOptions {
   /**
    * Bytes that the content of this workspace may take up on this device. Beyond it, while in sync, and wherever the device has no
    * room for what is written, those documents that were not used for the longest time leave it: only what relays have acknowledged,
-   * what is not pinned and not open in any tab. They come back when they are opened. Without it, until the device is full; of no use where storage is not durable.
+   * what is not pinned and not open in any tab. They come back when they are opened or pinned, and not by themselves where there is more room
+   * later. Without it, until the device is full; of no use where storage is not durable.
    */
   budgetBytes?: number
   /** `false`: stay offline until `connect()`. `true` by default. */

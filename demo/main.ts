@@ -9,7 +9,7 @@ import { preload } from './preload.ts'
 import { listenForInstall } from './pwa/install.ts'
 import { registerServiceWorker } from './pwa/register.ts'
 import { applyLooks, looks } from './settings/looks.ts'
-import { listenForRoom, ownRoom } from './settings/room.ts'
+import { askForAll, listenForRoom, ownRoom } from './settings/room.ts'
 
 declare global {
   interface Window {
@@ -25,6 +25,7 @@ async function main(): Promise<void> {
   // Where the device keeps nothing, as in some private windows, it says so in its status, and works with the relay alone.
   takeKeyFromAddress()
   const token = ownKey()
+  listenForRoom()
   const workspace = await openWorkspace({
     id: workspaceInAddress(),
     relays,
@@ -48,7 +49,7 @@ async function main(): Promise<void> {
     const { storage, unacknowledged } = workspace.status.get()
     if (storage !== 'ok' && unacknowledged > 0) event.preventDefault()
   })
-  listenForRoom()
+  askForAll(workspace).catch((error: unknown) => console.warn('Fieldnotes:', error))
   countIn()
   preload()
   registerServiceWorker()

@@ -1,5 +1,4 @@
 /** The choice of how much of the notebook this device keeps. */
-import type { Workspace } from '../../client/index.ts'
 import { make, makeButton } from '../parts/dom.ts'
 import { toast } from '../parts/toast.ts'
 import { bytesInWords } from '../trust/storage.ts'
@@ -7,17 +6,7 @@ import { keepRoom, ownRoom } from './room.ts'
 
 const CHOICES: readonly number[] = [Infinity, 100e6, 10e6]
 
-/** What left this device is asked for, and comes as soon as a relay is reached, also after a reload. */
-async function askForAll(workspace: Workspace): Promise<void> {
-  for (const [id, { at }] of workspace.kept.get()) {
-    if (at !== 'relay') continue
-    const handle = workspace.open(id)
-    await handle.whenLoaded
-    handle.close()
-  }
-}
-
-export function makeRoom(workspace: Workspace): HTMLElement {
+export function makeRoom(): HTMLElement {
   const own = ownRoom()
   let wish = own
   const apply = makeButton({
@@ -27,10 +16,7 @@ export function makeRoom(workspace: Workspace): HTMLElement {
     act() {
       if (!keepRoom(wish)) return void toast({ key: 'room', text: 'This browser keeps no settings for this page.' })
       apply.disabled = true
-      const asked = wish === Infinity ? askForAll(workspace) : Promise.resolve()
-      asked
-        .catch((error: unknown) => console.warn('Fieldnotes: a note is not asked for', error))
-        .finally(() => location.reload())
+      location.reload()
     },
   })
   apply.hidden = true

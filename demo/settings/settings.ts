@@ -29,7 +29,7 @@ export function createSettings(options: SettingsOptions): Sheet {
       body.append(
         makeYou(self),
         makeLooks(),
-        makeRoom(workspace),
+        makeRoom(),
         makeKey(workspace),
         makeFiles(workspace, notebook),
         bin.element,

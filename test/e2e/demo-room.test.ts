@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { seedNotebook } from '../../tools/seed.ts'
 import {
+  beginsAnew,
   installed,
   launchDemo,
   newProfile,
@@ -66,14 +67,43 @@ describe('little room', () => {
 
     await page.getByTestId('settings-button').click()
     await page.getByRole('radio', { name: 'Every note' }).check()
-    await page.getByTestId('use-room').click()
-    await until('every note is here', async () => (await page.locator('.place-of[data-at=relay]').count()) === 0)
-    await page.getByTestId('status-all').click()
-    await until('the panel says so', async () => /all of them here, 1 always kept here/.test(await device()), {
-      seen: device,
+    await beginsAnew(page, () => page.getByTestId('use-room').click())
+    await allAreHere(page, 'all of them here, 1 always kept here')
+    await until('it is still kept', async () => (await placeOf(page, 'Curlews, five winters')) === 'device')
+  })
+
+  test('[P2] every note that is asked for comes back, also what leaves while that is chosen', async () => {
+    const relay = await startRelayProcess({ pages: demo })
+    await seedNotebook(relay.url, 30)
+    const page = await openNotebookPage(await newProfile(browser), relay.url, 'Alice')
+    await tells(page, { connection: 'synced' }, 'status-all')
+    await installed(page)
+    // Nothing leaves while no relay is reached.
+    await relay.kill()
+    await page.evaluate(() => localStorage.setItem('fieldnotes.room demo', '2000'))
+    await page.reload()
+    await page.getByTestId('settings-button').click()
+    await page.getByRole('radio', { name: 'Every note' }).check()
+    await page.evaluate(() => {
+      window.rejoin?.workspace.kept.subscribe((kept) => {
+        // With the first one that leaves; the others do meanwhile.
+        if (kept.size > 0) document.querySelector<HTMLButtonElement>('[data-testid=use-room]')?.click()
+      })
     })
+    await beginsAnew(page, () => relay.start())
+    await allAreHere(page, 'all of them here')
   })
 })
+
+async function allAreHere(page: Page, words: string): Promise<void> {
+  await page.getByTestId('status-all').click()
+  const device = (): Promise<string> => page.getByTestId('device').innerText()
+  await until('the panel says so', async () => (await device()).includes(words), { seen: device })
+  const elsewhere = page.locator('.place-of:not([data-at=device])')
+  await until('the list says it of none', async () => (await elsewhere.count()) === 0, {
+    seen: () => elsewhere.count(),
+  })
+}
 
 /** The sign in the list, where there is one. */
 const placeOf = async (page: Page, title: string): Promise<string | undefined> =>

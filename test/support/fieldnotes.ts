@@ -35,6 +35,14 @@ async function rename(page: Page, name: string): Promise<void> {
   await page.keyboard.press('Escape')
 }
 
+/** Does what makes a page begin anew by itself; when this resolves, nothing that is seen in it is of before. */
+export async function beginsAnew(page: Page, act: () => Promise<unknown>): Promise<void> {
+  const loaded = page.waitForEvent('load')
+  await act()
+  await loaded
+  await page.getByTestId('status-all').waitFor()
+}
+
 /** Its files are kept, so that it starts without a server. */
 export async function installed(page: Page): Promise<void> {
   await page.evaluate(async () => {
