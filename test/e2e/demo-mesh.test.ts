@@ -92,7 +92,8 @@ describe('the network lab before a mesh', () => {
     const holds = async (name: string) =>
       (await page.locator(`.node[data-name="${name}"] .press`).getAttribute('aria-label')) ?? ''
     await page.locator('.node.own').waitFor()
-    expect(await page.locator('.node').count()).toBe(3 + 2 + 2)
+    const nodes = (): Promise<number> => page.locator('.node').count()
+    await until('all are there', async () => (await nodes()) === 3 + 2 + 2, { seen: nodes })
     await until('its two tabs are there', async () => (await page.locator('.node.own .tab').count()) === 2)
     await until('all three write', async () => /A\d+ B\d+ C\d+/.test(await holds('r3')), { seen: () => holds('r3') })
     expect(await holds('Dov')).toContain('does not tell what it holds')

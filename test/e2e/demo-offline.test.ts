@@ -33,6 +33,7 @@ describe('Fieldnotes without a server', () => {
     await installed(one)
     const other = await openNotebookPage(bob, relay.url, 'Bob')
     await openByTitle(other, 'Birds')
+    await shows(other, 'Birds at home. ')
 
     await relay.kill()
     await one.reload()

@@ -56,6 +56,7 @@ describe('accessibility', () => {
         })
         const page = await openNotebookPage(profile, relay.url)
         await page.getByText('Start here').first().waitFor()
+        await tells(page, { connection: 'synced' }, 'status-all')
         await check(page, 'the list')
         await page.getByTestId('search').fill('zeppelin')
         await page.getByText('Nothing says “zeppelin”.').waitFor()

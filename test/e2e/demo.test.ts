@@ -135,6 +135,8 @@ describe('files', () => {
     const alice = await open(relay.url, 'Alice')
     const html = async (): Promise<string> =>
       (await alice.getByTestId('editor').innerHTML()).replace(/ style="[^"]*"/g, '')
+    // A note is opened as far as it is here.
+    await tells(alice, { connection: 'synced' }, 'status-all')
     await openByTitle(alice, 'Start here')
     const before = await html()
     await alice.getByTestId('note-menu').click()
@@ -242,6 +244,8 @@ describe('a board', () => {
     await relay.kill()
     await drag(alice, 'one', 1)
     await drag(bob, 'one', 2)
+    await showsCards(alice, ['', 'one', ''])
+    await showsCards(bob, ['', '', 'one'])
     await relay.start()
     const same = async (): Promise<boolean> => (await columnsOf(alice)) === (await columnsOf(bob))
     await until('both see the same', same)
