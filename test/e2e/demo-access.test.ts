@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { mintToken } from '../../server/auth/tokens.ts'
 import { createRelay } from '../../server/index.ts'
 import {
-  beginsAnew,
+  beginAnew,
   createNote,
   launchDemo,
   newProfile,
@@ -32,7 +32,7 @@ describe('a relay that asks for tokens', () => {
     await alice.keyboard.press('Escape')
 
     const key = await keyFor('alice', 'write')
-    await beginsAnew(alice, () => alice.goto(`${url}/#?token=${key}`))
+    await beginAnew([alice], () => alice.goto(`${url}/#?token=${key}`))
     await tells(alice, { label: 'At the relay' }, 'status-all')
     expect(alice.url()).not.toContain('token')
     await createNote(alice, 'Shared', 'for who may ')
@@ -89,5 +89,5 @@ async function putIn(page: Page, key: string): Promise<void> {
   await tells(page, { label: 'Needs a key' }, 'status-all')
   await page.getByTestId('settings-button').click()
   await page.getByTestId('key').fill(key)
-  await beginsAnew(page, () => page.getByTestId('use-key').click())
+  await beginAnew([page], () => page.getByTestId('use-key').click())
 }

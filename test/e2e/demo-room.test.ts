@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { seedNotebook } from '../../tools/seed.ts'
 import {
-  beginsAnew,
+  beginAnew,
   installed,
   launchDemo,
   newProfile,
@@ -67,32 +67,38 @@ describe('little room', () => {
 
     await page.getByTestId('settings-button').click()
     await page.getByRole('radio', { name: 'Every note' }).check()
-    await beginsAnew(page, () => page.getByTestId('use-room').click())
+    await beginAnew([page], () => page.getByTestId('use-room').click())
     await allAreHere(page, 'all of them here, 1 always kept here')
     await until('it is still kept', async () => (await placeOf(page, 'Curlews, five winters')) === 'device')
   })
 
-  test('[P2] every note that is asked for comes back, also what leaves while that is chosen', async () => {
-    const relay = await startRelayProcess({ pages: demo })
-    await seedNotebook(relay.url, 30)
-    const page = await openNotebookPage(await newProfile(browser), relay.url, 'Alice')
-    await tells(page, { connection: 'synced' }, 'status-all')
-    await installed(page)
-    // Nothing leaves while no relay is reached.
-    await relay.kill()
-    await page.evaluate(() => localStorage.setItem('fieldnotes.room demo', '2000'))
-    await page.reload()
-    await page.getByTestId('settings-button').click()
-    await page.getByRole('radio', { name: 'Every note' }).check()
-    await page.evaluate(() => {
-      window.rejoin?.workspace.kept.subscribe((kept) => {
-        // With the first one that leaves; the others do meanwhile.
-        if (kept.size > 0) document.querySelector<HTMLButtonElement>('[data-testid=use-room]')?.click()
+  test.each([1, 2])(
+    '[P2] in %d tabs every note comes back when all are chosen, also what leaves meanwhile',
+    async (count) => {
+      const relay = await startRelayProcess({ pages: demo })
+      await seedNotebook(relay.url, 30)
+      const profile = await newProfile(browser)
+      const leader = await openNotebookPage(profile, relay.url, 'Alice')
+      await tells(leader, { connection: 'synced' }, 'status-all')
+      await installed(leader)
+      // Nothing leaves while no relay is reached.
+      await relay.kill()
+      await leader.evaluate(() => localStorage.setItem('fieldnotes.room demo', '2000'))
+      await leader.reload()
+      const page = count === 1 ? leader : await openNotebookPage(profile, relay.url)
+      await page.getByTestId('settings-button').click()
+      await page.getByRole('radio', { name: 'Every note' }).check()
+      await page.evaluate(() => {
+        window.rejoin?.workspace.kept.subscribe((kept) => {
+          // With the first one that leaves; the others do meanwhile.
+          if (kept.size > 0) document.querySelector<HTMLButtonElement>('[data-testid=use-room]')?.click()
+        })
       })
-    })
-    await beginsAnew(page, () => relay.start())
-    await allAreHere(page, 'all of them here')
-  })
+      const tabs = count === 1 ? [page] : [leader, page]
+      await beginAnew(tabs, () => relay.start())
+      for (const tab of tabs) await allAreHere(tab, 'all of them here')
+    },
+  )
 })
 
 async function allAreHere(page: Page, words: string): Promise<void> {

@@ -35,12 +35,11 @@ async function rename(page: Page, name: string): Promise<void> {
   await page.keyboard.press('Escape')
 }
 
-/** Does what makes a page begin anew by itself; when this resolves, nothing that is seen in it is of before. */
-export async function beginsAnew(page: Page, act: () => Promise<unknown>): Promise<void> {
-  const loaded = page.waitForEvent('load')
-  await act()
-  await loaded
-  await page.getByTestId('status-all').waitFor()
+/** Does what makes pages begin anew by themselves; when this resolves, nothing that is seen in them is of before. */
+export async function beginAnew(pages: readonly Page[], act: () => Promise<unknown>): Promise<void> {
+  const loaded = pages.map((page) => page.waitForEvent('load'))
+  await Promise.all([act(), ...loaded])
+  for (const page of pages) await page.getByTestId('status-all').waitFor()
 }
 
 /** Its files are kept, so that it starts without a server. */
