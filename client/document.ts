@@ -198,8 +198,6 @@ export function openDocument(options: DocumentOptions): OpenDocument {
     buried: options.buried,
     report,
   })
-  const sumOf = (which: keyof Edits): number =>
-    options.before.reduce((sum, { edits }) => sum + edits[which], writing[which])
   const receipts = createReceipts(where.document, log, environment, sumOf, options.confirm)
   const presence = createPresence(doc, options.awareness, (bytes) => options.sendAwareness(where, bytes))
 
@@ -211,6 +209,12 @@ export function openDocument(options: DocumentOptions): OpenDocument {
   }
   doc.on('update', typedSomething)
   const whenLoaded = load()
+
+  function sumOf(which: keyof Edits): number {
+    let sum = writing[which]
+    for (const { edits } of options.before) sum += edits[which]
+    return sum
+  }
 
   async function load(): Promise<void> {
     const held = await reading.load()

@@ -248,8 +248,10 @@ export function createReading(options: ReadingOptions): Reading {
     if (!ended) report(error)
   }
 
-  const hasSeen = (vector: VersionVector): boolean =>
-    [...vector].every(([origin, { seq }]) => seq <= (seenVector.get(origin) ?? 0))
+  function hasSeen(vector: VersionVector): boolean {
+    for (const [origin, { seq }] of vector) if (seq > (seenVector.get(origin) ?? 0)) return false
+    return true
+  }
 
   return {
     get isEmpty() {

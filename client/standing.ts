@@ -82,12 +82,12 @@ export interface Standing {
 
 /** How much of a document is not acknowledged: as it was read at a moment of the log, and what was added at later ones. */
 interface Count {
-  readonly read: number
+  readonly total: number
   readonly at: number
   readonly added: readonly { readonly count: number; readonly at: number }[]
 }
 
-const NONE: Count = { read: 0, at: 0, added: [] }
+const NONE: Count = { total: 0, at: 0, added: [] }
 
 /** Additions that a read which is under way may not have: what is older is no more news to any. */
 const ADDED_MAX = 16
@@ -95,14 +95,9 @@ const ADDED_MAX = 16
 function added(before: Count, more: Count['added'][number]): Count {
   const all = [...before.added, more]
   const [first] = all
-  if (first === undefined || all.length <= ADDED_MAX) return { ...before, added: all }
-  return { read: before.read + first.count, at: first.at, added: all.slice(1) }
-}
-
-function totalOf({ read, added }: Count = NONE): number {
-  let total = read
-  for (const { count } of added) total += count
-  return total
+  const total = before.total + more.count
+  if (first === undefined || all.length <= ADDED_MAX) return { total, at: before.at, added: all }
+  return { total, at: first.at, added: all.slice(1) }
 }
 
 export function createStanding(options: StandingOptions): Standing {
@@ -129,7 +124,7 @@ export function createStanding(options: StandingOptions): Standing {
   let full: StorageTrouble | undefined
   let error: WorkspaceStatus['error']
 
-  const countOf = (document: DocumentId): number => totalOf(unacknowledged.get(document))
+  const countOf = (document: DocumentId): number => unacknowledged.get(document)?.total ?? 0
 
   function show(): void {
     if (unacknowledged.size !== known) {
@@ -139,7 +134,7 @@ export function createStanding(options: StandingOptions): Standing {
     const all = opened()
     for (const document of all) document.counted(countOf(document.where.document))
     let total = untoldDeletions.size + options.unsaved()
-    for (const count of unacknowledged.values()) total += totalOf(count)
+    for (const count of unacknowledged.values()) total += count.total
     let unstored = false
     let trouble = unopened ?? full
     for (const document of all) {
@@ -211,7 +206,8 @@ export function createStanding(options: StandingOptions): Standing {
       const before = unacknowledged.get(document) ?? NONE
       if (at !== undefined && at < before.at) return
       const since = at === undefined ? [] : before.added.filter((each) => each.at > at)
-      unacknowledged.set(document, { read: count, at: at ?? before.at, added: since })
+      const total = since.reduce((sum, each) => sum + each.count, count)
+      unacknowledged.set(document, { total, at: at ?? before.at, added: since })
       // What is written in the new epoch tells of it.
       untoldDeletions.delete(document)
     },

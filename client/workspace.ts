@@ -338,7 +338,9 @@ export async function beginWorkspace(
       ;({ storage, unacknowledged } = now)
       // What is stored is counted first.
       standing.show()
-      documents.get(id)?.look()
+      const current = documents.get(id)
+      // It counts what one whose handles are closed does not have at a relay yet.
+      if (current !== document) current?.look()
     })
     document.whenLoaded.then(() => {
       standing.know(id)
