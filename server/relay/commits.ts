@@ -83,6 +83,11 @@ export interface Commits {
   giveUp(id: DocumentId): void
   /** Something is queued. */
   readonly waits: boolean
+  /**
+   * What was given up was the end of the log, and nothing was written behind it yet: who goes on from the store alone knows of no such
+   * offsets, and would give them away once more.
+   */
+  readonly isAhead: boolean
   /** Something is queued that is to be stored: what is read of the store does not have it. */
   readonly stores: boolean
   /** Commits what waits, and tells. False where that failed: what waited was withdrawn. */
@@ -128,6 +133,7 @@ export function createCommits(options: CommitsOptions): Commits {
   let waitingSince = 0
   let stores = false
   let givenUp: DocumentId[] = []
+  let isAhead = false
   /** Of what waits, receipts of what was held before, by who is told and what: said once is enough. */
   let receipts = new Map<Subscriber, Set<string>>()
 
@@ -158,6 +164,7 @@ export function createCommits(options: CommitsOptions): Commits {
     if (batch.epoch !== undefined) identity.epochOpened()
     retention.committed(bytesOf(batch.entries), batch.mark)
     durableHead = batch.entries.at(-1)?.offset ?? durableHead
+    isAhead = (isAhead || gone.length > 0) && store.head() < durableHead
     const waitedMs = Math.max(0, environment.now() - waitingSince)
     if (batch.entries.length > 0) options.watch?.committed(batch.entries.length, bytesOf(batch.entries), waitedMs)
     settle(batch.documents)
@@ -220,6 +227,9 @@ export function createCommits(options: CommitsOptions): Commits {
     giveUp: (id) => void givenUp.push(id),
     get waits() {
       return waiting.length > 0
+    },
+    get isAhead() {
+      return isAhead
     },
     get stores() {
       return stores

@@ -226,8 +226,8 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
         visited.users++
         return visited
       })
-      const epoch = () => visited?.workspace.ownEpoch()
-      const handler = guarded(conversation, connection, epoch, () => {
+      const workspace = () => visited?.workspace
+      const handler = guarded(conversation, connection, workspace, () => {
         if (conversations.delete(conversation) && visited !== undefined) leave(visited)
       })
       conversations.set(conversation, { handler, visited: () => visited })
@@ -292,7 +292,7 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
   function guarded(
     conversation: Conversation,
     connection: Connection,
-    epoch: () => LogEpoch | undefined,
+    workspace: () => RelayWorkspace | undefined,
     left: () => void,
   ): ConnectionHandler {
     const guard = (act: () => void): void => {
@@ -310,12 +310,12 @@ export function createRelayCore(options: RelayCoreOptions): RelayCore {
       tick: () => guard(() => conversation.tick()),
       heard: (at) => guard(() => conversation.heard(at)),
       get changes() {
-        return conversation.changes + (epoch() === undefined ? 0 : 1)
+        return conversation.changes + (workspace()?.ownEpoch() === undefined ? 0 : 1)
       },
       get resting() {
-        return conversation.resting
+        return conversation.resting && workspace()?.isAhead() !== true
       },
-      kept: () => ({ ...conversation.kept(), epoch: epoch() }),
+      kept: () => ({ ...conversation.kept(), epoch: workspace()?.ownEpoch() }),
       closed() {
         guard(() => conversation.closed())
         left()

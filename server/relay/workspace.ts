@@ -53,6 +53,8 @@ export interface RelayWorkspace {
   epoch(): LogEpoch
   /** Something was taken that is not committed yet. */
   waits(): boolean
+  /** The log ended behind what its store shows, before something was given up: nobody can go on from the store alone. */
+  isAhead(): boolean
   /** The one that was opened since this started. */
   ownEpoch(): LogEpoch | undefined
   isPlaceValid(place: Place): boolean
@@ -249,6 +251,7 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     low: () => store.low(),
     epoch: () => identity.epoch(),
     waits: () => commits.waits,
+    isAhead: () => commits.isAhead,
     ownEpoch: () => identity.own(),
     // What was trimmed after it would be missing.
     isPlaceValid: (place) => place.offset >= store.low() && identity.isPlaceValid(place, commits.head),

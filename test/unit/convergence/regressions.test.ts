@@ -69,6 +69,11 @@ const ASLEEP = [
   ...(['clock jump', 'steal', 'relay sleep'] as const),
 ]
 
+/** Relays that lose their memory, and what they read; in this order. */
+const GIVEN_UP_ASLEEP = [
+  ...(['relay sleep', 'relay disk away', 'relay sleep', 'break', 'relay disk full', 'relay misread'] as const),
+]
+
 /** What puts a copy in the place of an original, or nothing. */
 const COPIES = ['clone', 'profile restore', 'evict', 'relay restore', 'break', 'abort', 'tab open'] as const
 
@@ -739,6 +744,11 @@ const FAILED: readonly Failed[] = [
     title: '[P2][P10] a relay that sleeps has not said that nothing waits when only a part of a message was committed',
     seed: 720_006,
     options: { relays: 2, folds: true, faults: ASLEEP, faultsPerMinute: 25, ...ANY_EDITS },
+  },
+  {
+    title: '[P4] a relay that sleeps gives no offset away twice when it gave up what its log ended with',
+    seed: 61,
+    options: { relays: 2, folds: true, faults: GIVEN_UP_ASLEEP, faultsPerMinute: 30 },
   },
   {
     title: '[P4] what a relay acknowledged while the storage did not open is not shown as waiting when it does',

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Kept, KeptGuest, KeptSync } from '../../../server/relay/connection.ts'
 import { decodeYMessage, encodeAwareness, encodeUpdate } from '../../../server/relay/y-protocol.ts'
 import { createMemoryStore } from '../../../server/storage/memory.ts'
+import type { Salvage } from '../../../server/storage/store.ts'
 import { PING_EVERY_MS, SILENCE_MS_MAX } from '../../../shared/limits.ts'
 import { refTo } from '../../contract/relay-store.ts'
 import { otherRecords } from '../../support/stores.ts'
@@ -76,6 +77,32 @@ describe('a relay that forgets all but its sockets', () => {
     expect(alice.socket.handler.resting).toBe(true)
     // An edit changes nothing of what is kept: its place is the end of the log.
     expect(alice.socket.handler.changes).toBe(before)
+  })
+
+  test('[P4] nobody goes on where the end of the log was given up, until something is written behind it', () => {
+    const store = createMemoryStore()
+    const damaged: string[] = []
+    const salvage = (): Salvage => ({ where: NOTE, updates: [], damaged: 1 })
+    const bench = createBench(() => ({ ...store, damaged: () => damaged.splice(0), salvage }))
+    const alice = rejoinClient(bench, WORKSPACE, ALICE)
+    alice.hello()
+    const records = otherRecords(3, ALICE)
+    alice.entries(NOTE, records)
+    bench.commit()
+    expect(alice.socket.handler.resting).toBe(true)
+    damaged.push('note')
+    bench.pass(5_000)
+    expect(alice.socket.closedWith).toBeDefined()
+    expect(store.head()).toBe(0)
+    const bob = rejoinClient(bench, WORKSPACE, BOB)
+    bob.hello()
+    expect(bob.received()).toContainEqual(expect.objectContaining({ type: 'welcome', head: 3 }))
+    expect(bob.socket.handler.resting).toBe(false)
+    bob.entries(NOTE, records)
+    bench.commit()
+    expect(bob.received()).toContainEqual(expect.objectContaining({ type: 'ack', through: 6 }))
+    expect(store.head()).toBe(6)
+    expect(bob.socket.handler.resting).toBe(true)
   })
 
   test('shows those who are there, and tells when they go', async () => {
