@@ -15,8 +15,8 @@ export const CHECKSUM_KEY: HashKey = [0x6f6a6572, 0x63206e69, 0x6b636568, 0x316d
 /** The two halves of the last `siphash`, high word first. One result at a time: read it before the next call. */
 export const lastHash = new Uint32Array(2)
 
-/** Hashes `bytes` under `key` into `lastHash`; returns its low word. */
-export function siphash(bytes: Uint8Array, key: HashKey = CHECKSUM_KEY): number {
+/** Hashes the first `length` of `bytes` under `key` into `lastHash`; returns its low word. */
+export function siphash(bytes: Uint8Array, key: HashKey = CHECKSUM_KEY, length: number = bytes.length): number {
   const [k0, k1, k2, k3] = key
   let v0l = k0 ^ 0x70736575
   let v0h = k1 ^ 0x736f6d65
@@ -26,7 +26,6 @@ export function siphash(bytes: Uint8Array, key: HashKey = CHECKSUM_KEY): number 
   let v2h = k1 ^ 0x6c796765
   let v3l = k2 ^ 0x79746573
   let v3h = k3 ^ 0x74656462
-  const length = bytes.length
   const end = length - (length & 7)
   let at = 0
   let rounds = 0
@@ -104,8 +103,22 @@ export function siphash(bytes: Uint8Array, key: HashKey = CHECKSUM_KEY): number 
 /** The 64-bit hash of `bytes` as text. */
 export function hash64(bytes: Uint8Array, key: HashKey = CHECKSUM_KEY): Hash64 {
   siphash(bytes, key)
-  return hex32(lastHash[0] as number) + hex32(lastHash[1] as number)
+  return lastHash64()
 }
+
+/** The last `siphash` as text. */
+export const lastHash64 = (): Hash64 => hex32(lastHash[0] as number) + hex32(lastHash[1] as number)
+
+/** Whether the last `siphash` is the one that this text says; no text is made for that. */
+export function isLastHash64(text: Hash64): boolean {
+  for (let at = 0; at < 16; at++) {
+    const digit = ((lastHash[at >> 3] as number) >>> (28 - 4 * (at & 7))) & 15
+    if (text.charCodeAt(at) !== DIGITS.charCodeAt(digit)) return false
+  }
+  return text.length === 16
+}
+
+const DIGITS = '0123456789abcdef'
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 

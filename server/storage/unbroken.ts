@@ -3,7 +3,7 @@
  * chain of the one before it, up to the head. A checksum shows that a row is not what was written; that one is not there, or that
  * another one stands in its place, shows only in what is around it (P5, P8).
  */
-import { type Chain, nextChain } from '../../shared/causality/chain.ts'
+import { type Chain, isNextChain } from '../../shared/causality/chain.ts'
 import { CHAIN_START, type Head, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
@@ -90,7 +90,7 @@ export function countMissing(
 export function chainOf(where: DocumentRef, record: UpdateRecord, before: Chain | undefined): Chain {
   const { origin, seq, checksum, chain } = record
   const previous = seq === 1 ? CHAIN_START : before
-  if (previous === undefined || nextChain(previous, checksum) === chain) return chain
+  if (previous === undefined || isNextChain(previous, checksum, chain)) return chain
   throw new RejoinError(
     'corrupt',
     `${origin}/${seq} of ${JSON.stringify(where.document)} does not rest on the one before it`,
@@ -99,4 +99,4 @@ export function chainOf(where: DocumentRef, record: UpdateRecord, before: Chain 
 
 /** Whether a record is the next of its origin. */
 export const follows = (before: Head, { seq, checksum, chain }: UpdateRecord): boolean =>
-  seq === before.seq + 1 && nextChain(before.chain, checksum) === chain
+  seq === before.seq + 1 && isNextChain(before.chain, checksum, chain)

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
-import { type Chain, nextChain } from '../../shared/causality/chain.ts'
+import { type Chain, isNextChain } from '../../shared/causality/chain.ts'
 import { CHAIN_START, headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import { changeSummary, createSummary, decodeSummary, encodeSummary } from '../../shared/digest/summary.ts'
 import { documentVersion } from '../../shared/digest/version.ts'
@@ -310,7 +310,7 @@ function verifyOrigin(
   let before: { seq: number; chain: Chain } | undefined
   for (const { seq, checksum, chain } of records.toSorted((a, b) => a.seq - b.seq)) {
     const previous = before?.seq === seq - 1 ? before.chain : chainBefore(seq, covered)
-    if (previous !== undefined && nextChain(previous, checksum) !== chain)
+    if (previous !== undefined && !isNextChain(previous, checksum, chain))
       fail(`the chain of ${origin} breaks at ${seq}`)
     if (seq === covered.seq && chain !== covered.chain) fail(`${origin}/${seq} is not the one in the checkpoint`)
     if (seq > held.seq) fail(`it holds ${origin} up to ${held.seq} by its version vector, and ${seq} is there`)

@@ -6,7 +6,7 @@
 import type { Chain } from '../causality/chain.ts'
 import type { Dot } from '../causality/version-vector.ts'
 import { RejoinError } from '../errors.ts'
-import { fromHex, type Hash64, hash64, writeHex } from '../hash.ts'
+import { CHECKSUM_KEY, fromHex, type Hash64, hash64, isLastHash64, lastHash64, siphash, writeHex } from '../hash.ts'
 import type { DocumentEpoch, DocumentId } from '../ids.ts'
 
 /** What the bytes of an update are. `yjs-v1` is one Yjs update in version 1 of its encoding; sealed content may follow. */
@@ -39,8 +39,10 @@ export interface Unsealed extends Dot {
 }
 
 /** Whether a stored record is what was sealed. */
-export const isSound = (where: DocumentRef, record: UpdateRecord): boolean =>
-  recordChecksum(where, record) === record.checksum
+export function isSound(where: DocumentRef, record: UpdateRecord): boolean {
+  hashRecord(where, record)
+  return isLastHash64(record.checksum)
+}
 
 /** Raises `corrupt` where it is not. */
 export function verify(where: DocumentRef, record: UpdateRecord): void {
@@ -54,15 +56,20 @@ export function verify(where: DocumentRef, record: UpdateRecord): void {
 
 /** The checksum of one record: of its bytes, then of its place (document, epoch, origin, seq, kind). */
 export function recordChecksum(where: DocumentRef, update: Unsealed): Hash64 {
+  hashRecord(where, update)
+  return lastHash64()
+}
+
+function hashRecord(where: DocumentRef, update: Unsealed): void {
   const place = placeOf(where)
-  const length = update.bytes.length
-  const input = scratchOf(length + place.length + 17)
+  const end = update.bytes.length + place.length
+  const input = scratchOf(end + 17)
   input.set(update.bytes, 0)
-  input.set(place, length)
-  writeHex(update.origin, input, length + place.length)
-  writeSeq(update.seq, input, length + place.length + 8)
-  input[length + place.length + 16] = UPDATE_KINDS.indexOf(update.kind)
-  return hash64(input)
+  input.set(place, update.bytes.length)
+  writeHex(update.origin, input, end)
+  writeSeq(update.seq, input, end + 8)
+  input[end + 16] = UPDATE_KINDS.indexOf(update.kind)
+  siphash(input, CHECKSUM_KEY, end + 17)
 }
 
 const encoder = new TextEncoder()
@@ -102,10 +109,11 @@ function writeWord(word: number, bytes: Uint8Array, at: number): void {
 
 let scratch = new Uint8Array(4096)
 
+/** At least so many bytes, with anything in them. */
 function scratchOf(length: number): Uint8Array {
   if (length > scratch.length) {
     if (length > 1 << 20) return new Uint8Array(length)
     scratch = new Uint8Array(2 * length)
   }
-  return scratch.subarray(0, length)
+  return scratch
 }

@@ -338,8 +338,11 @@ export function createRelayDisk(options: RelayDiskOptions): RelayDisk {
         if (row !== undefined && 'record' in row) return checked(row)
         throw new RejoinError('corrupt', `there is no record at offset ${offset}`)
       },
-      locate: (where, ranges) => Array.from(located(where, ranges), ([offset]) => offset),
+      locate: (where, ranges) =>
+        rows.size === 0 ? store.locate(where, ranges) : Array.from(located(where, ranges), ([offset]) => offset),
       chain(where, origin, seq) {
+        // Every row is what was written there.
+        if (rows.size === 0) return store.chain(where, origin, seq)
         const at = (seq: number): UpdateRecord | undefined => {
           const [found] = located(where, [{ origin, from: seq, to: seq }])
           return found && { ...found[1].record, origin, seq }

@@ -1,8 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { nextChain } from '../../../shared/causality/chain.ts'
+import { isNextChain, nextChain } from '../../../shared/causality/chain.ts'
 import { conflicts, fingerprint, lacking } from '../../../shared/causality/comparing.ts'
 import { CHAIN_START, covers, type Head, headOf, type VersionVector } from '../../../shared/causality/version-vector.ts'
+import { FIRST_EPOCH } from '../../../shared/ids.ts'
+import { isSound } from '../../../shared/update/record.ts'
+import { seal } from '../../../shared/update/seal.ts'
 
 /** The naive model: a replica is the set of all dots that it holds, each origin without gaps. */
 type Dots = Map<string, string[]>
@@ -102,5 +105,34 @@ describe('version vectors against the set of dots', () => {
       { numRuns: 300 },
     )
     expect(fingerprint(new Map())).toBe('0'.repeat(16))
+  })
+})
+
+describe('hashes that are compared without their text', () => {
+  const where = { document: 'notes', epoch: FIRST_EPOCH, gc: true }
+  const record = seal(
+    where,
+    { origin: '00000000000000aa', seq: 1, kind: 'yjs-v1', bytes: Uint8Array.of(1, 2, 3) },
+    CHAIN_START,
+  )
+
+  it('[P8] a checksum is right, or any of its digits is not, as is text that only reads alike', () => {
+    expect(isSound(where, record)).toBe(true)
+    expect(isNextChain(CHAIN_START, record.checksum, record.chain)).toBe(true)
+    for (const [given, is] of [
+      [record.checksum, (checksum: string) => isSound(where, { ...record, checksum })],
+      [record.chain, (chain: string) => isNextChain(CHAIN_START, record.checksum, chain)],
+    ] as const) {
+      for (let at = 0; at < given.length; at++) {
+        const code = given.charCodeAt(at)
+        // One digit more, the same without the bit of small letters, and what a lenient reader takes for a to f.
+        for (const other of [code ^ 1, code & ~0x20, (code & 15) + 0x39]) {
+          if (other === code) continue
+          expect(is(given.slice(0, at) + String.fromCharCode(other) + given.slice(at + 1))).toBe(false)
+        }
+      }
+      for (const other of ['', given.slice(1), given.slice(0, -1), `${given}0`, `0${given}`])
+        expect(is(other)).toBe(false)
+    }
   })
 })
