@@ -13,9 +13,9 @@ export function summaryOf(bytes: Uint8Array): UpdateSummary | undefined {
 }
 
 /** Clocks below which everything is to be known before it: what it builds on, and what it deletes of others. */
-export function needsOf({ structs, dependencies, deletes }: UpdateSummary): Clocks {
+export function needsOf({ structs, dependencies, deletes }: UpdateSummary): ReadonlyMap<number, number> {
+  if (deletes.length === 0) return dependencies
   const needs: Clocks = new Map(dependencies)
-  if (deletes.length === 0) return needs
   const ends: Clocks = new Map()
   for (const { client, clock, length } of structs) ends.set(client, Math.max(ends.get(client) ?? 0, clock + length))
   for (const { client, clock, length } of deletes) {

@@ -41,7 +41,17 @@ export async function readFoldable(
   vector: VersionVector,
   checkpoint: CheckpointRow | undefined,
 ): Promise<Foldable> {
-  const rows = inOrder(await readBeyond(transaction, row.document, vector, checkpoint))
+  return findFoldable(row, vector, checkpoint, await readBeyond(transaction, row.document, vector, checkpoint))
+}
+
+/** The same of those records, as `readBeyond` reads them. */
+export function findFoldable(
+  row: DocumentRow,
+  vector: VersionVector,
+  checkpoint: CheckpointRow | undefined,
+  beyond: readonly Row<'records'>[],
+): Foldable {
+  const rows = inOrder(beyond)
   const foldable: Foldable = {
     records: [],
     floating: [],
@@ -92,7 +102,7 @@ function sort(
   }
 }
 
-const NO_CLOCKS: Clocks = new Map()
+const NO_CLOCKS: ReadonlyMap<number, number> = new Map()
 
 function areMet(needs: Iterable<readonly [client: number, clock: number]>, clocks: Clocks): boolean {
   for (const [client, clock] of needs) if (clock > (clocks.get(client) ?? 0)) return false

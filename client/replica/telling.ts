@@ -3,7 +3,7 @@ import type { DocumentId, ReplicaId } from '../../shared/ids.ts'
 import { COMPACT_RECORDS, encodeClocks } from '../../shared/update/fold.ts'
 import { STATE_VECTOR_BYTES_MAX, STATE_VECTOR_ENTRIES_MAX } from '../../shared/update/limits.ts'
 import { readBeyond } from './checkpoints.ts'
-import { readFoldable } from './ground.ts'
+import { findFoldable } from './ground.ts'
 import type { ToCompare } from './log-types.ts'
 import { refOf, vectorOf } from './rows.ts'
 import type { DocumentRow, ReadTransaction } from './store.ts'
@@ -47,10 +47,11 @@ export async function readCompared(
  * save nothing.
  */
 async function readStateVector(transaction: ReadTransaction, row: DocumentRow): Promise<Uint8Array | undefined> {
+  const vector = vectorOf(row)
   const checkpoint = await transaction.get('checkpoints', [row.document])
-  const beyond = await readBeyond(transaction, row.document, vectorOf(row), checkpoint, LOOKED_INTO_MAX)
+  const beyond = await readBeyond(transaction, row.document, vector, checkpoint, LOOKED_INTO_MAX)
   if (beyond.length >= LOOKED_INTO_MAX) return undefined
-  const { clocks, records, bad } = await readFoldable(transaction, row, vectorOf(row), checkpoint)
+  const { clocks, records, bad } = findFoldable(row, vector, checkpoint, beyond)
   if (bad.length > 0 || clocks.size === 0 || clocks.size > STATE_VECTOR_ENTRIES_MAX) return undefined
   const bytes = records.reduce((sum, { value }) => sum + value.bytes.length, checkpoint?.bytes ?? 0)
   const stateVector = encodeClocks(clocks)
