@@ -111,15 +111,14 @@ function collect({ row, longer }: Shelf, from: number | undefined, limit: number
 
 /** Sets or, for `undefined`, deletes; returns what takes it back. */
 function set(table: Shelf, key: Key, value: unknown): () => void {
-  const before = shelfOf(table, key)?.row
-  if (value === undefined) remove(table, key, 0)
-  else put(table, key, value)
+  const before = value === undefined ? remove(table, key, 0) : put(table, key, value)
   return () => {
     set(table, key, before?.value)
   }
 }
 
-function put(table: Shelf, key: Key, value: unknown): void {
+/** Returns the row that was there. */
+function put(table: Shelf, key: Key, value: unknown): Shelf['row'] {
   let shelf = table
   for (const part of key) {
     shelf.longer ??= { by: new Map(), order: [] }
@@ -128,28 +127,35 @@ function put(table: Shelf, key: Key, value: unknown): void {
     if (next === undefined) {
       next = newShelf()
       by.set(part, next)
-      order.splice(lowerBound(order, part), 0, part)
+      const at = lowerBound(order, part)
+      if (at === order.length) order.push(part)
+      else order.splice(at, 0, part)
     }
     shelf = next
   }
+  const before = shelf.row
   shelf.row = { key, value }
+  return before
 }
 
-/** Removes the row, and the shelves that are empty then. */
-function remove(shelf: Shelf, key: Key, depth: number): void {
+/** Removes the row, and the shelves that are empty then. Returns the row. */
+function remove(shelf: Shelf, key: Key, depth: number): Shelf['row'] {
   const part = key[depth]
   if (part === undefined) {
+    const before = shelf.row
     shelf.row = undefined
-    return
+    return before
   }
-  const next = shelf.longer?.by.get(part)
-  if (shelf.longer === undefined || next === undefined) return
-  remove(next, key, depth + 1)
-  if (next.row !== undefined || next.longer !== undefined) return
-  const { by, order } = shelf.longer
-  by.delete(part)
-  order.splice(lowerBound(order, part), 1)
-  if (order.length === 0) shelf.longer = undefined
+  const { longer } = shelf
+  const next = longer?.by.get(part)
+  if (longer === undefined || next === undefined) return undefined
+  const before = remove(next, key, depth + 1)
+  if (next.row === undefined && next.longer === undefined) {
+    longer.by.delete(part)
+    longer.order.splice(lowerBound(longer.order, part), 1)
+    if (longer.order.length === 0) shelf.longer = undefined
+  }
+  return before
 }
 
 /** Numbers before text, as IndexedDB has it. */
