@@ -10,6 +10,7 @@ import { inflatePiece } from '../../shared/update/inflate-piece.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Entries, Piece, Refused } from '../../shared/wire/messages.ts'
+import { unreadable } from '../replica/content.ts'
 import type { Incoming, Taken } from '../replica/update-log.ts'
 import type { Checking } from './checking.ts'
 import type { Comparing } from './comparing.ts'
@@ -150,11 +151,24 @@ export function createReceiving(
     progress.isOwed = true
     for (const each of incoming) {
       if (each.type === 'piece') passPiece(each.piece)
-      if (each.type !== 'entries') continue
-      const updates = each.entries.runs.flatMap((run) => run.updates.map(({ bytes }) => bytes))
-      host.passed(each.entries.document, progress.relay, updates)
+      if (each.type === 'entries') passEntries(each.entries)
     }
     if (progress.sending) await sending.send()
+  }
+
+  function passEntries({ document, runs }: Entries): void {
+    const updates: Uint8Array[] = []
+    for (const run of runs) {
+      for (const { bytes } of run.updates) {
+        const error = unreadable(bytes)
+        if (error !== undefined) {
+          talk.setAside(document, error)
+          break
+        }
+        updates.push(bytes)
+      }
+    }
+    host.passed(document, progress.relay, updates)
   }
 
   function passPiece(piece: Piece): void {
@@ -167,26 +181,6 @@ export function createReceiving(
     }
   }
 
-  /** Without what would break a Y.Doc, and what follows it: a relay looks into all that it takes, one that is broken may not (P9). */
-  function readable(entries: Entries): Entries {
-    const runs = entries.runs.flatMap((run) => {
-      const at = run.updates.findIndex(({ bytes }) => !isReadable(entries, bytes))
-      if (at < 0) return [run]
-      return at === 0 ? [] : [{ ...run, updates: run.updates.slice(0, at) }]
-    })
-    return { ...entries, runs }
-  }
-
-  function isReadable({ document }: DocumentRef, bytes: Uint8Array): boolean {
-    try {
-      inspectUpdate(bytes)
-      return true
-    } catch (error) {
-      talk.setAside(document, toRejoinError(error, 'invalid-update', 'a record'))
-      return false
-    }
-  }
-
   function toIncoming(action: TakenAction): Incoming[] {
     if (action.place !== undefined) progress.place = action.place
     switch (action.do) {
@@ -195,7 +189,7 @@ export function createReceiving(
         for (const { origin, first, updates } of action.entries.runs) {
           offers.held(action.entries.document, origin, first + updates.length - 1)
         }
-        return [{ type: 'entries', entries: readable(action.entries) }]
+        return [{ type: 'entries', entries: action.entries }]
       case 'piece':
         for (const [origin, { seq }] of action.piece.vector ?? []) offers.held(action.piece.document, origin, seq)
         return [{ type: 'piece', piece: action.piece }]

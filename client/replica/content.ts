@@ -1,4 +1,5 @@
 /** What updates hold and what they rest on, by client and clock, without their content. */
+import { type RejoinError, toRejoinError } from '../../shared/errors.ts'
 import type { Clocks } from '../../shared/update/fold.ts'
 import { inspectUpdate, type UpdateSummary } from '../../shared/update/inspect.ts'
 import { createIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
@@ -9,6 +10,16 @@ export function summaryOf(bytes: Uint8Array): UpdateSummary | undefined {
     return inspectUpdate(bytes)
   } catch {
     return undefined
+  }
+}
+
+/** Why a record is not to be kept: a relay looks into all that it takes, but one that is broken may not (P9). */
+export function unreadable(bytes: Uint8Array): RejoinError | undefined {
+  try {
+    inspectUpdate(bytes)
+    return undefined
+  } catch (error) {
+    return toRejoinError(error, 'invalid-update', 'a record')
   }
 }
 

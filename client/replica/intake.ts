@@ -9,7 +9,7 @@ import type { DocumentRef, UpdateRecord } from '../../shared/update/record.ts'
 import { seal } from '../../shared/update/seal.ts'
 import type { Ack, Piece, Run, Stamped } from '../../shared/wire/messages.ts'
 import { chainAt } from './checkpoints.ts'
-import { summariesOf, summaryOf } from './content.ts'
+import { summariesOf, summaryOf, unreadable } from './content.ts'
 import { inflateAll } from './inflating.ts'
 import type { Incoming, PeerNote, Taken } from './log-types.ts'
 import { writePeer } from './peers.ts'
@@ -118,7 +118,14 @@ async function takeRun(work: Work, where: DocumentRef, run: Run): Promise<void> 
     work.taken.unfit.push({ where: refOf(where), origin: run.origin, code })
     return
   }
-  for (const record of fresh) takeRecord(work, entered, record, false)
+  for (const record of fresh) {
+    const error = unreadable(record.bytes)
+    if (error !== undefined) {
+      work.taken.unreadable.push({ where: refOf(where), error })
+      return settle(entered, run.origin, record.seq - 1)
+    }
+    takeRecord(work, entered, record, false)
+  }
   // A relay that sends our own record holds it: its acknowledgement was lost on the way.
   settle(entered, run.origin, last)
 }
