@@ -78,7 +78,7 @@ export async function takeAll(
   for (const { row, vector } of work.rows.values()) {
     const now = { ...(vector.size > 0 ? alive(row) : row), vector: rowsOf(vector) }
     transaction.put('documents', [row.document], now)
-    taken.documents.push(await heldOf(transaction, now, at))
+    taken.documents.push(await heldOf(transaction, now, at, vector))
   }
   const { head, origin } = work.self
   if (head !== self.head || origin !== self.origin) transaction.put('meta', ['replica'], work.self)

@@ -24,8 +24,11 @@ export const ALL_WRITTEN: readonly TableName[] = [
   ...(['checkpoints', 'pieces', 'partials'] as const),
 ]
 
-export const rowsOf = (vector: VersionVector): DocumentRow['vector'] =>
-  [...vector].map(([origin, { seq, chain }]) => ({ origin, seq, chain }))
+export function rowsOf(vector: VersionVector): DocumentRow['vector'] {
+  const rows: DocumentRow['vector'][number][] = []
+  for (const [origin, { seq, chain }] of vector) rows.push({ origin, seq, chain })
+  return rows
+}
 
 /** Puts a record at `offset` of the log; `place` is where it comes in the order of what builds on what, if not there. */
 export function putRecord(

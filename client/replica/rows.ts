@@ -17,8 +17,11 @@ export { refOf } from '../../shared/update/record.ts'
 
 export const newDocument = (where: DocumentRef): DocumentRow => ({ ...refOf(where), vector: [], waiting: [] })
 
-export const vectorOf = (row: Pick<DocumentRow, 'vector'>): Map<OriginId, Head> =>
-  new Map(row.vector.map(({ origin, seq, chain }) => [origin, { seq, chain }]))
+export function vectorOf(row: Pick<DocumentRow, 'vector'>): Map<OriginId, Head> {
+  const vector = new Map<OriginId, Head>()
+  for (const { origin, seq, chain } of row.vector) vector.set(origin, { seq, chain })
+  return vector
+}
 
 /** The vector of a checkpoint, of nothing where there is none. */
 export const coveredBy = (checkpoint: CheckpointRow | undefined): VersionVector =>
@@ -32,9 +35,9 @@ export const countOf = (row: DocumentRow): number => row.waiting.reduce((sum, wa
 /** Yjs transactions in these edits. */
 export const sumOf = (edits: readonly Row<'edits'>[]): number => edits.reduce((sum, { value }) => sum + value.count, 0)
 
-export const toHeld = (row: DocumentRow, edits: number): HeldDocument => ({
+export const toHeld = (row: DocumentRow, edits: number, vector: VersionVector = vectorOf(row)): HeldDocument => ({
   ref: refOf(row),
-  vector: vectorOf(row),
+  vector,
   unacknowledged: countOf(row) + edits,
   waits: row.waiting.length > 0 || undefined,
   lacks: row.lacks,
@@ -55,10 +58,15 @@ export async function readHeld(
   return row && heldOf(transaction, row, at)
 }
 
-/** The same of the row that is there. */
-export async function heldOf(transaction: ReadTransaction, row: DocumentRow, at: number): Promise<HeldDocument> {
+/** The same of the row that is there; `vector` is what it says of that. */
+export async function heldOf(
+  transaction: ReadTransaction,
+  row: DocumentRow,
+  at: number,
+  vector?: VersionVector,
+): Promise<HeldDocument> {
   const edits = await transaction.range('edits', [row.document])
-  return { ...toHeld(row, sumOf(edits)), at }
+  return { ...toHeld(row, sumOf(edits), vector), at }
 }
 
 export async function readDocuments(transaction: ReadTransaction): Promise<HeldDocument[]> {
