@@ -25,8 +25,12 @@ export async function readOutbox(
   const { trimmed = 0 } = await readSelf(transaction)
   if (offset < trimmed) for (const where of await readFolded(transaction)) compare.set(where.document, where)
   const documents = new Map<DocumentId, DocumentRow | undefined>()
-  for (const { key, value } of rows) {
-    if ('relay' in value.from && value.from.relay === relay) continue
+  const news = rows.filter(({ value: { from } }) => !('relay' in from && from.relay === relay))
+  const records = await readNamed(
+    transaction,
+    news.map(({ value }) => value),
+  )
+  for (const { key, value } of news) {
     if (!documents.has(value.document)) {
       documents.set(value.document, await transaction.get('documents', [value.document]))
     }
@@ -36,7 +40,7 @@ export async function readOutbox(
     if (value.kind === 'tombstone') outbox.tombstones.push({ offset: at, ref: refOf(where) })
     else if (value.kind === 'checkpoint') compare.set(where.document, refOf(where))
     else {
-      const record = await readRecord(transaction, where, value.origin, value.seq)
+      const record = records.get(value) ?? (await readRecord(transaction, where, value.origin, value.seq))
       const foreign = tab !== undefined && 'tab' in value.from && value.from.tab !== tab
       if (record === undefined) {
         // One that was taken out (damaged, forked, refused) is nothing to offer, unless a piece holds it.
@@ -49,6 +53,21 @@ export async function readOutbox(
   }
   outbox.compare.push(...compare.values())
   return outbox
+}
+
+/** The records that rows of the log name: those of an origin follow one another, mostly, and are read together. */
+async function readNamed(transaction: ReadTransaction, rows: readonly LogRow[]): Promise<Map<LogRow, UpdateRecord>> {
+  const found = new Map<LogRow, UpdateRecord>()
+  for (const those of Map.groupBy(rows, ({ document, origin }) => `${document}/${origin}`).values()) {
+    const { document, origin, seq: from } = those[0] as LogRow
+    const range = { from, limit: those.length }
+    for (const { key, value } of await transaction.range('records', [document, origin], range)) {
+      const record = toRecord(key, value)
+      const row = those[record.seq - from]
+      if (row?.seq === record.seq) found.set(row, record)
+    }
+  }
+  return found
 }
 
 /** Documents whose records may have been trimmed. */
