@@ -8,7 +8,7 @@ import { documentVersion } from '../../shared/digest/version.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import type { Hash64 } from '../../shared/hash.ts'
 import { type DocumentId, FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
-import { inspectUpdate } from '../../shared/update/inspect.ts'
+import { inspectHeld } from '../../shared/update/held.ts'
 import { createIntervalIndex, decodeIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
 import { type DocumentRef, refOf } from '../../shared/update/record.ts'
 import { type RelayStore, type StoredDocument, TOMBSTONE_EXPIRED } from '../storage/store.ts'
@@ -206,7 +206,7 @@ function readIntervals(store: RelayStore, document: LiveDocument): IntervalIndex
   const tail = newTail(checkpoint)
   const index = checkpoint === undefined ? createIntervalIndex() : decodeIntervalIndex(checkpoint.intervals)
   for (const { record } of readTail(store, ref, checkpoint)) {
-    index.add(inspectUpdate(record.bytes))
+    index.add(inspectHeld(record.bytes))
     tail.records++
     tail.bytes += record.bytes.length
   }

@@ -8,8 +8,8 @@ import type { Hash64 } from '../../shared/hash.ts'
 import { PIECE_BYTES_TARGET } from '../../shared/limits.ts'
 import { deflatePiece } from '../../shared/update/deflate-piece.ts'
 import { compactToPieces, hasTooManyPieces, joinToPieces } from '../../shared/update/fold.ts'
+import { inspectHeld } from '../../shared/update/held.ts'
 import { inflatePiece } from '../../shared/update/inflate-piece.ts'
-import { inspectUpdate } from '../../shared/update/inspect.ts'
 import { createIntervalIndex, decodeIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
 import { EMPTY_UPDATE } from '../../shared/update/join.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
@@ -124,7 +124,7 @@ export function* foldSteps(
 function* addAll(index: IntervalIndex, updates: readonly Uint8Array[]): Steps<void> {
   let bytes = 0
   for (const update of updates) {
-    index.add(inspectUpdate(update))
+    index.add(inspectHeld(update))
     bytes += update.length
     if (bytes < PIECE_BYTES_TARGET) continue
     yield

@@ -53,7 +53,8 @@ export function inspectUpdate(bytes: Uint8Array, limits: UpdateLimits = UPDATE_L
   return { structs, dependencies: dependencies(found), deletes, types, roots, empty }
 }
 
-interface Range {
+/** A range that grows while what follows it is read. */
+export interface Range {
   client: number
   clock: number
   length: number
@@ -106,7 +107,8 @@ function addRoot(found: Found, at: number): void {
   found.roots.add(hash)
 }
 
-function addRange(ranges: Range[], client: number, clock: number, length: number): void {
+/** Adds a range behind others. */
+export function addRange(ranges: Range[], client: number, clock: number, length: number): void {
   const last = ranges[ranges.length - 1]
   if (last !== undefined && last.client === client && last.clock + last.length === clock) last.length += length
   else ranges.push({ client, clock, length })

@@ -7,6 +7,7 @@ import { createEncoder, toUint8Array, writeUint8, writeVarUint } from 'lib0/enco
 import { RejoinError } from '../errors.ts'
 import { type Hash64, hash64 } from '../hash.ts'
 import { type Cursor, readCount, readVarUint } from './cursor.ts'
+import type { Held } from './held.ts'
 import type { StructRange, UpdateSummary } from './inspect.ts'
 import { CLOCK_MAX } from './limits.ts'
 import { addToSet, type RangeSet, setEnd, setHas, setSize, toRangeList, toRangeSet } from './range-set.ts'
@@ -20,7 +21,7 @@ export interface ClientClock {
 
 export interface IntervalIndex {
   /** Whether the update holds structs or deletions that are not known yet. */
-  adds(summary: UpdateSummary): boolean
+  adds(held: Held): boolean
   /**
    * The first dependency of the update that neither the index nor the update itself meets; `clock` is the exclusive bound
    * that is needed. Deletions of unknown clocks are not missing: Yjs keeps them until the structs come.
@@ -31,7 +32,7 @@ export interface IntervalIndex {
   /** Whether these clocks are deleted. */
   deletes(client: number, clock: number, length: number): boolean
   /** Joins the update in; again changes nothing. */
-  add(summary: UpdateSummary): void
+  add(held: Held): void
   /** The clock below which everything of `client` is known; 0 for an unknown client. */
   clock(client: number): number
   /** Client ids that something is known of. */
@@ -66,6 +67,8 @@ export function createIntervalIndex(): IntervalIndex {
 }
 
 function wrap(clients: Map<number, Intervals>): IntervalIndex {
+  /** Until something is added. */
+  let size: number | undefined
   const index: IntervalIndex = {
     adds: ({ structs, deletes }) => addsAny(clients, 'structs', structs) || addsAny(clients, 'deletes', deletes),
     deletesWithin(other) {
@@ -84,6 +87,7 @@ function wrap(clients: Map<number, Intervals>): IntervalIndex {
     },
     missing: (summary) => firstMissing(clients, summary),
     add({ structs, deletes }) {
+      size = undefined
       join(clients, 'structs', structs)
       join(clients, 'deletes', deletes)
     },
@@ -102,8 +106,7 @@ function wrap(clients: Map<number, Intervals>): IntervalIndex {
     },
     stateVector: () => encodeStateVector(clients),
     get size() {
-      let size = 0
-      for (const { structs, deletes } of clients.values()) size += setSize(structs) + setSize(deletes)
+      size ??= countIntervals(clients)
       return size
     },
     encode: () => encode(clients),
@@ -171,6 +174,12 @@ function reach(clients: Map<number, Intervals>, client: number, ranges: readonly
     end = setEnd(known, Math.max(end, clock + length))
   }
   return end
+}
+
+function countIntervals(clients: Map<number, Intervals>): number {
+  let count = 0
+  for (const { structs, deletes } of clients.values()) count += setSize(structs) + setSize(deletes)
+  return count
 }
 
 function encodeStateVector(clients: Map<number, Intervals>): Uint8Array {

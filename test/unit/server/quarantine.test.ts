@@ -30,6 +30,17 @@ vi.mock('../../../shared/update/inspect.ts', async (original) => {
   }
 })
 
+vi.mock('../../../shared/update/held.ts', async (original) => {
+  const real = await original<typeof import('../../../shared/update/held.ts')>()
+  return {
+    ...real,
+    inspectHeld(bytes: Uint8Array) {
+      const held = real.inspectHeld(bytes)
+      return held.structs.some(({ client }) => client === planted.validation) ? fail() : held
+    },
+  }
+})
+
 vi.mock('../../../shared/update/intervals.ts', async (original) => {
   const real = await original<typeof import('../../../shared/update/intervals.ts')>()
   const faulty = (index: IntervalIndex): IntervalIndex => {

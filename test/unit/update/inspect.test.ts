@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { RejoinError } from '../../../shared/errors.ts'
+import { inspectHeld } from '../../../shared/update/held.ts'
 import { inspectUpdate, type UpdateSummary } from '../../../shared/update/inspect.ts'
 import { createIntervalIndex } from '../../../shared/update/intervals.ts'
 import { type Chance, createDoc, docOf, forSeeds, randomHistory } from './histories.ts'
@@ -51,6 +52,7 @@ describe('inspectUpdate', () => {
       for (const update of formsOf(chance, updates, docs)) {
         const summary = inspectUpdate(update)
         expect(summary).toMatchObject(oracle(update))
+        expect(inspectHeld(update)).toEqual({ structs: summary.structs, deletes: summary.deletes })
         expect(summary.empty).toBe(summary.structs.length + summary.deletes.length === 0)
         inspected++
       }
