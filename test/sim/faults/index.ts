@@ -79,6 +79,9 @@ export const POWER_ON_TOP = (seed: number): readonly FaultKind[] => (seed % 8 ==
  */
 export const ON_TOP_AT_RELAYS: readonly FaultKind[] = RELAY_SPOILT.filter((kind) => kind !== 'relay lost note')
 
+/** On top of every sixteenth: relays that lose their memory between messages, and with it what they had not stored of themselves. */
+export const ON_TOP_ASLEEP: readonly FaultKind[] = ['relay sleep', 'relay sleep', 'relay disk away']
+
 /** Names for several kinds at once, for the command line. */
 export const FAULT_GROUPS: Readonly<Record<string, readonly FaultKind[]>> = {
   network: Object.keys(NETWORK_FAULTS) as FaultKind[],

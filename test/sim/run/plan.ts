@@ -4,6 +4,7 @@ import {
   FAULT_KINDS,
   type FaultKind,
   ON_TOP,
+  ON_TOP_ASLEEP,
   ON_TOP_AT_RELAYS,
   ON_TOP_IN_TABS,
   POWER_ON_TOP,
@@ -45,7 +46,8 @@ function onTopOf(seed: number): Iterable<FaultKind> {
   if (seed % 4 === 3) return ON_TOP
   if (seed % 4 === 2) return POWER_ON_TOP(seed)
   if (seed % 4 === 0) return ON_TOP_AT_RELAYS
-  return seed % 8 === 5 ? ON_TOP_IN_TABS : []
+  if (seed % 8 === 5) return ON_TOP_IN_TABS
+  return seed % 16 === 9 ? ON_TOP_ASLEEP : []
 }
 
 /** Some kinds of edits, so that each also meets itself alone. */
