@@ -9,7 +9,8 @@ import { RejoinError } from '../../shared/errors.ts'
 import type { Hash64 } from '../../shared/hash.ts'
 import { type DocumentId, FIRST_EPOCH, type OriginId } from '../../shared/ids.ts'
 import { inspectHeld } from '../../shared/update/held.ts'
-import { createIntervalIndex, decodeIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
+import { decodeIntervalIndex, encodeIntervals } from '../../shared/update/interval-bytes.ts'
+import { createIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
 import { type DocumentRef, refOf } from '../../shared/update/record.ts'
 import { type RelayStore, type StoredDocument, TOMBSTONE_EXPIRED } from '../storage/store.ts'
 import { readTail } from '../storage/unbroken.ts'
@@ -215,4 +216,4 @@ function readIntervals(store: RelayStore, document: LiveDocument): IntervalIndex
 }
 
 /** An index that goes its own way from here. */
-export const copyIndex = (index: IntervalIndex): IntervalIndex => decodeIntervalIndex(index.encode())
+export const copyIndex = (index: IntervalIndex): IntervalIndex => decodeIntervalIndex(encodeIntervals(index))

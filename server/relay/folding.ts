@@ -10,7 +10,8 @@ import { deflatePiece } from '../../shared/update/deflate-piece.ts'
 import { compactToPieces, hasTooManyPieces, joinToPieces } from '../../shared/update/fold.ts'
 import { inspectHeld } from '../../shared/update/held.ts'
 import { inflatePiece } from '../../shared/update/inflate-piece.ts'
-import { createIntervalIndex, decodeIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
+import { decodeIntervalIndex, encodeIntervals } from '../../shared/update/interval-bytes.ts'
+import { createIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
 import { EMPTY_UPDATE } from '../../shared/update/join.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
@@ -116,7 +117,7 @@ export function* foldSteps(
     bytes: (kept?.bytes ?? 0) + sum(pieces, (piece) => piece.bytes.length),
     size: (kept?.size ?? 0) + size,
     compacted: kind === 'compact' ? size : (before?.compacted ?? 0),
-    intervals: index.encode(),
+    intervals: encodeIntervals(index),
   }
   return { where, checkpoint, keep, pieces }
 }

@@ -5,6 +5,7 @@
  */
 import { RejoinError } from '../../shared/errors.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
+import { encodeKnownClocks } from '../../shared/update/interval-bytes.ts'
 import { createIntervalIndex } from '../../shared/update/intervals.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
@@ -134,7 +135,7 @@ function stateVectorOf(joined: Joined): Uint8Array {
   if (joined.vector === undefined) {
     const index = createIntervalIndex()
     index.add(inspectUpdate(joined.update, NO_LIMITS))
-    joined.vector = index.stateVector()
+    joined.vector = encodeKnownClocks(index)
   }
   return joined.vector
 }

@@ -7,6 +7,7 @@ import { RejoinError } from '../../shared/errors.ts'
 import type { OriginId } from '../../shared/ids.ts'
 import { VECTOR_ORIGINS_MAX } from '../../shared/limits.ts'
 import { inspectUpdate, type UpdateSummary } from '../../shared/update/inspect.ts'
+import { countClocks } from '../../shared/update/interval-bytes.ts'
 import { nestingDepth } from '../../shared/update/nesting.ts'
 import type { RelayStore } from '../storage/store.ts'
 import type { Subscriber } from './commits.ts'
@@ -117,7 +118,7 @@ export function createShapes({ store, limits, now, commitFirst }: ShapesOptions)
     checkOrigins,
     check,
     checkPieces(document, vector, updates) {
-      let clocks = document.index().clocks()
+      let clocks = countClocks(document.index())
       for (const update of updates) {
         const summary = inspectUpdate(update)
         clocks += clocksOf(summary)

@@ -11,6 +11,7 @@ import { type OriginId, randomId } from '../../shared/ids.ts'
 import { firstUnknown } from '../../shared/sync/joint.ts'
 import { inflatePiece } from '../../shared/update/inflate-piece.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
+import { deletesWithin, encodeIntervals } from '../../shared/update/interval-bytes.ts'
 import { createIntervalIndex } from '../../shared/update/intervals.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
@@ -135,12 +136,12 @@ export function createTransfers(options: TransfersOptions): Transfers {
   function prove({ ref, vector, index }: LiveDocument, updates: readonly Uint8Array[], base: VersionVector): void {
     const came = createIntervalIndex()
     for (const update of updates) came.add(inspectUpdate(update))
-    if (index().deletesWithin(came)) return
+    if (deletesWithin(index(), came)) return
     const since = lacking(base, vector)
     const offsets = store.locate(ref, since)
     if (offsets.length < countDots(since)) throw new RejoinError('gap', 'its sender knows too little of what is here')
     for (const offset of offsets) came.add(inspectUpdate(store.entry(offset).record.bytes))
-    if (index().deletesWithin(came)) return
+    if (deletesWithin(index(), came)) return
     throw new RejoinError('unproven', 'deletions are here that its sender does not hold')
   }
 
@@ -206,7 +207,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
       pieces: held.checkpoint.pieces + came.pieces,
       bytes: held.checkpoint.bytes + came.bytes,
       size: held.checkpoint.size + came.size,
-      intervals: whole.index.encode(),
+      intervals: encodeIntervals(whole.index),
     }
     judge.grow(document, checkpoint.bytes - before)
     document.setIndex(whole.index)

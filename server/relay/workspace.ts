@@ -10,6 +10,7 @@ import type { DigestElement } from '../../shared/digest/element.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { RejoinError } from '../../shared/errors.ts'
 import type { DocumentId, LogEpoch, OriginId } from '../../shared/ids.ts'
+import { encodeKnownClocks } from '../../shared/update/interval-bytes.ts'
 import type { PieceBytes } from '../../shared/update/piece-bytes.ts'
 import type { DocumentRef } from '../../shared/update/record.ts'
 import type { Claim, Piece, Place, Run, Vector } from '../../shared/wire/messages.ts'
@@ -310,7 +311,8 @@ export function createRelayWorkspace(options: WorkspaceOptions): RelayWorkspace 
     stateVector(where) {
       // Somebody may leave out what this says is here: it has to be durable.
       commits.commit()
-      return live.get(where.document)?.index().stateVector() ?? NOTHING
+      const document = live.get(where.document)
+      return document === undefined ? NOTHING : encodeKnownClocks(document.index())
     },
     partial(where) {
       return intake.transfers.progress(where)

@@ -12,6 +12,7 @@ import { RejoinError } from '../../shared/errors.ts'
 import { type DocumentId, type OriginId, randomId } from '../../shared/ids.ts'
 import { inflatePiece } from '../../shared/update/inflate-piece.ts'
 import { inspectUpdate } from '../../shared/update/inspect.ts'
+import { encodeIntervals, encodeKnownClocks } from '../../shared/update/interval-bytes.ts'
 import { createIntervalIndex, type IntervalIndex } from '../../shared/update/intervals.ts'
 import { joinUpdates } from '../../shared/update/join.ts'
 import { STATE_VECTOR_ENTRIES_MAX } from '../../shared/update/limits.ts'
@@ -180,7 +181,7 @@ export function createYielding(options: YieldingOptions): Yielding {
       pieces: held.checkpoint.pieces + whole.pieces,
       bytes: held.checkpoint.bytes + whole.bytes,
       size: held.checkpoint.size + whole.size,
-      intervals: whole.index.encode(),
+      intervals: encodeIntervals(whole.index),
     }
     judge.grow(document, checkpoint.bytes - document.bytes)
     document.setIndex(whole.index)
@@ -271,7 +272,7 @@ function piecesOf(updates: readonly BranchUpdate[]): PieceBytes[] {
 function lacking(updates: readonly Uint8Array[], known: IntervalIndex): Uint8Array[] {
   return updates.flatMap((bytes) => {
     if (!known.adds(inspectUpdate(bytes))) return []
-    const cut = known.clients <= STATE_VECTOR_ENTRIES_MAX ? cutUpdate(bytes, known.stateVector()) : bytes
+    const cut = known.clients <= STATE_VECTOR_ENTRIES_MAX ? cutUpdate(bytes, encodeKnownClocks(known)) : bytes
     known.add(inspectUpdate(bytes))
     return [cut]
   })

@@ -41,20 +41,21 @@ vi.mock('../../../shared/update/held.ts', async (original) => {
   }
 })
 
+/** An index that fails when half of what is added is in. */
+const faulty = vi.hoisted(() => (index: IntervalIndex): IntervalIndex => {
+  const add: IntervalIndex['add'] = (held) => {
+    index.add(held)
+    if (held.structs.some(({ client }) => client === planted.index)) fail()
+  }
+  return Object.assign(Object.create(index), { add })
+})
+
 vi.mock('../../../shared/update/intervals.ts', async (original) => {
   const real = await original<typeof import('../../../shared/update/intervals.ts')>()
-  const faulty = (index: IntervalIndex): IntervalIndex => {
-    const add: IntervalIndex['add'] = (summary) => {
-      index.add(summary)
-      // When half of it is done.
-      if (summary.structs.some(({ client }) => client === planted.index)) fail()
-    }
-    return Object.assign(Object.create(index), { add })
-  }
   return {
     ...real,
-    createIntervalIndex: () => faulty(real.createIntervalIndex()),
-    decodeIntervalIndex: (bytes: Uint8Array) => faulty(real.decodeIntervalIndex(bytes)),
+    createIntervalIndex: (...known: Parameters<typeof real.createIntervalIndex>) =>
+      faulty(real.createIntervalIndex(...known)),
   }
 })
 
