@@ -49,11 +49,11 @@ export async function exportNote(workspace: Workspace, card: Card): Promise<void
   download(`${fileName(titleOf(card))}.md`, new Blob([text], { type: 'text/markdown' }))
 }
 
-/** One that left this device is fetched first: half a note is no copy of it. */
+/** One that left this device, or has not come yet, is fetched first: half a note is no copy of it. */
 async function withNote<T>(workspace: Workspace, card: Card, read: (handle: DocumentHandle) => T): Promise<T> {
   const handle = workspace.open(card.id)
   try {
-    await whole(handle, titleOf(card))
+    await whole(handle, card)
     return read(handle)
   } finally {
     handle.close()
