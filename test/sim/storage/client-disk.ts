@@ -87,6 +87,10 @@ interface Commit {
 /** Whether a transaction needs room: for a browser whatever puts something does, also where it takes more away. */
 const grows = (writes: readonly DiskWrite[]): boolean => writes.some(({ after }) => after !== undefined)
 
+/** Made once: whoever cannot write tries again and again, and to trace each time where it did takes longer than to try. */
+const DELETED = new RejoinError('storage-failed', 'the database was deleted')
+const CLOSED = new RejoinError('storage-failed', 'the connection was closed')
+
 /** The usual time of a transaction, and the rare long one, in milliseconds. */
 const WRITE_MS = 4
 const WRITE_MS_RARE = 400
@@ -200,6 +204,7 @@ export function createClientDisk(options: ClientDiskOptions): ClientDisk {
   /** Rows that are as they were written. */
   async function sound<T extends 'pieces' | 'records' | 'edits'>(table: T): Promise<Row<T>[]> {
     const rows = await disk.rows(table)
+    if (spoiled.size === 0) return rows
     return rows.filter(({ key, value }) => !isSame(value.bytes, spoiled.get(nameOf(table, key))))
   }
 
@@ -217,8 +222,8 @@ export function createClientDisk(options: ClientDiskOptions): ClientDisk {
 
     function check(): void {
       // Without durable storage each tab has a store of its own, which nobody takes away.
-      if (durable && store !== inner) throw new RejoinError('storage-failed', 'the database was deleted')
-      if (disk.mood === 'unavailable') throw new RejoinError('storage-failed', 'the connection was closed')
+      if (durable && store !== inner) throw DELETED
+      if (disk.mood === 'unavailable') throw CLOSED
     }
 
     return {
