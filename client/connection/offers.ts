@@ -61,8 +61,9 @@ export function createOffers(): Offers {
       each.done = true
       if (each.sent) bytes -= sizeOf(each)
     }
-    const first = queue.findIndex((each) => !each.done)
-    queue = first < 0 ? [] : queue.slice(first)
+    let done = 0
+    while (queue[done]?.done) done++
+    if (done > 0) queue = queue.slice(done)
   }
 
   function settleServed(document: DocumentId, origin: OriginId, seq: number): void {

@@ -1,5 +1,5 @@
 /** Edits: what was typed here and is not sealed yet, and how it becomes records, or is handed over to be named by a relay. */
-import { headOf } from '../../shared/causality/version-vector.ts'
+import { headOf, type VersionVector } from '../../shared/causality/version-vector.ts'
 import type { Environment } from '../../shared/environment.ts'
 import { type DocumentId, randomId } from '../../shared/ids.ts'
 import { EMPTY_UPDATE, joinUpdates } from '../../shared/update/join.ts'
@@ -34,7 +34,7 @@ export async function sealEdits(
   const where = refOf(row)
   const vector = vectorOf(row)
   const isLate = edits.some(({ value }) => value.late)
-  const self = await namer(transaction, row, isLate, environment)
+  const self = await namer(transaction, row, vector, isLate, environment)
   const { origin } = self
   const ranges = rangesOf(edits)
   const joined = joinEdits(edits)
@@ -90,11 +90,12 @@ export async function tightenEdits(transaction: WriteTransaction, document: Docu
 async function namer(
   transaction: WriteTransaction,
   row: DocumentRow,
+  vector: VersionVector,
   isLate: boolean,
   environment: Environment,
 ): Promise<ReplicaRow> {
   const self = await readSelf(transaction)
-  const isTaken = sealedSeq(row, self.origin) > headOf(vectorOf(row), self.origin).seq
+  const isTaken = sealedSeq(row, self.origin) > headOf(vector, self.origin).seq
   const isGround = isLate && row.lacks !== undefined && row.waiting.length > 0
   return isTaken || isGround ? leaveOrigin(transaction, environment) : self
 }
