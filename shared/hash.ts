@@ -126,10 +126,10 @@ function hex32(value: number): string {
   return `${HEX[value >>> 24]}${HEX[(value >>> 16) & 0xff]}${HEX[(value >>> 8) & 0xff]}${HEX[value & 0xff]}`
 }
 
-/** Bytes as lower-case hexadecimal text. */
-export function toHex(bytes: Uint8Array): string {
+/** Bytes, or those of them from `from` to `to`, as lower-case hexadecimal text. */
+export function toHex(bytes: Uint8Array, from = 0, to: number = bytes.length): string {
   let text = ''
-  for (const byte of bytes) text += HEX[byte]
+  for (let at = from; at < to; at++) text += HEX[bytes[at] as number]
   return text
 }
 

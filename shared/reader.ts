@@ -47,16 +47,25 @@ export function readCount(reader: Reader, bytesEach: number, max: number): numbe
 }
 
 export function readFixed(reader: Reader, length: number): Uint8Array {
+  const from = step(reader, length)
+  return reader.bytes.subarray(from, reader.at)
+}
+
+/** Goes on behind so many bytes; returns where they begin. */
+function step(reader: Reader, length: number): number {
   if (length > bytesLeft(reader)) malformed('they end too soon')
-  const bytes = reader.bytes.subarray(reader.at, reader.at + length)
+  const { at } = reader
   reader.at += length
-  return bytes
+  return at
 }
 
 export const readBytes = (reader: Reader, max: number): Uint8Array => readFixed(reader, readVarint(reader, max))
 
 /** 8 bytes as hexadecimal text. */
-export const readHex8 = (reader: Reader): string => toHex(readFixed(reader, 8))
+export function readHex8(reader: Reader): string {
+  const from = step(reader, 8)
+  return toHex(reader.bytes, from, reader.at)
+}
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 

@@ -95,7 +95,7 @@ export function createIntake(options: IntakeOptions): Intake {
       const document = enter(from, where)
       const records = fromRun(document.ref, run)
       const last = records.at(-1)
-      if (last !== undefined) seen(document.ref, new Map([[run.origin, last]]))
+      if (last !== undefined && isOwn(run.origin)) seen(document.ref, new Map([[run.origin, last]]))
       const head = headOf(document.vector, run.origin)
       const known =
         last !== undefined && last.seq < head.seq ? storedChain(document.ref, run.origin, last.seq) : undefined
@@ -245,6 +245,8 @@ export function createIntake(options: IntakeOptions): Intake {
     const covered = headOf(store.checkpoint(where)?.vector ?? new Map(), of)
     return covered.seq === seq ? covered.chain : undefined
   }
+
+  const isOwn = (origin: OriginId): boolean => origin === identity.origin || origin === firstOrigin
 
   /** Somebody holds other or more records under this relay's origin than its log: an older store was put back. */
   function seen(where: DocumentRef, vector: VersionVector): void {

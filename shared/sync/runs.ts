@@ -30,14 +30,14 @@ export function toEntries(where: DocumentRef, records: readonly UpdateRecord[], 
 
 /** The records of a run, sealed as their sender says they are. */
 export function fromRun(where: DocumentRef, run: Run): UpdateRecord[] {
-  const records: UpdateRecord[] = []
-  for (const [index, update] of run.updates.entries()) {
-    const unsealed = { origin: run.origin, seq: run.first + index, kind: update.kind, bytes: update.bytes }
-    const checksum = recordChecksum(where, unsealed)
-    const previous = records.at(-1)
-    records.push({ ...unsealed, checksum, chain: previous ? nextChain(previous.chain, checksum) : run.chain })
-  }
-  return records
+  const { origin, first, updates } = run
+  let { chain } = run
+  return updates.map(({ kind, bytes }, index) => {
+    const seq = first + index
+    const checksum = recordChecksum(where, { origin, seq, kind, bytes })
+    if (index > 0) chain = nextChain(chain, checksum)
+    return { origin, seq, kind, bytes, checksum, chain }
+  })
 }
 
 /**

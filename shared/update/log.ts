@@ -87,18 +87,13 @@ function disjoint(pieces: Piece[], client: number): Piece[] {
   pieces.sort((a, b) => a.clock - b.clock)
   if (isDisjoint(pieces)) return pieces
   pieces.sort((a, b) => a.clock - b.clock || b.length - a.length || compareContent(a, b))
-  let laid: Piece[] = []
-  for (let saying = 0; saying < FORMS; saying++) {
-    const form = pieces.filter((piece) => formOf(piece) === saying)
-    if (form.length > 0) laid = fill(laid, form, client)
-  }
-  return laid
+  const forms: Piece[][] = [[], [], [], []]
+  for (const piece of pieces) forms[formOf(piece)]?.push(piece)
+  return forms.reduce((laid, form) => (form.length > 0 ? fill(laid, form, client) : laid), [])
 }
 
-/** Forms of a clock, the one that says most first: whole content, broken text, tombstone, collected. */
-const FORMS = 4
-
-function formOf(piece: Piece): number {
+/** Which form of a clock a piece is, the one that says most first: whole content, broken text, tombstone, collected. */
+function formOf(piece: Piece): 0 | 1 | 2 | 3 {
   if (piece.kind === GC) return 3
   if (piece.kind === DELETED) return 2
   return piece.kind === STRING && hasReplacement(piece) ? 1 : 0
