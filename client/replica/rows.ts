@@ -81,11 +81,10 @@ export async function readDocuments(transaction: ReadTransaction): Promise<HeldD
 }
 
 /** `undefined`: nothing was ever stored here. */
-export const findSelf = async (transaction: ReadTransaction): Promise<ReplicaRow | undefined> =>
-  (await transaction.get('meta', ['replica'])) as ReplicaRow | undefined
+export const findSelf = (transaction: ReadTransaction): Promise<ReplicaRow | undefined> =>
+  transaction.get('meta', ['replica']) as Promise<ReplicaRow | undefined>
 
-export const readSelf = async (transaction: ReadTransaction): Promise<ReplicaRow> =>
-  (await findSelf(transaction)) as ReplicaRow
+export const readSelf = findSelf as (transaction: ReadTransaction) => Promise<ReplicaRow>
 
 /** How many edits of the document are to be there, at least: those that an older version stored are not counted. */
 export async function editCount(transaction: ReadTransaction, document: DocumentId): Promise<number> {
@@ -109,12 +108,13 @@ export function toRecord(key: Key, { kind, bytes, checksum, chain }: RecordRow):
 
 /** The document is written or opened: it is there again. */
 export function alive(row: DocumentRow): DocumentRow {
+  if (!row.deleted) return row
   const { deleted: _, ...rest } = row
   return rest
 }
 
 /** The row of a document that is opened, written or pinned: deleted or not, it is there, and it is to come back if it left. */
 export function wanted(row: DocumentRow): DocumentRow {
-  const here = row.deleted ? alive(row) : row
+  const here = alive(row)
   return here.away === undefined || here.away.wanted ? here : { ...here, away: { ...here.away, wanted: true } }
 }
