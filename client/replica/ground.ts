@@ -52,16 +52,24 @@ export function findFoldable(
   beyond: readonly Row<'records'>[],
 ): Foldable {
   const rows = inOrder(beyond)
-  const foldable: Foldable = {
+  const bad = findBad(row, vector, checkpoint, rows)
+  return { ...sortOut(row, checkpoint, bad.length > 0 ? [] : rows), bad }
+}
+
+/** The same of rows in the order of the log, whether or not they are sound. */
+function sortOut(
+  row: DocumentRow,
+  checkpoint: CheckpointRow | undefined,
+  rows: Row<'records'>[],
+): Omit<Foldable, 'bad'> {
+  const foldable: Omit<Foldable, 'bad'> = {
     records: [],
     floating: [],
     vector: new Map(coveredBy(checkpoint)),
     clocks: checkpoint === undefined ? new Map() : decodeClocks(checkpoint.stateVector),
     apart: new Map(),
     isPart: false,
-    bad: findBad(row, vector, checkpoint, rows),
   }
-  if (foldable.bad.length > 0) return foldable
   const waits = new Set(row.waiting.map(dotOf))
   const stopped = new Map<OriginId, number>()
   // What floats may have its ground behind it in the log.
@@ -77,7 +85,7 @@ export function findFoldable(
 /** Puts a record where it belongs; none of an origin is folded behind one that is not. `stopped`: from where on none is, by origin. */
 function sort(
   row: Row<'records'>,
-  foldable: Foldable,
+  foldable: Omit<Foldable, 'bad'>,
   waits: ReadonlySet<string>,
   stopped: Map<OriginId, number>,
   floating: Set<OriginId>,
@@ -135,8 +143,10 @@ export async function cutAtGround(
   update: Uint8Array,
 ): Promise<Uint8Array[]> {
   const checkpoint = await transaction.get('checkpoints', [row.document])
-  const { clocks, apart, floating, bad } = await readFoldable(transaction, row, vectorOf(row), checkpoint)
-  if (floating.length === 0 || bad.length > 0) return [update]
+  const vector = vectorOf(row)
+  const rows = inOrder(await readBeyond(transaction, row.document, vector, checkpoint))
+  const { clocks, apart, floating } = sortOut(row, checkpoint, rows)
+  if (floating.length === 0 || findBad(row, vector, checkpoint, rows).length > 0) return [update]
   const known: Clocks = new Map(clocks)
   for (const [client, clock] of apart) known.set(client, Math.max(known.get(client) ?? 0, clock))
   const firm: Uint8Array[] = []
