@@ -242,6 +242,27 @@ describe('records of others', () => {
   })
 })
 
+describe('what cannot be read', () => {
+  test('[P5][P9] is not taken, nor what follows it; the document is told, and the relay compared with', async () => {
+    const log = await openLog(durable())
+    const [first] = otherRecords(1)
+    if (first === undefined) throw new Error('there is one')
+    const { origin, kind, chain } = first
+    const broken = seal(NOTE, { origin, seq: 2, kind, bytes: new Uint8Array([9, 9, 9]) }, chain)
+    const [, , third] = otherRecords(3)
+    const next = seal(NOTE, { origin, seq: 3, kind, bytes: third?.bytes ?? EMPTY_UPDATE }, broken.chain)
+    const place = { epoch: 'e'.repeat(16), offset: 3 }
+    await log.note({ ...PEER, begin: true, place: { ...place, offset: 0 }, watermark: 0 })
+    expect(await log.peer('ws://relay')).toMatchObject({ place: { offset: 0 } })
+    const taken = await log.take([entriesOf(first, broken, next)], { ...PEER, place })
+    expect(taken.arrived.get('note')?.map(({ seq }) => seq)).toEqual([1])
+    expect(taken.unreadable).toEqual([{ where: NOTE, error: expect.objectContaining({ code: 'invalid-update' }) }])
+    expect(await records(log)).toEqual([first])
+    // The first one lies behind the place, which is not resumed.
+    expect(await log.peer('ws://relay')).toBeUndefined()
+  })
+})
+
 describe('the outbox', () => {
   test('offers what did not come from this relay, in the order of the log, a few rows at a time', async () => {
     const store = durable()
@@ -270,6 +291,16 @@ describe('the outbox', () => {
     // Another relay is offered everything.
     const { offered } = await log.outbox(0, 'd'.repeat(16), 100)
     expect(offered.map(({ offset }) => offset)).toEqual([1, 2, 3, 4])
+  })
+
+  test('[P2] offers each relay what others brought, where they brought records of one origin by turns', async () => {
+    const log = await openLog(durable())
+    const all = otherRecords(6)
+    const other: PeerNote = { ...PEER, replica: 'd'.repeat(16), url: 'ws://other' }
+    for (const [index, record] of all.entries()) await log.take([entriesOf(record)], index % 2 === 0 ? PEER : other)
+    const offeredTo = async (relay: string) => (await log.outbox(0, relay, 100)).offered.map(({ record }) => record)
+    expect(await offeredTo(RELAY)).toEqual(all.filter((_, index) => index % 2 === 1))
+    expect(await offeredTo(other.replica)).toEqual(all.filter((_, index) => index % 2 === 0))
   })
 
   test('answers a version vector with what it lacks', async () => {
