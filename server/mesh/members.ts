@@ -118,6 +118,9 @@ export function createMembers({ environment, relay: self, own, joined, left }: M
     if (members.delete(member.address)) left(member)
   }
 
+  /** The addresses as they were last: they seldom change. */
+  let hashed = { text: '', hash: hash64(new Uint8Array()) }
+
   const addresses = (): string[] =>
     [own(), ...[...members.values()].filter(({ up, fixed }) => up || fixed).map(({ address }) => address)]
       .filter((address) => address !== '')
@@ -125,7 +128,9 @@ export function createMembers({ environment, relay: self, own, joined, left }: M
 
   return {
     get known() {
-      return hash64(encoder.encode(addresses().join('\n')))
+      const text = addresses().join('\n')
+      if (text !== hashed.text) hashed = { text, hash: hash64(encoder.encode(text)) }
+      return hashed.hash
     },
     all: () => members.values(),
     of: (address) => members.get(address),

@@ -38,7 +38,7 @@ const encoder = new TextEncoder()
 export function hashId(id: string, key: HashKey): void {
   const length = encodeId(id)
   idBytes[length] = USE_ID
-  siphash(idBytes.subarray(0, length + 1), key)
+  siphash(idBytes, key, length + 1)
   lastElement[0] = lastHash[0] as number
   lastElement[1] = lastHash[1] as number
 }
