@@ -10,7 +10,7 @@ import type { createStatus } from '../../../../client/status.ts'
 import type { createSalvaging } from '../../../../server/relay/salvaging.ts'
 import type { createSubscriber } from '../../../../server/relay/subscriber.ts'
 import type { countMissing, createUnbroken, readTail } from '../../../../server/storage/unbroken.ts'
-import type { nextChain } from '../../../../shared/causality/chain.ts'
+import type { isNextChain, nextChain } from '../../../../shared/causality/chain.ts'
 import type { isPlaceValid } from '../../../../shared/sync/places.ts'
 import type { connect } from '../../../../shared/sync/runs.ts'
 import { NETWORK, type PlantedBug } from './bug.ts'
@@ -46,7 +46,12 @@ export const BUGS_INSIDE: Readonly<Record<string, BugInside>> = {
     what: 'no history is ever another one: two under one name are taken for the same',
     faults: ['clone', 'profile restore'],
     world: { relays: 1 },
-    plant: { 'shared/causality/chain.ts': () => ({ nextChain: (() => '1'.repeat(16)) satisfies typeof nextChain }) },
+    plant: {
+      'shared/causality/chain.ts': () => ({
+        nextChain: (() => '1'.repeat(16)) satisfies typeof nextChain,
+        isNextChain: (() => true) satisfies typeof isNextChain,
+      }),
+    },
     found: /\[P1\]|\[P2\]|\[P8\]/,
   },
   'dedup by filter': {
