@@ -5,8 +5,9 @@
  */
 import { RejoinError } from '../errors.ts'
 import { type Cursor, readVarUint } from './cursor.ts'
+import { type Holding, hold } from './held.ts'
 import { ROOTS_PER_UPDATE_MAX, UPDATE_LIMITS, type UpdateLimits } from './limits.ts'
-import { DELETED, GC, HAS_RIGHT_ORIGIN, KIND_BITS, NONE, SKIP, TYPE } from './struct.ts'
+import { GC, HAS_RIGHT_ORIGIN, KIND_BITS, NONE, SKIP, TYPE } from './struct.ts'
 import { type UpdateVisitor, walkUpdate } from './walk.ts'
 
 /** `length` clocks of one Yjs client id, from `clock` on. */
@@ -53,17 +54,8 @@ export function inspectUpdate(bytes: Uint8Array, limits: UpdateLimits = UPDATE_L
   return { structs, dependencies: dependencies(found), deletes, types, roots, empty }
 }
 
-/** A range that grows while what follows it is read. */
-export interface Range {
-  client: number
-  clock: number
-  length: number
-}
-
-interface Found {
+interface Found extends Holding {
   readonly bytes: Uint8Array
-  readonly structs: Range[]
-  readonly deletes: Range[]
   /** client id -> highest clock that a struct of another client refers to. */
   references: Map<number, number> | undefined
   types: number
@@ -74,17 +66,14 @@ const summarise: UpdateVisitor<Found> = {
   struct(found, client, clock, head) {
     const kind = head.info & KIND_BITS
     if (kind === SKIP) return
-    addRange(found.structs, client, clock, head.length)
-    if (kind === GC || kind === DELETED) addRange(found.deletes, client, clock, head.length)
+    hold.struct(found, client, clock, head)
     refer(found, client, head.originClient, head.originClock)
     refer(found, client, head.rightClient, head.rightClock)
     refer(found, client, head.parentClient, head.parentClock)
     if (kind === TYPE) found.types++
     if (head.info < HAS_RIGHT_ORIGIN && kind !== GC && head.parentClient === NONE) addRoot(found, head.parentAt)
   },
-  deletion(found, client, clock, length) {
-    found.deletes.push({ client, clock, length })
-  },
+  deletion: hold.deletion,
 }
 
 /** Own clocks come in order, so only references to other clients can be unknown. */
@@ -107,13 +96,6 @@ function addRoot(found: Found, at: number): void {
   found.roots.add(hash)
 }
 
-/** Adds a range behind others. */
-export function addRange(ranges: Range[], client: number, clock: number, length: number): void {
-  const last = ranges[ranges.length - 1]
-  if (last !== undefined && last.client === client && last.clock + last.length === clock) last.length += length
-  else ranges.push({ client, clock, length })
-}
-
 /**
  * The last joined range of a client decides: what lies below its start must be known, what others refer to beyond its end
  * too, and everything between is in the update.
@@ -125,7 +107,7 @@ function dependencies({ structs, references }: Found): ReadonlyMap<number, numbe
   }
   const bounds = new Map<number, number>()
   for (let i = 0; i < structs.length; i++) {
-    const { client, clock, length } = structs[i] as Range
+    const { client, clock, length } = structs[i] as StructRange
     if (structs[i + 1]?.client === client) continue
     const referred = references?.get(client) ?? NONE
     references?.delete(client)

@@ -71,8 +71,13 @@ const ASLEEP = [
 
 /** Relays that lose their memory, and what they read; in this order. */
 const GIVEN_UP_ASLEEP = [
-  ...(['relay sleep', 'relay disk away', 'relay sleep', 'break', 'relay disk full', 'relay misread'] as const),
-]
+  'relay sleep',
+  'relay disk away',
+  'relay sleep',
+  'break',
+  'relay disk full',
+  'relay misread',
+] as const
 
 /** What puts a copy in the place of an original, or nothing. */
 const COPIES = ['clone', 'profile restore', 'evict', 'relay restore', 'break', 'abort', 'tab open'] as const
